@@ -1,0 +1,158 @@
+// One logical server: its uplinks by owner, its health, and the way of a call to it.
+
+import type { BackendPlan } from "../config/plan.ts";
+import type { Edit, Envelope } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
+import { every, Scope } from "../core/scope.ts";
+import { execute } from "../resilience/execute.ts";
+import type { LinkOptions } from "./connect.ts";
+import type { Caller, Link } from "./link.ts";
+import { Uplink, type UplinkState } from "./uplink.ts";
+
+export interface BackendEvents {
+  up(backend: Backend, link: Link): void;
+  down(backend: Backend, owner: string, error: GatewayError, failures: number): void;
+}
+
+export type BackendOptions = Omit<LinkOptions, "owner">;
+
+export interface BackendCounts {
+  readonly calls: number;
+  readonly failures: number;
+  readonly inFlight: number;
+  readonly links: number;
+}
+
+/** Whose link the gateway opens by itself, to know the backend before a client comes. */
+export const firstOwner = "principal:anonymous";
+/** The one owner of a backend with `isolation: shared`. */
+const sharedOwner = "shared";
+/** A call is tried again this often where it was never sent: the uplink reconnects or moves to another replica between. */
+const attempts = 3;
+/** An answer of this age or younger proves that the backend is there. */
+const freshMs = 1_000;
+
+export class Backend {
+  readonly plan: BackendPlan;
+  readonly #options: BackendOptions;
+  readonly #events: BackendEvents;
+  readonly #uplinks = new Map<string, Uplink>();
+  readonly #stopHealth: () => void;
+  #calls = 0;
+  #failures = 0;
+  #inFlight = 0;
+
+  constructor(options: BackendOptions, events: BackendEvents) {
+    this.plan = options.plan;
+    this.#options = options;
+    this.#events = events;
+    this.#stopHealth = this.plan.healthMs > 0 ? every(this.plan.healthMs, () => this.#checkIdle()) : () => {};
+    this.uplink(this.ownerOf("anonymous", ""));
+  }
+
+  /** Key of the links that a session of a principal uses (DESIGN: isolation). An empty session is the gateway itself. */
+  ownerOf(principal: string, session: string): string {
+    switch (this.plan.isolation) {
+      case "shared":
+        return sharedOwner;
+      case "principal":
+        return `principal:${principal}`;
+      case "session":
+        return session === "" ? firstOwner : `session:${session}`;
+    }
+  }
+
+  /** The uplink of an owner; opened on first use. */
+  uplink(owner: string, capabilities?: Readonly<Record<string, unknown>>): Uplink {
+    const known = this.#uplinks.get(owner);
+    if (known) return known;
+    const client = capabilities ? { ...this.#options.client, capabilities } : this.#options.client;
+    const uplink = new Uplink(
+      { ...this.#options, owner, client },
+      {
+        up: (link) => this.#events.up(this, link),
+        down: (error, failures) => this.#events.down(this, owner, error, failures),
+      },
+    );
+    this.#uplinks.set(owner, uplink);
+    return uplink;
+  }
+
+  /** The uplink of an owner if it is open. */
+  find(owner: string): Uplink | undefined {
+    return this.#uplinks.get(owner);
+  }
+
+  /** What `/health` says: the best state of any owner's uplink. */
+  get state(): UplinkState {
+    const states = [...this.#uplinks.values()].map((uplink) => uplink.state);
+    return (
+      states.find((state) => state.kind === "up") ??
+      states.find((state) => state.kind === "connecting") ??
+      states[0] ?? { kind: "connecting", since: Date.now() }
+    );
+  }
+
+  /** The facts of any live link, or of the last one there was. */
+  get facts(): Link["facts"] {
+    for (const uplink of this.#uplinks.values()) if (uplink.link?.facts) this.#lastFacts = uplink.link.facts;
+    return this.#lastFacts;
+  }
+  #lastFacts: Link["facts"];
+
+  get counts(): BackendCounts {
+    const links = [...this.#uplinks.values()].filter((uplink) => uplink.link).length;
+    return { calls: this.#calls, failures: this.#failures, inFlight: this.#inFlight, links };
+  }
+
+  /** Forwards one call on a link of the owner, within the time that the plan gives it. */
+  async call(uplink: Uplink, request: Envelope, edits: readonly Edit[], caller: Caller, outer: Scope): Promise<Uint8Array> {
+    const { name, callMs } = this.plan;
+    const late = (): GatewayError => {
+      const text = `backend "${name}" did not answer ${request.method ?? "the call"} within ${callMs} ms`;
+      return new GatewayError("callTimeout", text, { backend: name, data: { sent: true } });
+    };
+    using scope = new Scope(outer, callMs, late);
+    this.#calls += 1;
+    this.#inFlight += 1;
+    try {
+      return await execute(attempts, async () => (await uplink.acquire(scope)).call(request, edits, caller, scope));
+    } catch (error) {
+      if (error instanceof GatewayError) this.#failures += 1;
+      throw error;
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  /** Makes the state true as of now: a backend that has not answered lately is asked. */
+  async verify(scope: Scope, timeoutMs: number): Promise<void> {
+    const stale = [...this.#uplinks.values()].filter(({ link }) => link && Date.now() - link.heardAt > freshMs);
+    await Promise.all(stale.map((uplink) => uplink.verify(scope, timeoutMs)));
+  }
+
+  /** Ends the links of an owner that is gone. */
+  async release(owner: string): Promise<void> {
+    const uplink = this.#uplinks.get(owner);
+    this.#uplinks.delete(owner);
+    await uplink?.close();
+  }
+
+  /** Waits for the calls in flight until `scope` ends, then closes everything. */
+  async close(scope: Scope): Promise<void> {
+    this.#stopHealth();
+    const idle = Promise.withResolvers<void>();
+    const stop = every(20, () => this.#inFlight === 0 && idle.resolve());
+    if (this.#inFlight > 0) await scope.race(idle.promise).catch(() => {});
+    stop();
+    await Promise.all([...this.#uplinks.values()].map((uplink) => uplink.close()));
+    this.#uplinks.clear();
+  }
+
+  #checkIdle(): void {
+    const since = Date.now() - this.plan.healthMs;
+    for (const uplink of this.#uplinks.values()) {
+      if (uplink.link && uplink.link.heardAt <= since) void uplink.verify(new Scope());
+    }
+  }
+}

@@ -1,0 +1,220 @@
+// A backend over Streamable HTTP: one POST a message, answers as JSON or as an event stream that is resumed when it breaks.
+
+import type { HttpReplicaPlan } from "../config/plan.ts";
+import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { Scope, sleep } from "../core/scope.ts";
+import { decodeText } from "../core/text.ts";
+import { type EventPosition, readEvents } from "./events.ts";
+import { type HttpReply, HttpPool } from "./pool.ts";
+import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
+
+export interface HttpOptions {
+  readonly backend: string;
+  readonly replica: HttpReplicaPlan;
+  readonly connectMs: number;
+  readonly maxMessageBytes: number;
+  readonly stray: (what: string) => void;
+}
+
+const maxErrorBytes = 64 * 1024;
+const maxRedirects = 3;
+/** 2025-11-25, Transports: a client waits as long as the server's `retry` says before it resumes; this where it says nothing. */
+const resumeDelayMs = 1_000;
+const maxResumes = 5;
+const closeMs = 1_000;
+
+/** Opens nothing yet: the first POST is the handshake. */
+export function openHttp(options: HttpOptions, events: TransportEvents): Transport {
+  return new HttpTransport(options, events);
+}
+
+class HttpTransport implements Transport {
+  readonly #options: HttpOptions;
+  readonly #events: TransportEvents;
+  readonly #pool: HttpPool;
+  readonly #headers: readonly (readonly [string, string])[];
+  readonly #scope = new Scope();
+  #path: string;
+  #session: string | undefined;
+  #version: string | undefined;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: HttpOptions, events: TransportEvents) {
+    const url = new URL(options.replica.url);
+    this.#options = options;
+    this.#events = events;
+    this.#pool = new HttpPool(url, { connectTimeoutMs: options.connectMs });
+    this.#headers = Object.entries(options.replica.headers);
+    this.#path = url.pathname + url.search;
+  }
+
+  async send(message: Uint8Array, call: number | undefined, scope: Scope): Promise<SendOutcome> {
+    const reply = await this.#post(message, scope);
+    const session = reply.headers.get("mcp-session-id");
+    if (session !== undefined && this.#version === undefined) this.#session = session;
+    if (reply.status >= 300) await this.#refused(reply, call);
+    else if (call === undefined) await reply.body.bytes(maxErrorBytes);
+    else await this.#answer(reply, call, scope);
+    return "ended";
+  }
+
+  opened(protocolVersion: string): void {
+    this.#version = protocolVersion;
+    void this.#listen();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #post(message: Uint8Array, scope: Scope, redirects = 0): Promise<HttpReply> {
+    const headers = this.#requestHeaders("application/json, text/event-stream");
+    headers.push(["content-type", "application/json"]);
+    const reply = await this.#request({ method: "POST", path: this.#path, headers, body: message }, scope);
+    const location = reply.headers.get("location");
+    // Frameworks redirect /mcp to /mcp/ before they run anything; another origin would get this one's credentials.
+    if ((reply.status !== 307 && reply.status !== 308) || location === undefined || redirects >= maxRedirects) return reply;
+    const { origin } = new URL(this.#options.replica.url);
+    const target = new URL(location, origin + this.#path);
+    if (target.origin !== origin) return reply;
+    await reply.body.bytes(maxErrorBytes);
+    this.#path = target.pathname + target.search;
+    return this.#post(message, scope, redirects + 1);
+  }
+
+  async #request(request: Parameters<HttpPool["request"]>[0], scope: Scope): Promise<HttpReply> {
+    try {
+      return await this.#pool.request(request, scope);
+    } catch (error) {
+      if (scope.cancelled) throw error;
+      const failure = this.#named(error);
+      if (failure.code === "unreachable" || failure.code === "connectTimeout") this.#events.retired(failure);
+      throw failure;
+    }
+  }
+
+  /** The same failure with the backend's name. */
+  #named(error: unknown): GatewayError {
+    const { code, message, data, cause } = asGatewayError(error);
+    const { backend } = this.#options;
+    return new GatewayError(code, `backend "${backend}": ${message}`, { backend, data, cause });
+  }
+
+  #requestHeaders(accept: string): [string, string][] {
+    const headers: [string, string][] = this.#headers.map(([name, value]) => [name, value]);
+    headers.push(["accept", accept]);
+    if (this.#session !== undefined) headers.push(["mcp-session-id", this.#session]);
+    if (this.#version !== undefined) headers.push(["mcp-protocol-version", this.#version]);
+    return headers;
+  }
+
+  async #answer(reply: HttpReply, call: number, scope: Scope): Promise<void> {
+    const type = mediaType(reply);
+    if (type === "application/json") {
+      this.#events.message(await reply.body.bytes(this.#options.maxMessageBytes), call);
+    } else if (type === "text/event-stream") {
+      await this.#follow(reply, call, scope);
+    } else {
+      reply.body.cancel();
+      throw this.#failure("badProtocol", `answered with content type "${type}" (HTTP ${reply.status})`, true);
+    }
+  }
+
+  /** Reads a call's stream to its answer, resuming it where the server gave event ids. */
+  async #follow(first: HttpReply, call: number, scope: Scope): Promise<void> {
+    const position: EventPosition = { lastId: undefined, retryMs: undefined };
+    let reply = first;
+    for (let resumes = 0; ; resumes += 1) {
+      try {
+        await this.#readStream(reply, position, call);
+      } catch (error) {
+        if (scope.cancelled || position.lastId === undefined) throw this.#named(error);
+      }
+      if (!this.#events.waiting(call) || position.lastId === undefined || resumes >= maxResumes) return;
+      await sleep(position.retryMs ?? resumeDelayMs, scope);
+      reply = await this.#get(position, scope);
+      if (reply.status !== 200) return void reply.body.cancel();
+    }
+  }
+
+  async #readStream(reply: HttpReply, position: EventPosition, call: number | undefined): Promise<void> {
+    const deliver = (data: Uint8Array): void => this.#events.message(data, call);
+    await readEvents(reply.body, this.#options.maxMessageBytes, position, deliver);
+  }
+
+  #get(position: EventPosition, scope: Scope): Promise<HttpReply> {
+    const headers = this.#requestHeaders("text/event-stream");
+    if (position.lastId !== undefined) headers.push(["last-event-id", position.lastId]);
+    return this.#request({ method: "GET", path: this.#path, headers }, scope);
+  }
+
+  /** Keeps the standalone stream open, for what the server says on its own; a server may not offer one. */
+  async #listen(): Promise<void> {
+    const position: EventPosition = { lastId: undefined, retryMs: undefined };
+    const scope = this.#scope;
+    for (let failures = 0; !scope.cancelled; failures += 1) {
+      try {
+        const reply = await this.#get(position, scope);
+        if (reply.status === 404 && this.#session !== undefined) return this.#events.retired(this.#sessionLost());
+        if (reply.status !== 200 || mediaType(reply) !== "text/event-stream") return void reply.body.cancel();
+        failures = 0;
+        await this.#readStream(reply, position, undefined);
+      } catch {
+        if (scope.cancelled) return;
+      }
+      const delay = position.retryMs ?? Math.min(resumeDelayMs * 2 ** failures, 30_000);
+      await sleep(delay, scope).catch(() => {});
+    }
+  }
+
+  async #refused(reply: HttpReply, call: number | undefined): Promise<void> {
+    const { status } = reply;
+    const body = await reply.body.bytes(maxErrorBytes).catch(() => new Uint8Array());
+    const text = decodeText(body);
+    const isSessionError = status === 404 || (status === 400 && /session/i.test(text));
+    if (this.#session !== undefined && isSessionError) {
+      const lost = this.#sessionLost();
+      this.#events.retired(lost);
+      throw lost;
+    }
+    if (call !== undefined && mediaType(reply) === "application/json" && /"error"\s*:\s*\{/.test(text)) {
+      this.#events.message(body, call);
+      return;
+    }
+    if (call === undefined) return this.#options.stray(`HTTP ${status} for a notification or an answer`);
+    if (status === 401 || status === 403) throw this.#failure("unauthorized", `refused the credentials (HTTP ${status})`, false);
+    const sent = status >= 500 && status !== 503;
+    throw this.#failure(status === 503 || status === 429 ? "unavailable" : "badProtocol", `answered with HTTP ${status}`, sent);
+  }
+
+  #failure(code: "badProtocol" | "unauthorized" | "unavailable", what: string, sent: boolean): GatewayError {
+    const { backend } = this.#options;
+    return new GatewayError(code, `backend "${backend}" ${what}`, { backend, data: { sent } });
+  }
+
+  #sessionLost(): GatewayError {
+    const { backend } = this.#options;
+    return new GatewayError("sessionLost", `backend "${backend}" does not know the session any more`, { backend, data: { sent: false } });
+  }
+
+  async #end(): Promise<void> {
+    this.#scope.cancel();
+    if (this.#session !== undefined) {
+      using scope = new Scope(undefined, closeMs);
+      const headers = this.#requestHeaders("application/json");
+      try {
+        const reply = await this.#pool.request({ method: "DELETE", path: this.#path, headers }, scope);
+        reply.body.cancel();
+      } catch {
+        // The session ends by itself at a server that cannot be reached.
+      }
+    }
+    await this.#pool[Symbol.asyncDispose]();
+    this.#events.closed(new GatewayError("draining", `the link to backend "${this.#options.backend}" was closed`));
+  }
+}
+
+function mediaType(reply: HttpReply): string {
+  return (reply.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
+}

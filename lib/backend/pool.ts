@@ -1,0 +1,196 @@
+// Keep-alive connections to one backend origin: takes the freshest idle one or opens another, and never sends a POST twice.
+import { GatewayError } from "../core/errors.ts";
+import { after, Scope, sleep } from "../core/scope.ts";
+import { Connection, type ConnectionOwner, type HttpReply } from "./connection.ts";
+import { encodeHead, type HttpRequest } from "./request.ts";
+import { openConnection, type Target, targetOf, type TlsOptions } from "./socket.ts";
+
+export type { HttpReply } from "./connection.ts";
+export type { HttpBody } from "./http1-body.ts";
+export type { HttpRequest } from "./request.ts";
+
+export interface PoolOptions {
+  /** DNS, TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  readonly maxIdlePerOrigin?: number;
+  /** Default 4000: shorter than the 5 s after which common servers close an idle connection. */
+  readonly idleMs?: number;
+  readonly maxHeadBytes?: number;
+  readonly tls?: TlsOptions;
+}
+
+export interface PoolStats {
+  /** Connections that are open, idle or not. */
+  readonly open: number;
+  readonly idle: number;
+  /** Requests whose body is not complete yet, those that still wait for a connection included. */
+  readonly inFlight: number;
+  /** Connections opened so far. */
+  readonly opened: number;
+  /** Requests sent on a connection that had carried another one before. */
+  readonly reused: number;
+  /** GETs that were sent a second time. */
+  readonly retried: number;
+}
+
+/** A server that names its idle timeout closes at that moment: be gone this much earlier. */
+const SERVER_TIMEOUT_MARGIN_MS = 1000;
+/** After this much idleness a close may be on its way; servers close no sooner than after a second. */
+const RECHECK_AFTER_IDLE_MS = 500;
+
+export class HttpPool implements AsyncDisposable {
+  readonly #target: Target;
+  readonly #options: PoolOptions;
+  readonly #idleMs: number;
+  readonly #maxIdle: number;
+  readonly #maxHeadBytes: number;
+  /** Ends all work of this pool when it is disposed. */
+  readonly #scope = new Scope();
+  readonly #owner: ConnectionOwner = {
+    released: (connection, serverIdleMs) => this.#release(connection, serverIdleMs),
+    closed: (connection) => this.#forget(connection),
+  };
+  readonly #open = new Set<Connection>();
+  /** Most recently used last. */
+  readonly #idle: Connection[] = [];
+  #stopSweep: (() => void) | undefined;
+  #connecting = 0;
+  #opened = 0;
+  #reused = 0;
+  #retried = 0;
+
+  constructor(origin: URL, options: PoolOptions) {
+    this.#target = targetOf(origin);
+    this.#options = options;
+    this.#idleMs = options.idleMs ?? 4000;
+    this.#maxIdle = options.maxIdlePerOrigin ?? 64;
+    this.#maxHeadBytes = options.maxHeadBytes ?? 64 * 1024;
+  }
+
+  get stats(): PoolStats {
+    const open = this.#open.size;
+    const idle = this.#idle.length;
+    const inFlight = open - idle + this.#connecting;
+    return { open, idle, inFlight, opened: this.#opened, reused: this.#reused, retried: this.#retried };
+  }
+
+  /**
+   * Sends a request and resolves with the head of its answer. Rejects with the scope's reason, or with a `GatewayError`
+   * whose `data.sent` says whether the server may have got anything of the request: false with "unreachable",
+   * "connectTimeout" and "draining"; true with "lost" and "badProtocol".
+   */
+  async request(request: HttpRequest, scope: Scope): Promise<HttpReply> {
+    const head = encodeHead(request, this.#target.authority);
+    scope.throwIfCancelled();
+    this.#scope.throwIfCancelled();
+    const warm = await this.#takeWarm(scope);
+    if (warm === undefined) return (await this.#connect(scope)).send(head, request.body, scope);
+    this.#reused++;
+    try {
+      return await warm.send(head, request.body, scope);
+    } catch (error) {
+      // The server may have closed the idle connection while the request was on its way. It may also have read it:
+      // nobody can tell, so only a GET is sent again, once, and not on another connection of the same age.
+      const again = request.method === "GET" && !warm.answered && isLost(error) && !scope.cancelled;
+      if (!again || this.#scope.cancelled) throw error;
+    }
+    this.#retried++;
+    return (await this.#connect(scope)).send(head, request.body, scope);
+  }
+
+  /** Closes every connection; requests in flight fail. Idempotent. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#scope.cancel(
+      new GatewayError("draining", `connections to ${this.#target.name} are closed`, { data: { sent: false } }),
+    );
+    this.#stopSweep?.();
+    this.#stopSweep = undefined;
+    for (const connection of [...this.#open]) connection.destroy();
+    return Promise.resolve();
+  }
+
+  async #connect(scope: Scope): Promise<Connection> {
+    this.#connecting++;
+    // Not a child scope: the caller's one is watched until the body is complete, and the pool's only while connecting.
+    using either = new Scope(scope);
+    const release = this.#scope.onCancel((reason) => either.cancel(reason));
+    try {
+      const socket = await openConnection(this.#target, this.#options, either);
+      this.#opened++;
+      const connection = new Connection(socket, this.#target.name, this.#maxHeadBytes, this.#owner);
+      this.#open.add(connection);
+      if (this.#scope.cancelled) connection.destroy();
+      this.#scope.throwIfCancelled();
+      if (!connection.usable) throw this.#goneAtOnce(connection);
+      return connection;
+    } finally {
+      release();
+      this.#connecting--;
+    }
+  }
+
+  #goneAtOnce(connection: Connection): GatewayError {
+    connection.destroy();
+    const message = `${this.#target.name} closed the connection before anything was sent`;
+    return new GatewayError("unreachable", message, { data: { sent: false } });
+  }
+
+  /** The freshest idle connection that is still good. */
+  async #takeWarm(scope: Scope): Promise<Connection | undefined> {
+    let rechecked = false;
+    for (let connection = this.#takeIdle(); connection !== undefined; connection = this.#takeIdle()) {
+      if (rechecked || Date.now() - connection.idleSince < RECHECK_AFTER_IDLE_MS) return connection;
+      // A close that has arrived but was not read yet (this process was busy) is seen in the next turns of the event
+      // loop. A timer is what all runtimes poll before (setImmediate needs two rounds on Bun, some 100 on Deno); twice,
+      // because the first may be due at once on a loop that was busy.
+      rechecked = true;
+      try {
+        await sleep(1, scope);
+        await sleep(1, scope);
+        this.#scope.throwIfCancelled();
+      } catch (reason) {
+        connection.destroy();
+        throw reason;
+      }
+      if (connection.usable) return connection;
+    }
+    return undefined;
+  }
+
+  #takeIdle(): Connection | undefined {
+    const now = Date.now();
+    for (let connection = this.#idle.pop(); connection !== undefined; connection = this.#idle.pop()) {
+      if (connection.usable && connection.expiresAt > now) return connection;
+      connection.destroy();
+    }
+    return undefined;
+  }
+
+  #release(connection: Connection, serverIdleMs: number | undefined): void {
+    const idleMs = Math.min(this.#idleMs, (serverIdleMs ?? Infinity) - SERVER_TIMEOUT_MARGIN_MS);
+    if (idleMs <= 0 || this.#maxIdle <= 0 || this.#scope.cancelled) return connection.destroy();
+    connection.idleSince = Date.now();
+    connection.expiresAt = connection.idleSince + idleMs;
+    this.#idle.push(connection);
+    // The one that was not used for the longest time is the least likely to be still good.
+    if (this.#idle.length > this.#maxIdle) this.#idle.shift()?.destroy();
+    this.#stopSweep ??= after(this.#idleMs, () => this.#sweep());
+  }
+
+  #sweep(): void {
+    this.#stopSweep = undefined;
+    const now = Date.now();
+    for (const connection of this.#idle.filter((each) => each.expiresAt <= now)) connection.destroy();
+    if (this.#idle.length > 0) this.#stopSweep = after(this.#idleMs, () => this.#sweep());
+  }
+
+  #forget(connection: Connection): void {
+    this.#open.delete(connection);
+    const index = this.#idle.indexOf(connection);
+    if (index >= 0) this.#idle.splice(index, 1);
+  }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === "lost";
+}

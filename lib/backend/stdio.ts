@@ -1,0 +1,198 @@
+// A backend as a child process: messages as lines on its stdin and stdout, its whole process group ended with it.
+
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import process from "node:process";
+import type { StdioReplicaPlan } from "../config/plan.ts";
+import { toLine } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
+import { after, Scope, sleep } from "../core/scope.ts";
+import { LineSplitter } from "./lines.ts";
+import { StderrTail } from "./stderr.ts";
+import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
+
+export interface StdioOptions {
+  readonly backend: string;
+  readonly replica: StdioReplicaPlan;
+  readonly maxMessageBytes: number;
+  readonly stderr: (line: string) => void;
+  /** Something on stdout that is no message. */
+  readonly stray: (what: string) => void;
+}
+
+/** 2025-11-25, Lifecycle, "Shutdown": stdin closed, then SIGTERM, then SIGKILL. */
+const exitAfterEofMs = 2_000;
+const exitAfterTermMs = 2_000;
+/** What a grandchild that holds the pipes may still say after the child has exited. */
+const drainAfterExitMs = 100;
+/** Unread bytes on a child's stdin after which it counts as hung. */
+const maxUnreadBytes = 64 * 2 ** 20;
+const lineEnd = Buffer.from("\n");
+/** What a child sees of the environment when it does not inherit all of it. */
+const passedVariables = (
+  "PATH HOME USER LOGNAME SHELL TERM LANG LC_ALL TZ TMPDIR TEMP TMP " +
+  "APPDATA LOCALAPPDATA HOMEDRIVE HOMEPATH PATHEXT PROGRAMFILES SYSTEMDRIVE SYSTEMROOT USERNAME USERPROFILE"
+).split(" ");
+
+export async function openStdio(options: StdioOptions, events: TransportEvents, scope: Scope): Promise<Transport> {
+  const { backend, replica } = options;
+  scope.throwIfCancelled();
+  const child = spawn(replica.command, [...replica.args], {
+    cwd: replica.cwd,
+    env: childEnvironment(replica),
+    stdio: ["pipe", "pipe", "pipe"],
+    // A group of its own, so that the grandchildren (npx, shells) end with it.
+    detached: process.platform !== "win32",
+    windowsHide: true,
+  });
+  try {
+    await scope.race(
+      new Promise<void>((resolve, reject) => {
+        child.once("spawn", resolve);
+        child.once("error", reject);
+      }),
+    );
+  } catch (error) {
+    if (scope.cancelled) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    const message = `backend "${backend}" could not be started: ${why}`;
+    throw new GatewayError("spawnFailed", message, { backend, cause: error, data: { sent: false } });
+  }
+  return new ChildTransport(child, options, events);
+}
+
+function childEnvironment(replica: StdioReplicaPlan): Record<string, string> {
+  const base: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && (replica.inheritEnv || passedVariables.includes(name.toUpperCase()))) base[name] = value;
+  }
+  return { ...base, ...replica.env };
+}
+
+class ChildTransport implements Transport {
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #options: StdioOptions;
+  readonly #events: TransportEvents;
+  readonly #stderr: StderrTail;
+  readonly #exited = Promise.withResolvers<void>();
+  readonly #startedAt = Date.now();
+  #closing: Promise<void> | undefined;
+  #over = false;
+
+  constructor(child: ChildProcessWithoutNullStreams, options: StdioOptions, events: TransportEvents) {
+    this.#child = child;
+    this.#options = options;
+    this.#events = events;
+    this.#stderr = new StderrTail(options.stderr);
+    const lines = new LineSplitter(
+      options.maxMessageBytes,
+      (line) => this.#line(line),
+      () => this.#tooLong(),
+    );
+    child.stdout.on("data", (chunk: Uint8Array) => lines.push(chunk));
+    child.stderr.on("data", (chunk: Uint8Array) => this.#stderr.push(chunk));
+    for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on("error", () => {});
+    child.stdout.once("end", () => this.#stdoutEnded());
+    child.once("exit", () => this.#exit());
+  }
+
+  async send(message: Uint8Array, call: number | undefined, _scope: Scope): Promise<SendOutcome> {
+    const { stdin } = this.#child;
+    if (this.#over || !stdin.writable) throw this.#ended(false);
+    if (stdin.writableLength > maxUnreadBytes) {
+      const text = `backend "${this.#options.backend}" does not read its input`;
+      throw new GatewayError("unavailable", text, { backend: this.#options.backend, data: { sent: false } });
+    }
+    stdin.cork();
+    stdin.write(toLine(message));
+    stdin.write(lineEnd);
+    queueMicrotask(() => stdin.uncork());
+    return call === undefined ? "ended" : "open";
+  }
+
+  opened(): void {}
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  #line(line: Uint8Array): void {
+    // Servers print banners to stdout; a line that cannot be a message must not cost a call.
+    const first = line[0];
+    if (first === 0x7b || first === 0x5b) return this.#events.message(line, undefined);
+    this.#options.stray(`stdout held a line that is no message: ${JSON.stringify(Buffer.from(line).toString("utf8", 0, 80))}`);
+  }
+
+  #tooLong(): void {
+    const { backend, maxMessageBytes } = this.#options;
+    const text = `backend "${backend}" sent a message of over ${maxMessageBytes} bytes; raise limits.message`;
+    this.#finish(new GatewayError("badProtocol", text, { backend, data: { sent: true } }));
+    void this.close();
+  }
+
+  /** The server may end a link by closing its output (2025-11-25, Lifecycle, "Shutdown"). */
+  #stdoutEnded(): void {
+    after(drainAfterExitMs, () => this.#finish(this.#ended(true)));
+    void this.close();
+  }
+
+  #exit(): void {
+    this.#exited.resolve();
+    // The rest of stdout may come after the exit; a grandchild that keeps the pipe open must not hold the verdict.
+    const finish = (): void => this.#finish(this.#ended(true));
+    const stop = after(drainAfterExitMs, finish);
+    this.#child.stdout.once("close", () => {
+      stop();
+      finish();
+    });
+    void this.close();
+  }
+
+  #finish(error: GatewayError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#events.closed(error);
+  }
+
+  #ended(sent: boolean): GatewayError {
+    const { backend } = this.#options;
+    const { exitCode, signalCode } = this.#child;
+    const how = signalCode ? `was ended by ${signalCode}` : exitCode === null ? "closed its output" : `exited with code ${exitCode}`;
+    const lived = Date.now() - this.#startedAt;
+    const said = this.#stderr.last;
+    const message = `backend "${backend}" ${how} after ${lived} ms${said ? `; it said: ${said}` : ""}`;
+    return new GatewayError("exited", message, { backend, data: { sent } });
+  }
+
+  async #end(): Promise<void> {
+    const patience = new Scope();
+    const exited = this.#exited.promise;
+    this.#child.stdin.end();
+    await Promise.race([exited, sleep(exitAfterEofMs, patience)]);
+    this.#signal("SIGTERM");
+    if (!this.#hasExited) await Promise.race([exited, sleep(exitAfterTermMs, patience)]);
+    // Also after a clean exit: what is left in the group would be an orphan.
+    this.#signal("SIGKILL");
+    await exited;
+    patience.cancel();
+    this.#child.stdout.destroy();
+    this.#child.stderr.destroy();
+    this.#finish(this.#ended(true));
+  }
+
+  get #hasExited(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** To the whole group; that there is none left is no error. */
+  #signal(signal: NodeJS.Signals): void {
+    const { pid } = this.#child;
+    if (pid === undefined) return;
+    try {
+      if (process.platform === "win32") this.#child.kill(signal);
+      else process.kill(-pid, signal);
+    } catch {
+      // No process of the group is left.
+    }
+  }
+}

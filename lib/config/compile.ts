@@ -1,0 +1,107 @@
+// A config without mistakes to the frozen plan: defaults filled in, paths made absolute, credentials moved out of URLs.
+
+import { resolve } from "node:path";
+import type { BackendName } from "../core/nouns.ts";
+import { type BackendPlan, type Plan, type ReplicaPlan, backendDefaults, freeze, planDefaults } from "./plan.ts";
+import type { BackendConfig, Config, EndpointConfig } from "./schema.ts";
+import { type Node, entryOf } from "./tree.ts";
+
+/** The plan of a config that was checked; the tree gives the order of the backends and the folders of their files. */
+export function compilePlan(config: Config, root: Node): Plan {
+  const section: Node | undefined = entryOf(root, "backends")?.node;
+  const backends: BackendPlan[] = [];
+  // Not over the config's keys: an object puts names like "1" before all others.
+  for (const [name, { node }] of section?.kind === "map" ? section.entries : []) {
+    const backend = config.backends?.[name];
+    if (backend !== undefined) backends.push(compileBackend(brand(name), backend, node));
+  }
+  const names = backends.map((backend) => backend.name);
+  const first = (config.priority ?? []).map(brand).filter((name) => names.includes(name));
+  const { listen, limits, timeouts } = planDefaults;
+  return freeze<Plan>({
+    listen: {
+      host: config.listen?.host?.replace(/^\[(.*)\]$/, "$1") ?? listen.host,
+      port: config.listen?.port ?? listen.port,
+    },
+    naming: config.naming ?? planDefaults.naming,
+    separator: planDefaults.separator,
+    priority: [...new Set([...first, ...names])],
+    backends,
+    allowedHosts: config.allowedHosts ?? [],
+    allowedOrigins: config.allowedOrigins ?? [],
+    sealKeys: config.sealKeys ?? [],
+    limits: {
+      bodyBytes: config.limits?.body ?? limits.bodyBytes,
+      messageBytes: config.limits?.message ?? limits.messageBytes,
+      pages: config.limits?.pages ?? limits.pages,
+      items: config.limits?.items ?? limits.items,
+      sessions: config.limits?.sessions ?? limits.sessions,
+    },
+    timeouts: {
+      drainMs: config.timeouts?.drain ?? timeouts.drainMs,
+      listMs: config.timeouts?.list ?? timeouts.listMs,
+      resumeMs: config.timeouts?.resume ?? timeouts.resumeMs,
+      keepAliveMs: config.timeouts?.keepAlive ?? timeouts.keepAliveMs,
+      sessionIdleMs: config.timeouts?.session ?? timeouts.sessionIdleMs,
+    },
+  });
+}
+
+function compileBackend(name: BackendName, backend: BackendConfig, node: Node): BackendPlan {
+  const list = entryOf(node, "replicas")?.node;
+  const items = list?.kind === "list" ? list.items : [];
+  const replicas = backend.replicas?.map((replica, index) => compileReplica(replica, items[index] ?? node));
+  return {
+    name,
+    replicas: replicas ?? [compileReplica(backend, node)],
+    isolation: backend.isolation ?? backendDefaults.isolation,
+    connectMs: backend.timeouts?.connect ?? backendDefaults.connectMs,
+    callMs: backend.timeouts?.call ?? backendDefaults.callMs,
+    healthMs: backend.timeouts?.health ?? backendDefaults.healthMs,
+  };
+}
+
+function compileReplica(endpoint: EndpointConfig, node: Node): ReplicaPlan {
+  if (endpoint.url !== undefined) return { kind: "http", ...compileUrl(endpoint.url, endpoint.headers ?? {}) };
+  const command = endpoint.command ?? "";
+  const cwd = endpoint.cwd;
+  return {
+    kind: "stdio",
+    command: /[/\\]/.test(command) ? resolve(folderOf(node, "command"), command) : command,
+    args: endpoint.args ?? [],
+    env: endpoint.env ?? {},
+    cwd: cwd === undefined ? undefined : resolve(folderOf(node, "cwd"), cwd),
+    inheritEnv: endpoint.inheritEnv ?? false,
+  };
+}
+
+// Of the file that says it: with several files, each one's paths start from its own folder.
+function folderOf(node: Node, key: string): string {
+  return (entryOf(node, key)?.node ?? node).place.source.folder;
+}
+
+// fetch refuses a URL with credentials, and a URL is what logs and health reports show.
+function compileUrl(
+  written: string,
+  headers: Readonly<Record<string, string>>,
+): { url: string; headers: Record<string, string> } {
+  const url = new URL(written);
+  if (url.username === "" && url.password === "") return { url: url.href, headers: { ...headers } };
+  const secret = `${decode(url.username)}:${decode(url.password)}`;
+  url.username = "";
+  url.password = "";
+  return { url: url.href, headers: { ...headers, Authorization: `Basic ${Buffer.from(secret).toString("base64")}` } };
+}
+
+// A stray percent sign in a password stands for itself.
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+function brand(name: string): BackendName {
+  return name as BackendName;
+}

@@ -1,0 +1,133 @@
+// The plan: the frozen, validated form of the config that the running program reads, and its defaults.
+
+import type { BackendName, Isolation } from "../core/nouns.ts";
+
+export interface Plan {
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly naming: "prefix" | "none";
+  /** Between backend and local name where `naming` is `prefix`. */
+  readonly separator: string;
+  /** Who wins a name or a URI that several backends own; backends that are left out follow in config order. */
+  readonly priority: readonly BackendName[];
+  /** In config order, without the disabled ones. */
+  readonly backends: readonly BackendPlan[];
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  /** The first one seals, all of them open. Secret. */
+  readonly sealKeys: readonly string[];
+  readonly limits: Limits;
+  readonly timeouts: Timeouts;
+}
+
+export interface Limits {
+  /** Bytes of one request body at the front. */
+  readonly bodyBytes: number;
+  /** Bytes of one message from a backend. */
+  readonly messageBytes: number;
+  /** Pages that are followed for one listing of one backend. */
+  readonly pages: number;
+  /** Items that are kept of one listing of one backend. */
+  readonly items: number;
+  /** Sessions that are open at the same time. */
+  readonly sessions: number;
+}
+
+export interface Timeouts {
+  /** How long calls in flight may go on when the gateway stops. */
+  readonly drainMs: number;
+  /** How long a listing waits for a backend that is still starting. */
+  readonly listMs: number;
+  /** How long a dropped stream may be resumed before its call is cancelled. */
+  readonly resumeMs: number;
+  /** Between two comments on a silent stream. */
+  readonly keepAliveMs: number;
+  /** Life of a session that nobody uses. */
+  readonly sessionIdleMs: number;
+}
+
+export interface BackendPlan {
+  readonly name: BackendName;
+  /** At least one. */
+  readonly replicas: readonly ReplicaPlan[];
+  readonly isolation: Isolation;
+  /** Start and handshake together. */
+  readonly connectMs: number;
+  /** One call in total. */
+  readonly callMs: number;
+  /** Between two pings; 0 switches them off. */
+  readonly healthMs: number;
+}
+
+export interface StdioReplicaPlan {
+  readonly kind: "stdio";
+  /** A program, never a shell line; absolute, or a bare name that is looked up on the PATH. */
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Added to the environment of the child. Secret. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute; undefined = the gateway's own. */
+  readonly cwd: string | undefined;
+  /** Whether the child sees the gateway's whole environment too. */
+  readonly inheritEnv: boolean;
+}
+
+export interface HttpReplicaPlan {
+  readonly kind: "http";
+  /** http or https, without user and password (those become an Authorization header). */
+  readonly url: string;
+  /** Secret. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export type ReplicaPlan = StdioReplicaPlan | HttpReplicaPlan;
+
+/** What a plan says where the config is silent. */
+export const planDefaults: Omit<Plan, "backends" | "priority"> = freeze({
+  listen: { host: "127.0.0.1", port: 7337 },
+  naming: "prefix",
+  separator: "__",
+  allowedHosts: [],
+  allowedOrigins: [],
+  sealKeys: [],
+  limits: { bodyBytes: 16 * 2 ** 20, messageBytes: 64 * 2 ** 20, pages: 1000, items: 100_000, sessions: 10_000 },
+  timeouts: { drainMs: 10_000, listMs: 3_000, resumeMs: 5_000, keepAliveMs: 15_000, sessionIdleMs: 3_600_000 },
+});
+
+/** What a backend's plan says where the config is silent. */
+export const backendDefaults: Omit<BackendPlan, "name" | "replicas"> = freeze({
+  isolation: "principal",
+  connectMs: 30_000,
+  callMs: 600_000,
+  healthMs: 30_000,
+});
+
+/** A plan for these backends with every other setting at its default, frozen. */
+export function defaultPlan(backends: readonly BackendPlan[]): Plan {
+  return freeze({ ...planDefaults, priority: backends.map((backend) => backend.name), backends });
+}
+
+/** True where nothing that matters to a link differs, so that links live on over a reload. */
+export function samePlan(a: BackendPlan, b: BackendPlan): boolean {
+  return equal(a, b);
+}
+
+/** The value itself, frozen with everything inside it. */
+export function freeze<T>(value: T): T {
+  if (isRecord(value) && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) freeze(inner);
+  }
+  return value;
+}
+
+// The order of keys says nothing here, the order of an array does.
+function equal(a: unknown, b: unknown): boolean {
+  if (!isRecord(a) || !isRecord(b)) return Object.is(a, b);
+  if (Array.isArray(a) !== Array.isArray(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && equal(a[key], b[key]));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}

@@ -1,0 +1,271 @@
+// What a config file may say: one zod schema with a description for every key, and its JSON Schema.
+
+import * as z from "zod";
+import type { Isolation } from "../core/nouns.ts";
+import { backendDefaults, planDefaults } from "./plan.ts";
+import { durationPattern, formatDuration, formatSize, parseDuration, parseSize, sizePattern } from "./units.ts";
+
+/** What a backend may be called: no separator in it, and none that could form at its end. */
+export const namePattern: RegExp = /^(?!.*__)(?!.*_$)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
+
+export interface ListenConfig {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+}
+
+export interface EndpointConfig {
+  readonly command?: string | undefined;
+  readonly args?: readonly string[] | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+  readonly inheritEnv?: boolean | undefined;
+  readonly url?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+}
+
+type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
+
+export interface BackendConfig extends EndpointConfig {
+  readonly replicas?: readonly EndpointConfig[] | undefined;
+  readonly isolation?: Isolation | undefined;
+  readonly timeouts?: Numbers<"connect" | "call" | "health"> | undefined;
+  readonly disabled?: boolean | undefined;
+}
+
+/** A config file as the schema leaves it: durations in milliseconds, sizes in bytes, nothing filled in. */
+export interface Config {
+  readonly listen?: ListenConfig | undefined;
+  readonly naming?: "prefix" | "none" | undefined;
+  readonly priority?: readonly string[] | undefined;
+  readonly backends?: Readonly<Record<string, BackendConfig>> | undefined;
+  readonly timeouts?: Numbers<"drain" | "list" | "resume" | "keepAlive" | "session"> | undefined;
+  readonly limits?: Numbers<"body" | "message" | "pages" | "items" | "sessions"> | undefined;
+  readonly allowedHosts?: readonly string[] | undefined;
+  readonly allowedOrigins?: readonly string[] | undefined;
+  readonly sealKeys?: readonly string[] | undefined;
+}
+
+// Longer than this a timer of the runtimes overflows and fires at once.
+const maxDelayMs = 24 * 86_400_000;
+
+const textError = "expected a text; put the value in quotes";
+const text = z
+  .string({ error: textError })
+  // oxlint-disable-next-line no-control-regex
+  .regex(/^[^\0]*$/, { error: "a text cannot hold a NUL character" });
+
+// Variables are texts, so a text of digits is a number, and "true" is true.
+const filled = text.min(1, { error: "must not be empty" });
+
+const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((word) => word === "true")], {
+  error: "expected true or false",
+});
+
+function integer(min: number, max: number) {
+  const error = `expected a whole number from ${min} to ${max}`;
+  const number = z.int({ error }).min(min, { error }).max(max, { error });
+  const digits = z
+    .string()
+    .regex(/^\d{1,15}$/, { error })
+    .transform(Number)
+    .pipe(number);
+  return z.union([number, digits], { error });
+}
+
+function duration(fallbackMs: number, minMs: number) {
+  return quantity(`a duration like "${formatDuration(fallbackMs)}"`, "s", durationPattern, parseDuration)
+    .refine((ms) => ms >= minMs && ms <= maxDelayMs, {
+      error: minMs > 0 ? 'expected a duration from "1ms" to "24d"' : 'expected a duration of at most "24d"',
+    })
+    .meta({ default: formatDuration(fallbackMs) });
+}
+
+function size(fallbackBytes: number) {
+  return quantity(`a size like "${formatSize(fallbackBytes)}"`, "MiB", sizePattern, parseSize)
+    .refine((bytes) => bytes >= 1024 && bytes <= 2 ** 31, { error: 'expected a size from "1KiB" to "2GiB"' })
+    .meta({ default: formatSize(fallbackBytes) });
+}
+
+// A number alone says nothing: half of its readers take it for seconds, the others for milliseconds.
+function quantity(what: string, unit: string, pattern: RegExp, read: (text: string) => number | undefined) {
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    typeof input === "number" ? `a unit is missing; write "${input}${unit}"` : `expected ${what}`;
+  return z
+    .string({ error })
+    .regex(pattern, { error: `expected ${what}` })
+    .transform((written) => read(written) ?? 0);
+}
+
+/** A map without room for other keys. Its message for an unknown one is the list of the keys that it knows. */
+function strict<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, {
+    error: (issue) => (issue.code === "unrecognized_keys" ? Object.keys(shape).join(" ") : undefined),
+  });
+}
+
+const endpointShape = {
+  command: filled.describe("Program to run as a child process; a name on the PATH or a path, no shell line."),
+  args: z.array(text).describe("Arguments of the program."),
+  env: z.record(text, text).describe("Environment variables that are added for the child process."),
+  cwd: filled.describe("Working directory of the child process, relative to the folder of this file."),
+  inheritEnv: flag.describe("Give the child process the whole environment of the gateway.").meta({ default: false }),
+  url: filled.describe("Address of a server that speaks Streamable HTTP."),
+  headers: z.record(text, text).describe("Headers that are added to every request to the server."),
+};
+
+const optionalEndpoint = z.strictObject(endpointShape).partial().shape;
+const having = (key: string): object => ({ type: "object", properties: { [key]: {} }, required: [key] });
+const oneEndpoint = [having("command"), having("url")];
+
+const backendTimeouts = strict({
+  connect: duration(backendDefaults.connectMs, 1).optional().describe("For start and handshake together."),
+  call: duration(backendDefaults.callMs, 1).optional().describe("For one call in total."),
+  health: duration(backendDefaults.healthMs, 0).optional().describe("Between two pings; 0s switches them off."),
+});
+
+const replica = strict(optionalEndpoint).meta({ oneOf: oneEndpoint });
+
+const backendShape = {
+  ...optionalEndpoint,
+  replicas: z
+    .array(replica)
+    .min(1, { error: "must not be empty" })
+    .optional()
+    .describe("Several endpoints of the same server, instead of command or url."),
+  isolation: z
+    .enum(["principal", "session", "shared"])
+    .optional()
+    .describe("Who shares a connection to the server: each principal, each session, or everybody.")
+    .meta({ default: backendDefaults.isolation }),
+  timeouts: backendTimeouts.optional().describe("How long to wait for this backend."),
+  disabled: flag.optional().describe("Leave this backend out.").meta({ default: false }),
+};
+
+const backend = strict(backendShape).meta({ oneOf: [...oneEndpoint, having("replicas")] });
+const host = text.regex(/^(?:[A-Za-z0-9.-]+|\[?[0-9A-Fa-f:.%]+\]?)$/, {
+  error: "expected a host name or an IP address",
+});
+const port = integer(0, 65_535);
+const { listen, limits, timeouts } = planDefaults;
+
+const address =
+  /^(?:(?<host>[A-Za-z0-9.-]*[A-Za-z.-][A-Za-z0-9.-]*|\d+(?:\.\d+){3}|\[[0-9A-Fa-f:.%]+\])(?::(?<port>\d{1,5}))?|(?<only>\d{1,5}))$/;
+
+/** `127.0.0.1:7337`, `[::1]:7337`, `localhost` or `7337` as host and port. */
+function parseAddress(written: string): ListenConfig {
+  const groups = address.exec(written)?.groups ?? {};
+  const [host, port] = [groups["host"], groups["port"] ?? groups["only"]];
+  return { ...(host ? { host } : {}), ...(port ? { port: Number(port) } : {}) };
+}
+
+const addressError = 'expected an address like "127.0.0.1:7337", a port up to 65535, or a map of host and port';
+
+const listenMap = strict({
+  host: host.optional().meta({ default: listen.host }).describe("Address to bind to."),
+  port: port.optional().meta({ default: listen.port }).describe("Port to bind to; 0 takes a free one."),
+});
+
+const topShape = {
+  $schema: z.string().optional().describe("For editors; not read."),
+  listen: z
+    .union(
+      [
+        listenMap,
+        z
+          .int({ error: addressError })
+          .min(0, { error: addressError })
+          .max(65_535, { error: addressError })
+          .transform((port) => ({ port })),
+        text
+          .regex(address, { error: addressError })
+          .transform(parseAddress)
+          .refine((parsed) => (parsed.port ?? 0) <= 65_535, { error: addressError }),
+      ],
+      { error: addressError },
+    )
+    .optional()
+    .describe("Where clients come in."),
+  naming: z
+    .enum(["prefix", "none"])
+    .optional()
+    .describe("How tools and prompts are exposed: as backend__tool, or by their own names.")
+    .meta({ default: planDefaults.naming }),
+  priority: z
+    .array(text)
+    .optional()
+    .describe("Backends in the order in which they win a name or URI that several own."),
+  backends: z
+    .record(z.string(), backend)
+    // Names are checked beside the schema: a record does not look at the values of keys that it refuses.
+    .meta({ propertyNames: { pattern: namePattern.source } })
+    .optional()
+    .describe("The MCP servers behind the gateway, by name."),
+  mcpServers: z
+    .record(z.string(), z.looseObject({}))
+    .optional()
+    .describe("Servers as other clients' files write them."),
+  servers: z.record(z.string(), z.looseObject({})).optional().describe("Servers as VS Code's mcp.json writes them."),
+  timeouts: strict({
+    drain: duration(timeouts.drainMs, 0).optional().describe("For calls in flight when the gateway stops."),
+    list: duration(timeouts.listMs, 0)
+      .optional()
+      .describe("How long a listing waits for a backend that is still starting."),
+    resume: duration(timeouts.resumeMs, 0)
+      .optional()
+      .describe("How long a dropped stream may be resumed before its call is cancelled."),
+    keepAlive: duration(timeouts.keepAliveMs, 1).optional().describe("Between two comments on a silent stream."),
+    session: duration(timeouts.sessionIdleMs, 1).optional().describe("Life of a session that nobody uses."),
+  })
+    .optional()
+    .describe("How long to wait for what."),
+  limits: strict({
+    body: size(limits.bodyBytes).optional().describe("Of one request body."),
+    message: size(limits.messageBytes).optional().describe("Of one message from a backend."),
+    pages: integer(1, 1_000_000)
+      .optional()
+      .meta({ default: limits.pages })
+      .describe("Pages that are followed for one listing of one backend."),
+    items: integer(1, 10_000_000)
+      .optional()
+      .meta({ default: limits.items })
+      .describe("Items that are kept of one listing of one backend."),
+    sessions: integer(1, 10_000_000)
+      .optional()
+      .meta({ default: limits.sessions })
+      .describe("Sessions that are open at the same time."),
+  })
+    .optional()
+    .describe("How much to accept."),
+  allowedHosts: z.array(filled).optional().describe("Host headers that are accepted beside the own address."),
+  allowedOrigins: z.array(filled).optional().describe("Origins of web pages that may call the gateway."),
+  sealKeys: z
+    .array(z.string({ error: textError }).regex(/^[^\0]{16,}$/, { error: "a seal key needs at least 16 characters" }))
+    .optional()
+    .describe(
+      "Secrets for sealed ids: the first one seals, all of them open. Share them between replicas of the gateway.",
+    ),
+};
+
+const configSchema = strict(topShape);
+
+/** A value that came out of parsers, after other clients' sections became backends and variables were replaced. */
+export function parseConfig(
+  value: unknown,
+): { readonly config: Config; readonly issues: undefined } | { readonly issues: readonly z.core.$ZodIssue[] } {
+  const parsed = configSchema.safeParse(value);
+  return parsed.success ? { config: parsed.data, issues: undefined } : { issues: parsed.error.issues };
+}
+
+export const topKeys: ReadonlySet<string> = new Set(Object.keys(topShape));
+export const backendKeys: ReadonlySet<string> = new Set(Object.keys(backendShape));
+
+/** JSON Schema (2020-12) of a config file as people write it. */
+export function createJsonSchema(): object {
+  return z.toJSONSchema(configSchema, {
+    io: "input",
+    // A reference may stand wherever a text may.
+    override: ({ jsonSchema }) => {
+      if (jsonSchema.pattern !== undefined) jsonSchema.pattern = `(?:${jsonSchema.pattern})|\\$\\{`;
+    },
+  });
+}

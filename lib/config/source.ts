@@ -1,0 +1,129 @@
+// One config file to a tree: bounded reading, and the parser that its name asks for. Parsers are loaded when needed.
+
+import { open } from "node:fs/promises";
+import { basename, dirname, extname, isAbsolute, relative } from "node:path";
+import { type Problem, type Source, problemAt, problemOf } from "./problems.ts";
+import type { Node } from "./tree.ts";
+
+/** What reading a file gives: its tree, or what is wrong with it. */
+export interface Read {
+  readonly root: Node | undefined;
+  readonly problems: readonly Problem[];
+}
+
+// Hand-written configs are a thousand times smaller, and a parser of YAML takes seconds for a few dense megabytes.
+const maxBytes = 2 ** 20;
+const scripts = new Set([".ts", ".mts", ".js", ".mjs"]);
+
+/** Reads the config file at an absolute path. Only a script that was named explicitly may run. */
+export async function readSource(file: string, cwd: string, named: boolean): Promise<Read> {
+  const label = labelOf(file, cwd);
+  const extension = extname(file).toLowerCase();
+  if (scripts.has(extension)) {
+    if (!named) return failed("unreadable", label, "scripts are read only when they are named with -c");
+    const { runModule } = await import("./module.ts");
+    return runModule({ file, label, folder: dirname(file), text: "", lineStarts: [0] });
+  }
+  const text = await readText(file);
+  if (typeof text !== "string") return failed("unreadable", label, text.reason);
+  const source = { file, label, folder: folderOf(file), text, lineStarts: findLines(text) };
+  if (text.trim() === "") return failed("empty", label, "the file is empty; it needs at least one backend");
+  return onlyMaps(await parse(source, extension));
+}
+
+function onlyMaps(read: Read): Read {
+  const { root, problems } = read;
+  if (root === undefined || root.kind === "map" || problems.length > 0) return read;
+  const isEmpty = root.kind === "scalar" && root.value === null;
+  const problem = isEmpty
+    ? problemAt("empty", root.place, [], "the file is empty; it needs at least one backend")
+    : problemAt("wrongType", root.place, [], "the file must be a map of settings");
+  return { root, problems: [problem] };
+}
+
+/** A file as people name it: relative to the working directory unless that leads upwards. */
+export function labelOf(file: string, cwd: string): string {
+  const short = relative(cwd, file);
+  return short === "" || short.startsWith("..") || isAbsolute(short) ? file : short;
+}
+
+/** The text of a small UTF-8 file, or why there is none. */
+export async function readText(file: string): Promise<string | { readonly reason: string }> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readBounded(file);
+  } catch (error) {
+    return { reason: `cannot be read (${systemCode(error)})` };
+  }
+  if (bytes.length > maxBytes) return { reason: "is larger than 1 MiB; that is no config file" };
+  if (bytes.includes(0)) return { reason: "is not a text file in UTF-8" };
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return { reason: "is not a text file in UTF-8" };
+  }
+}
+
+// Reads no more than it needs to know that a file is too large: it may be a device or a pipe without an end.
+async function readBounded(file: string): Promise<Uint8Array> {
+  const buffer = new Uint8Array(maxBytes + 1);
+  const handle = await open(file, "r");
+  try {
+    let length = 0;
+    while (length < buffer.length) {
+      const { bytesRead } = await handle.read(buffer, length, buffer.length - length, null);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function parse(source: Source, extension: string): Promise<Read> {
+  switch (extension) {
+    // A name without an extension is a pipe or a device; YAML reads JSON, too.
+    case "":
+    case ".yaml":
+    case ".yml": {
+      const { parseYaml } = await import("./yaml.ts");
+      return parseYaml(source);
+    }
+    case ".json":
+    case ".jsonc":
+    case ".json5": {
+      const { parseJson } = await import("./json.ts");
+      return parseJson(source, extension === ".json5" ? "json5" : "jsonc");
+    }
+    case ".toml": {
+      const { parseToml } = await import("./toml.ts");
+      return parseToml(source);
+    }
+    default: {
+      const known = ".yaml, .yml, .toml, .json, .jsonc, .json5, .ts, .mts, .js or .mjs";
+      return failed("unreadable", source.label, `has the unknown extension "${extension}"; use ${known}`);
+    }
+  }
+}
+
+function findLines(text: string): readonly number[] {
+  const starts = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  return starts;
+}
+
+// Clients run what is in .vscode/mcp.json and .cursor/mcp.json from the folder that holds .vscode and .cursor.
+function folderOf(file: string): string {
+  const folder = dirname(file);
+  return [".vscode", ".cursor"].includes(basename(folder)) ? dirname(folder) : folder;
+}
+
+function failed(kind: "unreadable" | "empty", label: string, message: string): Read {
+  return { root: undefined, problems: [problemOf(kind, label, message)] };
+}
+
+/** `ENOENT` and the like; the runtime's own words are no use to people. */
+export function systemCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+}

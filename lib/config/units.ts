@@ -1,0 +1,50 @@
+// Durations and sizes with units, as the config writes them.
+
+const durationUnits = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+const sizeUnits = {
+  B: 1,
+  KB: 1000,
+  MB: 1000 ** 2,
+  GB: 1000 ** 3,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+} as const;
+
+/** What a duration looks like; the named group `unit` is a key of the table above. */
+export const durationPattern: RegExp = /^(?<amount>\d{1,9}(?:\.\d{1,3})?)(?<unit>ms|s|m|h|d)$/;
+/** What a size looks like. */
+export const sizePattern: RegExp = /^(?<amount>\d{1,12}(?:\.\d{1,3})?)(?<unit>B|KB|MB|GB|KiB|MiB|GiB)$/;
+
+/** Milliseconds of `500ms`, `30s`, `1.5m`, `1h`, `2d`; undefined for anything else. */
+export function parseDuration(text: string): number | undefined {
+  return parse(text, durationPattern, durationUnits);
+}
+
+/** Bytes of `100B`, `512KiB`, `10MB`, `1.5GiB`; undefined for anything else. */
+export function parseSize(text: string): number | undefined {
+  return parse(text, sizePattern, sizeUnits);
+}
+
+/** The shortest writing of a number of milliseconds: 90000 is `90s`, 3600000 is `1h`. */
+export function formatDuration(ms: number): string {
+  return format(ms, durationUnits);
+}
+
+/** The shortest exact writing of a number of bytes: 16777216 is `16MiB`. */
+export function formatSize(bytes: number): string {
+  return format(bytes, sizeUnits);
+}
+
+function parse(text: string, pattern: RegExp, units: Readonly<Record<string, number>>): number | undefined {
+  const groups = pattern.exec(text)?.groups;
+  const factor = units[groups?.["unit"] ?? ""];
+  return factor === undefined ? undefined : Math.round(Number(groups?.["amount"]) * factor);
+}
+
+function format(value: number, units: Readonly<Record<string, number>>): string {
+  const written = Object.entries(units)
+    .filter(([, factor]) => value % factor === 0)
+    .map(([unit, factor]) => `${value / factor}${unit}`);
+  return written.toSorted((a, b) => a.length - b.length)[0] ?? String(value);
+}

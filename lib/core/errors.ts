@@ -1,0 +1,137 @@
+// The one error class and the one table of codes: JSON-RPC code, HTTP status, exit code, and what to do.
+
+export interface ErrorRow {
+  /** Stable identifier that people search for. */
+  readonly id: `E${number}`;
+  /** JSON-RPC error code that a client sees. */
+  readonly rpc: number;
+  /** HTTP status of the front's answer. */
+  readonly http: number;
+  /** Exit code of a command that ends with this error. */
+  readonly exit: number;
+  /** True where nothing was executed, so that the caller may try again. */
+  readonly retryable: boolean;
+  readonly hint: string;
+}
+
+const row = (id: ErrorRow["id"], rpc: number, http: number, exit: number, retryable: boolean, hint: string): ErrorRow => ({
+  id,
+  rpc,
+  http,
+  exit,
+  retryable,
+  hint,
+});
+
+export type ErrorCode =
+  | "usage"
+  | "configNotFound"
+  | "configInvalid"
+  | "insecureBind"
+  | "portInUse"
+  | "unreachable"
+  | "spawnFailed"
+  | "exited"
+  | "connectTimeout"
+  | "lost"
+  | "callTimeout"
+  | "sessionLost"
+  | "unavailable"
+  | "draining"
+  | "replyTooLarge"
+  | "unauthorized"
+  | "badProtocol"
+  | "unsupportedVersion"
+  | "parse"
+  | "invalidRequest"
+  | "unknownMethod"
+  | "invalidParams"
+  | "resourceNotFound"
+  | "tooLarge"
+  | "sessionMissing"
+  | "sessionUnknown"
+  | "notAcceptable"
+  | "mediaType"
+  | "methodNotAllowed"
+  | "forbiddenOrigin"
+  | "clientUnable"
+  | "ambiguousClient"
+  | "notFound"
+  | "internal";
+
+export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
+  usage: row("E2001", -32600, 400, 2, false, "see mcpctl --help"),
+  configNotFound: row("E3001", -32603, 500, 3, false, "name a file with -c, or start with --demo"),
+  configInvalid: row("E3002", -32603, 500, 3, false, "mend the places named above"),
+  insecureBind: row("E3003", -32603, 500, 3, false, "bind to 127.0.0.1, or say --insecure"),
+  portInUse: row("E3004", -32603, 500, 3, false, "choose another port with --port"),
+  unreachable: row("E4101", -32000, 502, 4, true, "is the server running, and is the address right?"),
+  spawnFailed: row("E4102", -32000, 502, 4, true, "check the command, its path and its permissions"),
+  exited: row("E4103", -32000, 502, 4, true, "run the command by hand and read what it prints"),
+  connectTimeout: row("E4104", -32000, 504, 4, true, "the server did not answer the handshake in time"),
+  lost: row("E4105", -32000, 502, 4, false, "the call may have run; check before you repeat it"),
+  callTimeout: row("E4106", -32001, 504, 4, false, "the call may still be running; raise timeouts.call"),
+  sessionLost: row("E4109", -32000, 502, 4, true, "the backend forgot the session; a new one is opened"),
+  unavailable: row("E4107", -32000, 503, 4, true, "the backend is down; it is tried again in the background"),
+  draining: row("E4108", -32000, 503, 4, true, "the gateway is shutting down"),
+  replyTooLarge: row("E4109", -32000, 502, 4, false, "the call has run; ask the server for a smaller answer"),
+  unauthorized: row("E5001", -32000, 401, 5, false, "check the backend's headers or token"),
+  badProtocol: row("E6001", -32000, 502, 6, false, "the server does not speak MCP at this address"),
+  unsupportedVersion: row("E6002", -32602, 400, 6, false, "use one of the supported protocol versions"),
+  parse: row("E6101", -32700, 400, 6, false, "send valid JSON in UTF-8"),
+  invalidRequest: row("E6102", -32600, 400, 6, false, "send one JSON-RPC 2.0 message"),
+  unknownMethod: row("E6103", -32601, 200, 6, false, "the method is not part of this revision"),
+  invalidParams: row("E6104", -32602, 200, 6, false, "check the parameters"),
+  resourceNotFound: row("E6105", -32002, 200, 6, false, "list the resources to see what is there"),
+  tooLarge: row("E6106", -32600, 413, 6, false, "raise limits.body"),
+  sessionMissing: row("E6107", -32600, 400, 6, false, "send initialize first, then its MCP-Session-Id"),
+  sessionUnknown: row("E6108", -32001, 404, 6, true, "send initialize again"),
+  notAcceptable: row("E6109", -32600, 406, 6, false, "accept application/json and text/event-stream"),
+  mediaType: row("E6110", -32600, 415, 6, false, "send content-type: application/json"),
+  methodNotAllowed: row("E6111", -32600, 405, 6, false, "use POST, GET or DELETE"),
+  forbiddenOrigin: row("E6112", -32600, 403, 6, false, "add the host or origin to the config if you trust it"),
+  clientUnable: row("E6113", -32601, 200, 6, false, "the client did not declare this capability"),
+  ambiguousClient: row("E6114", -32603, 200, 6, false, "set isolation: session for this backend"),
+  notFound: row("E6115", -32600, 404, 6, false, "the endpoint is /mcp or /mcp/<backend>"),
+  internal: row("E7001", -32603, 500, 70, false, "this is a bug in mcpctl; please report it"),
+};
+
+export interface ErrorContext {
+  /** Name of the backend that failed. */
+  readonly backend?: string;
+  readonly cause?: unknown;
+  /** More for JSON-RPC `data`. */
+  readonly data?: Readonly<Record<string, unknown>>;
+}
+
+/** A failure with a code from {@link errorTable}; its message says what failed, where, and what to do. */
+export class GatewayError extends Error {
+  override readonly name = "GatewayError";
+  readonly code: ErrorCode;
+  readonly backend: string | undefined;
+  readonly data: Readonly<Record<string, unknown>>;
+
+  constructor(code: ErrorCode, message: string, context: ErrorContext = {}) {
+    super(message, context.cause === undefined ? undefined : { cause: context.cause });
+    this.code = code;
+    this.backend = context.backend;
+    this.data = context.data ?? {};
+  }
+
+  get row(): ErrorRow {
+    return errorTable[this.code];
+  }
+
+  /** The `error` member of a JSON-RPC reply. */
+  toRpc(): { code: number; message: string; data: Record<string, unknown> } {
+    const { id, rpc, hint } = this.row;
+    const data: Record<string, unknown> = { code: id, ...(this.backend ? { backend: this.backend } : {}), ...this.data, hint };
+    return { code: rpc, message: this.message, data };
+  }
+}
+
+/** The error itself where it is ours, else our bug with the error as its cause. */
+export function asGatewayError(error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  return new GatewayError("internal", error instanceof Error ? error.message : String(error), { cause: error });
+}

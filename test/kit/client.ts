@@ -1,0 +1,172 @@
+// The SDK 1.x client with every handler that a server may ask for, and a record of what the server sent.
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
+import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
+import {
+  CreateMessageRequestSchema,
+  ElicitRequestSchema,
+  ListRootsRequestSchema,
+  ResultSchema,
+} from "@modelcontextprotocol/sdk/types.js";
+import type {
+  ClientCapabilities,
+  CreateMessageResult,
+  ElicitResult,
+  ListRootsResult,
+  Notification,
+  Result,
+} from "@modelcontextprotocol/sdk/types.js";
+import { projectRoot } from "./process.ts";
+
+/** Where the server is: a URL, or a command that serves on stdin and stdout. */
+export type Target =
+  | { readonly url: string; readonly headers?: Readonly<Record<string, string>> }
+  | { readonly command: readonly [string, readonly string[]]; readonly env?: Readonly<Record<string, string>> };
+
+export interface ClientOptions {
+  readonly name?: string;
+  /** Capabilities to declare; by default all of them. */
+  readonly capabilities?: ClientCapabilities;
+  /** What this client's model says. */
+  readonly modelText?: string;
+  /** What this client's user fills in. */
+  readonly formContent?: NonNullable<ElicitResult["content"]>;
+  readonly roots?: ListRootsResult["roots"];
+}
+
+/** One thing that the server asked of this client. */
+export interface Asked {
+  readonly method: string;
+  readonly params: unknown;
+}
+
+/** A connected client; `await using` closes it. */
+export interface TestClient extends AsyncDisposable {
+  readonly client: Client;
+  readonly transport: Transport;
+  /** Notifications in the order of arrival; progress too, also when a call listens for it. */
+  readonly notifications: readonly Notification[];
+  /** Requests of the server in the order of arrival. */
+  readonly asked: readonly Asked[];
+  /** Calls a tool; the result is not checked against a schema. */
+  call(
+    name: string,
+    args?: Readonly<Record<string, unknown>>,
+    meta?: Readonly<Record<string, unknown>>,
+  ): Promise<Result>;
+  /** Calls a tool and gives its first text. */
+  callText(name: string, args?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** Waits until a notification (also an earlier one) satisfies the condition. */
+  notified(method: string, condition?: (params: Readonly<Record<string, unknown>>) => boolean): Promise<Notification>;
+}
+
+const allCapabilities: ClientCapabilities = {
+  sampling: {},
+  elicitation: { form: {}, url: {} },
+  roots: { listChanged: true },
+};
+
+const notificationTimeoutMs = 4000;
+
+/** Connects a client. */
+export async function connectClient(target: Target, options: ClientOptions = {}): Promise<TestClient> {
+  const capabilities = options.capabilities ?? allCapabilities;
+  const client = new Client({ name: options.name ?? "test-client", version: "1.0.0" }, { capabilities });
+  const asked: Asked[] = [];
+  answerRequests(client, capabilities, options, asked);
+  const transport = createTransport(target);
+  const record = recordNotifications(transport);
+  await client.connect(transport);
+  const call: TestClient["call"] = (name, args = {}, meta) =>
+    client.request(
+      { method: "tools/call", params: { name, arguments: args, ...(meta && { _meta: meta }) } },
+      ResultSchema,
+    );
+  return {
+    client,
+    transport,
+    asked,
+    notifications: record.notifications,
+    notified: record.notified,
+    call,
+    callText: async (name, args) => textOf(await call(name, args)),
+    [Symbol.asyncDispose]: () => closeClient(client, transport),
+  };
+}
+
+/** The first text block of a result. */
+export function textOf(result: Result): string {
+  const content: unknown = result["content"];
+  const first: unknown = Array.isArray(content) ? content[0] : undefined;
+  if (typeof first === "object" && first !== null && "text" in first) return String(first.text);
+  throw new Error(`no text in ${JSON.stringify(result)}`);
+}
+
+async function closeClient(client: Client, transport: Transport): Promise<void> {
+  if (transport instanceof StreamableHTTPClientTransport) await transport.terminateSession().catch(() => {});
+  await client.close();
+}
+
+function createTransport(target: Target): Transport {
+  if ("url" in target) {
+    const { headers = {} } = target;
+    return new StreamableHTTPClientTransport(new URL(target.url), { requestInit: { headers: { ...headers } } });
+  }
+  const [command, args] = target.command;
+  return new StdioClientTransport({
+    command,
+    args: [...args],
+    cwd: projectRoot,
+    env: { ...target.env },
+    stderr: "pipe",
+  });
+}
+
+function answerRequests(client: Client, declared: ClientCapabilities, options: ClientOptions, asked: Asked[]): void {
+  if (declared.sampling)
+    client.setRequestHandler(CreateMessageRequestSchema, ({ method, params }): CreateMessageResult => {
+      asked.push({ method, params });
+      const text = options.modelText ?? "An answer of the test model";
+      return { role: "assistant", model: "test-model", stopReason: "endTurn", content: { type: "text", text } };
+    });
+  if (declared.elicitation)
+    client.setRequestHandler(ElicitRequestSchema, ({ method, params }): ElicitResult => {
+      asked.push({ method, params });
+      if (params.mode === "url") return { action: "accept" };
+      return { action: "accept", content: options.formContent ?? { name: "Ada" } };
+    });
+  if (declared.roots)
+    client.setRequestHandler(ListRootsRequestSchema, ({ method, params }): ListRootsResult => {
+      asked.push({ method, params });
+      return { roots: options.roots ?? [{ uri: "file:///tmp/root", name: "root" }] };
+    });
+}
+
+/** Listens at the transport, before the client does: no handler can hide a notification, and none comes too early. */
+function recordNotifications(transport: Transport): Pick<TestClient, "notifications" | "notified"> {
+  const notifications: Notification[] = [];
+  const waiting = new Set<() => void>();
+  transport.onmessage = (message): void => {
+    if (!("method" in message) || "id" in message) return;
+    notifications.push({ method: message.method, ...(message.params && { params: message.params }) });
+    for (const check of waiting) check();
+  };
+  const notified: TestClient["notified"] = (method, condition = () => true) =>
+    new Promise((resolve, reject) => {
+      const check = (): void => {
+        const found = notifications.find((one) => one.method === method && condition(one.params ?? {}));
+        if (found === undefined) return;
+        waiting.delete(check);
+        clearTimeout(timer);
+        resolve(found);
+      };
+      const timer = setTimeout(() => {
+        waiting.delete(check);
+        reject(new Error(`no ${method} in ${notificationTimeoutMs} ms; got ${JSON.stringify(notifications)}`));
+      }, notificationTimeoutMs);
+      waiting.add(check);
+      check();
+    });
+  return { notifications, notified };
+}
