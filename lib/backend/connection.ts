@@ -35,6 +35,7 @@ interface Exchange {
   written: boolean;
 }
 
+/** One socket, with at most one exchange on it: requests are never pipelined. */
 export class Connection {
   readonly #socket: Socket;
   readonly #name: string;
@@ -74,13 +75,18 @@ export class Connection {
     return this.#answered;
   }
 
-  /** Sends a request. The scope governs until the body is complete: cancelled, it destroys the connection at once. */
+  /**
+   * Sends a request. The scope governs until the body is complete: cancelled, it destroys the connection at once.
+   * Rejects with a `GatewayError` "unreachable" where the connection was gone before anything was written.
+   */
   send(head: Uint8Array, body: Uint8Array | undefined, scope: Scope): Promise<HttpReply> {
     return new Promise((resolve, reject) => {
       if (scope.cancelled) {
         this.destroy();
         return reject(scope.reason);
       }
+      // It may have ended since the pool looked; a request written now would wait for events that have been.
+      if (!this.usable) return reject(this.#gone());
       this.#answered = false;
       const parser = new ResponseParser(
         {
@@ -117,8 +123,6 @@ export class Connection {
     let accepted = this.#socket.write(Buffer.concat([head, body.subarray(0, offset)]));
     const pump = (): void => {
       if (this.#exchange !== exchange) return;
-      // The server refused before it read everything: what is still to come would be wasted.
-      if (exchange.head !== undefined && exchange.head.status >= 400) return;
       while (accepted && offset < body.length) {
         const piece = body.subarray(offset, offset + WRITE_BYTES);
         offset += piece.length;
@@ -205,6 +209,11 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     this.#owner.closed(this);
+  }
+
+  #gone(): GatewayError {
+    const message = `${this.#name} closed the connection before anything was sent`;
+    return new GatewayError("unreachable", message, { data: { sent: false } });
   }
 
   #lost(cause: unknown): GatewayError {

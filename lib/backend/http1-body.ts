@@ -19,7 +19,7 @@ export interface HttpBody {
 }
 
 /** What a body asks of the connection behind it. */
-export interface BodySource {
+interface BodySource {
   pause(): void;
   resume(): void;
   abort(reason: unknown): void;
@@ -27,12 +27,13 @@ export interface BodySource {
 
 type End = { readonly kind: "clean" } | { readonly kind: "failed"; readonly reason: unknown };
 
-export interface BodyInfo {
+interface BodyInfo {
   /** host:port, for messages. */
   readonly name: string;
   readonly declaredBytes: number | undefined;
 }
 
+/** The body as its connection sees it. */
 export class QueuedBody implements HttpBody {
   readonly #source: BodySource;
   readonly #info: BodyInfo;

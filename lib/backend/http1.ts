@@ -8,7 +8,7 @@ const START: readonly number[] = Array.from(Buffer.from("HTTP/1."));
 const CR = 13;
 const LF = 10;
 
-export interface ResponseSink {
+interface ResponseSink {
   onHead(head: ResponseHead): void;
   /** A piece of the body, still backed by the bytes that were pushed. */
   onBody(piece: Uint8Array): void;
@@ -16,7 +16,7 @@ export interface ResponseSink {
   onDone(): void;
 }
 
-export interface ParserLimits {
+interface ParserLimits {
   /** Status line and headers, those of interim (1xx) responses included; trailers have the same limit. */
   readonly maxHeadBytes: number;
   /** The response to a HEAD request: no body, whatever its headers announce. */

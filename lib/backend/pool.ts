@@ -38,6 +38,7 @@ const SERVER_TIMEOUT_MARGIN_MS = 1000;
 /** After this much idleness a close may be on its way; servers close no sooner than after a second. */
 const RECHECK_AFTER_IDLE_MS = 500;
 
+/** The connections to one origin; there is no limit on requests in flight. */
 export class HttpPool implements AsyncDisposable {
   readonly #target: Target;
   readonly #options: PoolOptions;
@@ -89,12 +90,13 @@ export class HttpPool implements AsyncDisposable {
     try {
       return await warm.send(head, request.body, scope);
     } catch (error) {
+      if (scope.cancelled || this.#scope.cancelled) throw error;
       // The server may have closed the idle connection while the request was on its way. It may also have read it:
       // nobody can tell, so only a GET is sent again, once, and not on another connection of the same age.
-      const again = request.method === "GET" && !warm.answered && isLost(error) && !scope.cancelled;
-      if (!again || this.#scope.cancelled) throw error;
+      const repeat = request.method === "GET" && !warm.answered && hasCode(error, "lost");
+      if (!repeat && !hasCode(error, "unreachable")) throw error;
+      if (repeat) this.#retried++;
     }
-    this.#retried++;
     return (await this.#connect(scope)).send(head, request.body, scope);
   }
 
@@ -121,18 +123,11 @@ export class HttpPool implements AsyncDisposable {
       this.#open.add(connection);
       if (this.#scope.cancelled) connection.destroy();
       this.#scope.throwIfCancelled();
-      if (!connection.usable) throw this.#goneAtOnce(connection);
       return connection;
     } finally {
       release();
       this.#connecting--;
     }
-  }
-
-  #goneAtOnce(connection: Connection): GatewayError {
-    connection.destroy();
-    const message = `${this.#target.name} closed the connection before anything was sent`;
-    return new GatewayError("unreachable", message, { data: { sent: false } });
   }
 
   /** The freshest idle connection that is still good. */
@@ -191,6 +186,6 @@ export class HttpPool implements AsyncDisposable {
   }
 }
 
-function isLost(error: unknown): boolean {
-  return error instanceof GatewayError && error.code === "lost";
+function hasCode(error: unknown, code: "lost" | "unreachable"): boolean {
+  return error instanceof GatewayError && error.code === code;
 }

@@ -35,7 +35,7 @@ export function targetOf(origin: URL): Target {
   return { secure, host, port, name: `${origin.hostname}:${port}`, authority: origin.host };
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   readonly connectTimeoutMs: number;
   readonly tls?: TlsOptions;
 }

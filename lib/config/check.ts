@@ -13,7 +13,7 @@ export function checkConfig(
   disabled: readonly string[],
 ): { config: Config | undefined; problems: readonly Problem[] } {
   const parsed = parseConfig(toValue(root));
-  const problems = (parsed.issues ?? []).flatMap((issue) => fromIssue(root, issue, []));
+  const problems = onePerValue((parsed.issues ?? []).flatMap((issue) => fromIssue(root, issue, [])));
   const section = entryOf(root, "backends");
   if (root.kind === "map" && section === undefined) {
     const message = 'no backend is configured; add "backends", or write "backends: {}" to start without one';
@@ -27,6 +27,15 @@ export function checkConfig(
     checkPriority(root, [...section.node.entries.keys(), ...disabled], problems);
   }
   return { config: parsed.issues === undefined ? parsed.config : undefined, problems };
+}
+
+// A list where a text should be is also called too short: everything that has a length is measured.
+function onePerValue(problems: readonly Problem[]): Problem[] {
+  const seen = new Set<string>();
+  return problems.filter(({ file, path }) => {
+    const key = placeKey(file, path);
+    return !seen.has(key) && seen.add(key);
+  });
 }
 
 /** The tree without its disabled backends, which nobody looks into; their names, and the keys of all their values. */

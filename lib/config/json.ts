@@ -47,8 +47,10 @@ function toProblem(error: unknown, source: Source, mode: string): Problem {
   const message = error instanceof Error ? error.message : "";
   const token = /^Unexpected token (\w+) found/.exec(message)?.[1];
   const ended = message.startsWith("Unexpected end of input");
-  const what = token ? `unexpected ${words[token] ?? token}` : ended ? "the file ends too early" : "unexpected text";
-  return problemAt("syntax", { source, offset }, [], `${mode === "json5" ? "JSON5" : "JSON"}: ${what}`);
+  const what = token ? `unexpected ${words[token] ?? "text"}` : ended ? "the file ends too early" : "unexpected text";
+  // The parser gives the start of the file where it misses something at its end.
+  const place = { source, offset: ended ? source.text.trimEnd().length : offset };
+  return problemAt("syntax", place, [], `${mode === "json5" ? "JSON5" : "JSON"}: ${what}`);
 }
 
 const words: Readonly<Record<string, string>> = {

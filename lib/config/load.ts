@@ -46,7 +46,7 @@ export async function loadPlan(options: LoadOptions): Promise<Loaded> {
     const message = `more than one config: ${found.map((file) => file.slice(cwd.length + 1)).join(", ")}; keep one, or name files with -c`;
     return { kind: "invalid", problems: [problemOf("ambiguous", "", message)], files: found };
   }
-  return loadFiles(found, cwd, named.length > 0, options.env);
+  return loadFiles(found, cwd, options.env);
 }
 
 /** The JSON Schema of a config file. */
@@ -55,7 +55,7 @@ export async function configJsonSchema(): Promise<object> {
   return createJsonSchema();
 }
 
-// A file of ours wins over those of other clients, and two of ours are a question for the user.
+// No scripts here: code runs only because its name was given. A file of ours wins over those of other clients, and two of ours are a question for the user.
 async function discover(cwd: string): Promise<readonly string[]> {
   const own = await existing(cwd, ownNames);
   return own.length > 0 ? own : (await existing(cwd, otherNames)).slice(0, 1);
@@ -74,18 +74,14 @@ async function existing(cwd: string, names: readonly string[]): Promise<string[]
   return paths.filter((_, index) => found[index]);
 }
 
-async function loadFiles(
-  files: readonly string[],
-  cwd: string,
-  named: boolean,
-  env: LoadOptions["env"],
-): Promise<Loaded> {
+async function loadFiles(files: readonly string[], cwd: string, env: LoadOptions["env"]): Promise<Loaded> {
   const { readSource } = await import("./source.ts");
-  const read = await Promise.all(files.map((file) => readSource(file, cwd, named)));
+  const read = await Promise.all(files.map((file) => readSource(file, cwd)));
   const faults = read.flatMap(({ problems }) => problems);
   const trees = read.flatMap(({ root }) => root ?? []);
   // What a parser could not read would make half of the other complaints untrue.
-  if (faults.length > 0) return { kind: "invalid", problems: faults.slice(0, maxProblems), files };
+  if (faults.length > 0)
+    return { kind: "invalid", problems: arrange(faults, [...new Set(faults.map(({ file }) => file))]), files };
   return assemble(trees, files, env);
 }
 

@@ -34,9 +34,11 @@ export async function runModule(source: Source): Promise<{ root: Node | undefine
 }
 
 async function importDefault(file: string): Promise<Record<string, unknown>> {
-  // Modules are kept for ever under their URL; the time of the last change makes a new one for a reload.
+  // Modules are kept for ever under their name; the time of the last change makes a new one for a reload. Bun looks at a
+  // query behind a path only, and a path with special characters means different things to the runtimes.
   const { mtimeMs } = await stat(file);
-  const loaded: unknown = await import(`${pathToFileURL(file).href}?changed=${mtimeMs}`);
+  const name = /^\/[\w./@+-]*$/.test(file) ? file : pathToFileURL(file).href;
+  const loaded: unknown = await import(`${name}?changed=${mtimeMs}`);
   const exported = isObject(loaded) ? loaded["default"] : undefined;
   const config: unknown = typeof exported === "function" ? await exported() : exported;
   if (!isObject(config) || Array.isArray(config)) throw new TypeError("it must export an object as its default");

@@ -77,13 +77,15 @@ function duration(fallbackMs: number, minMs: number) {
     .refine((ms) => ms >= minMs && ms <= maxDelayMs, {
       error: minMs > 0 ? 'expected a duration from "1ms" to "24d"' : 'expected a duration of at most "24d"',
     })
-    .meta({ default: formatDuration(fallbackMs) });
+    .optional()
+    .meta({ fallback: formatDuration(fallbackMs) });
 }
 
 function size(fallbackBytes: number) {
   return quantity(`a size like "${formatSize(fallbackBytes)}"`, "MiB", sizePattern, parseSize)
     .refine((bytes) => bytes >= 1024 && bytes <= 2 ** 31, { error: 'expected a size from "1KiB" to "2GiB"' })
-    .meta({ default: formatSize(fallbackBytes) });
+    .optional()
+    .meta({ fallback: formatSize(fallbackBytes) });
 }
 
 // A number alone says nothing: half of its readers take it for seconds, the others for milliseconds.
@@ -108,7 +110,7 @@ const endpointShape = {
   args: z.array(text).describe("Arguments of the program."),
   env: z.record(text, text).describe("Environment variables that are added for the child process."),
   cwd: filled.describe("Working directory of the child process, relative to the folder of this file."),
-  inheritEnv: flag.describe("Give the child process the whole environment of the gateway.").meta({ default: false }),
+  inheritEnv: flag.describe("Give the child process the whole environment of the gateway.").meta({ fallback: false }),
   url: filled.describe("Address of a server that speaks Streamable HTTP."),
   headers: z.record(text, text).describe("Headers that are added to every request to the server."),
 };
@@ -118,9 +120,9 @@ const having = (key: string): object => ({ type: "object", properties: { [key]: 
 const oneEndpoint = [having("command"), having("url")];
 
 const backendTimeouts = strict({
-  connect: duration(backendDefaults.connectMs, 1).optional().describe("For start and handshake together."),
-  call: duration(backendDefaults.callMs, 1).optional().describe("For one call in total."),
-  health: duration(backendDefaults.healthMs, 0).optional().describe("Between two pings; 0s switches them off."),
+  connect: duration(backendDefaults.connectMs, 1).describe("For start and handshake together."),
+  call: duration(backendDefaults.callMs, 1).describe("For one call in total."),
+  health: duration(backendDefaults.healthMs, 0).describe("Between two pings; 0s switches them off."),
 });
 
 const replica = strict(optionalEndpoint).meta({ oneOf: oneEndpoint });
@@ -136,9 +138,9 @@ const backendShape = {
     .enum(["principal", "session", "shared"])
     .optional()
     .describe("Who shares a connection to the server: each principal, each session, or everybody.")
-    .meta({ default: backendDefaults.isolation }),
+    .meta({ fallback: backendDefaults.isolation }),
   timeouts: backendTimeouts.optional().describe("How long to wait for this backend."),
-  disabled: flag.optional().describe("Leave this backend out.").meta({ default: false }),
+  disabled: flag.optional().describe("Leave this backend out.").meta({ fallback: false }),
 };
 
 const backend = strict(backendShape).meta({ oneOf: [...oneEndpoint, having("replicas")] });
@@ -161,8 +163,8 @@ function parseAddress(written: string): ListenConfig {
 const addressError = 'expected an address like "127.0.0.1:7337", a port up to 65535, or a map of host and port';
 
 const listenMap = strict({
-  host: host.optional().meta({ default: listen.host }).describe("Address to bind to."),
-  port: port.optional().meta({ default: listen.port }).describe("Port to bind to; 0 takes a free one."),
+  host: host.optional().meta({ fallback: listen.host }).describe("Address to bind to."),
+  port: port.optional().meta({ fallback: listen.port }).describe("Port to bind to; 0 takes a free one."),
 });
 
 const topShape = {
@@ -189,7 +191,7 @@ const topShape = {
     .enum(["prefix", "none"])
     .optional()
     .describe("How tools and prompts are exposed: as backend__tool, or by their own names.")
-    .meta({ default: planDefaults.naming }),
+    .meta({ fallback: planDefaults.naming }),
   priority: z
     .array(text)
     .optional()
@@ -206,32 +208,30 @@ const topShape = {
     .describe("Servers as other clients' files write them."),
   servers: z.record(z.string(), z.looseObject({})).optional().describe("Servers as VS Code's mcp.json writes them."),
   timeouts: strict({
-    drain: duration(timeouts.drainMs, 0).optional().describe("For calls in flight when the gateway stops."),
-    list: duration(timeouts.listMs, 0)
-      .optional()
-      .describe("How long a listing waits for a backend that is still starting."),
-    resume: duration(timeouts.resumeMs, 0)
-      .optional()
-      .describe("How long a dropped stream may be resumed before its call is cancelled."),
-    keepAlive: duration(timeouts.keepAliveMs, 1).optional().describe("Between two comments on a silent stream."),
-    session: duration(timeouts.sessionIdleMs, 1).optional().describe("Life of a session that nobody uses."),
+    drain: duration(timeouts.drainMs, 0).describe("For calls in flight when the gateway stops."),
+    list: duration(timeouts.listMs, 0).describe("How long a listing waits for a backend that is still starting."),
+    resume: duration(timeouts.resumeMs, 0).describe(
+      "How long a dropped stream may be resumed before its call is cancelled.",
+    ),
+    keepAlive: duration(timeouts.keepAliveMs, 1).describe("Between two comments on a silent stream."),
+    session: duration(timeouts.sessionIdleMs, 1).describe("Life of a session that nobody uses."),
   })
     .optional()
     .describe("How long to wait for what."),
   limits: strict({
-    body: size(limits.bodyBytes).optional().describe("Of one request body."),
-    message: size(limits.messageBytes).optional().describe("Of one message from a backend."),
+    body: size(limits.bodyBytes).describe("Of one request body."),
+    message: size(limits.messageBytes).describe("Of one message from a backend."),
     pages: integer(1, 1_000_000)
       .optional()
-      .meta({ default: limits.pages })
+      .meta({ fallback: limits.pages })
       .describe("Pages that are followed for one listing of one backend."),
     items: integer(1, 10_000_000)
       .optional()
-      .meta({ default: limits.items })
+      .meta({ fallback: limits.items })
       .describe("Items that are kept of one listing of one backend."),
     sessions: integer(1, 10_000_000)
       .optional()
-      .meta({ default: limits.sessions })
+      .meta({ fallback: limits.sessions })
       .describe("Sessions that are open at the same time."),
   })
     .optional()
@@ -259,13 +259,22 @@ export function parseConfig(
 export const topKeys: ReadonlySet<string> = new Set(Object.keys(topShape));
 export const backendKeys: ReadonlySet<string> = new Set(Object.keys(backendShape));
 
+const orReference = String.raw`|\$\{`;
+
 /** JSON Schema (2020-12) of a config file as people write it. */
 export function createJsonSchema(): object {
   return z.toJSONSchema(configSchema, {
     io: "input",
-    // A reference may stand wherever a text may.
     override: ({ jsonSchema }) => {
-      if (jsonSchema.pattern !== undefined) jsonSchema.pattern = `(?:${jsonSchema.pattern})|\\$\\{`;
+      // zod drops the default of whatever it transforms, so that it travels under another name.
+      const { fallback } = jsonSchema;
+      if (typeof fallback === "string" || typeof fallback === "number" || typeof fallback === "boolean") {
+        jsonSchema.default = fallback;
+      }
+      delete jsonSchema["fallback"];
+      // A reference may stand wherever a text may. A schema comes here once for each of its wrappers.
+      const { pattern } = jsonSchema;
+      if (pattern?.endsWith(orReference) === false) jsonSchema.pattern = `(?:${pattern})${orReference}`;
     },
   });
 }

@@ -15,12 +15,11 @@ export interface Read {
 const maxBytes = 2 ** 20;
 const scripts = new Set([".ts", ".mts", ".js", ".mjs"]);
 
-/** Reads the config file at an absolute path. Only a script that was named explicitly may run. */
-export async function readSource(file: string, cwd: string, named: boolean): Promise<Read> {
+/** Reads the config file at an absolute path. A script runs: only files that were named may be scripts. */
+export async function readSource(file: string, cwd: string): Promise<Read> {
   const label = labelOf(file, cwd);
   const extension = extname(file).toLowerCase();
   if (scripts.has(extension)) {
-    if (!named) return failed("unreadable", label, "scripts are read only when they are named with -c");
     const { runModule } = await import("./module.ts");
     return runModule({ file, label, folder: dirname(file), text: "", lineStarts: [0] });
   }

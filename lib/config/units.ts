@@ -11,10 +11,10 @@ const sizeUnits = {
   GiB: 2 ** 30,
 } as const;
 
-/** What a duration looks like; the named group `unit` is a key of the table above. */
-export const durationPattern: RegExp = /^(?<amount>\d{1,9}(?:\.\d{1,3})?)(?<unit>ms|s|m|h|d)$/;
-/** What a size looks like. */
-export const sizePattern: RegExp = /^(?<amount>\d{1,12}(?:\.\d{1,3})?)(?<unit>B|KB|MB|GB|KiB|MiB|GiB)$/;
+/** What a duration looks like: amount and unit. */
+export const durationPattern: RegExp = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
+/** What a size looks like: amount and unit. */
+export const sizePattern: RegExp = /^(\d{1,12}(?:\.\d{1,3})?)(B|KB|MB|GB|KiB|MiB|GiB)$/;
 
 /** Milliseconds of `500ms`, `30s`, `1.5m`, `1h`, `2d`; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
@@ -37,9 +37,9 @@ export function formatSize(bytes: number): string {
 }
 
 function parse(text: string, pattern: RegExp, units: Readonly<Record<string, number>>): number | undefined {
-  const groups = pattern.exec(text)?.groups;
-  const factor = units[groups?.["unit"] ?? ""];
-  return factor === undefined ? undefined : Math.round(Number(groups?.["amount"]) * factor);
+  const [, amount, unit] = pattern.exec(text) ?? [];
+  const factor = units[unit ?? ""];
+  return factor === undefined ? undefined : Math.round(Number(amount) * factor);
 }
 
 function format(value: number, units: Readonly<Record<string, number>>): string {

@@ -20,15 +20,17 @@ import { type Node, type View, buildTree } from "./tree.ts";
 export function parseYaml(source: Source): { root: Node; problems: readonly Problem[] } {
   const document = parseDocument(source.text, {
     schema: "core",
-    merge: false,
     resolveKnownTags: false,
     // The tree reports duplicates itself, in the same words for every format.
     uniqueKeys: false,
-    // Pretty messages quote the line, and a line may hold a secret.
+    // Of an error only its code and place are used: messages may quote the line, and a line may hold a secret.
     prettyErrors: false,
-    logLevel: "silent",
+    logLevel: "error",
   });
   const faults = [...document.errors, ...document.warnings].map((fault) => toProblem(fault, source));
+  // Where the parser gave up, what it says about the rest is noise.
+  const exhausted = document.errors.find((fault) => fault.code === "RESOURCE_EXHAUSTION");
+  if (exhausted !== undefined) faults.splice(0, faults.length, toProblem(exhausted, source));
   const { root, problems } = buildTree(topOf(document), createView(), source);
   return { root, problems: [...faults, ...problems] };
 }

@@ -74,7 +74,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   sessionLost: row("E4109", -32000, 502, 4, true, "the backend forgot the session; a new one is opened"),
   unavailable: row("E4107", -32000, 503, 4, true, "the backend is down; it is tried again in the background"),
   draining: row("E4108", -32000, 503, 4, true, "the gateway is shutting down"),
-  replyTooLarge: row("E4109", -32000, 502, 4, false, "the call has run; ask the server for a smaller answer"),
+  replyTooLarge: row("E4110", -32000, 502, 4, false, "the call has run; ask the server for a smaller answer"),
   unauthorized: row("E5001", -32000, 401, 5, false, "check the backend's headers or token"),
   badProtocol: row("E6001", -32000, 502, 6, false, "the server does not speak MCP at this address"),
   unsupportedVersion: row("E6002", -32602, 400, 6, false, "use one of the supported protocol versions"),

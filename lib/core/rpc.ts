@@ -3,23 +3,14 @@
 import type { GatewayError } from "./errors.ts";
 import { encodeJson, encodeText, joinBytes } from "./text.ts";
 
-const nullId = encodeText("null");
-
-/** Raw JSON of an id, or JSON null where the request's id is unknown. */
-export type RawId = Uint8Array | undefined;
-
 export function resultMessage(id: Uint8Array, result: Uint8Array): Uint8Array {
   return joinBytes([encodeText('{"jsonrpc":"2.0","id":'), id, encodeText(',"result":'), result, encodeText("}")]);
 }
 
-export function errorMessage(id: RawId, error: GatewayError): Uint8Array {
-  return joinBytes([
-    encodeText('{"jsonrpc":"2.0","id":'),
-    id ?? nullId,
-    encodeText(',"error":'),
-    encodeJson(error.toRpc()),
-    encodeText("}"),
-  ]);
+/** An error reply; without an id where none could be read (2025-11-25, Transports, "Sending Messages to the Server"). */
+export function errorMessage(id: Uint8Array | undefined, error: GatewayError): Uint8Array {
+  const open = id ? joinBytes([encodeText('{"jsonrpc":"2.0","id":'), id]) : encodeText('{"jsonrpc":"2.0"');
+  return joinBytes([open, encodeText(',"error":'), encodeJson(error.toRpc()), encodeText("}")]);
 }
 
 export function requestMessage(id: number, method: string, params: unknown): Uint8Array {

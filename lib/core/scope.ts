@@ -16,7 +16,7 @@ export class Scope implements Disposable {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #detach: (() => void) | undefined;
 
-  constructor(parent?: Scope, timeoutMs = Infinity, timeoutReason: () => unknown = deadlinePassed) {
+  constructor(parent?: Scope, timeoutMs: number = Infinity, timeoutReason: () => unknown = deadlinePassed) {
     const own = timeoutMs === Infinity ? Infinity : Date.now() + timeoutMs;
     this.deadline = Math.min(own, parent?.deadline ?? Infinity);
     if (parent?.cancelled) {

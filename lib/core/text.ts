@@ -1,7 +1,8 @@
 // Text and bytes: the one encoder and decoder, and JSON in bytes.
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+// A leading U+FEFF is a part of a value like any other.
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 export function encodeText(text: string): Uint8Array {
   return encoder.encode(text);

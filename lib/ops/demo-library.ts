@@ -42,7 +42,7 @@ export const builtInNotes: readonly Note[] = [
   note(
     "Capabilities",
     "Both sides declare in the handshake what they support, and neither may use what the other did not declare. A",
-    "server that does not declare `resources` needs not answer `resources/list`; a client that does not declare",
+    "server that does not declare `resources` need not answer `resources/list`; a client that does not declare",
     "`sampling` must not be asked to sample.",
   ),
   note(
@@ -126,8 +126,9 @@ export const builtInNotes: readonly Note[] = [
   note(
     "Cancellation",
     "A request is given up with `notifications/cancelled` and its id. The other side should stop the work and",
-    "should send no answer, but an answer can already be on its way, so be ready to ignore one. Closing a",
-    "connection is not the same: it does not cancel anything by itself. `initialize` cannot be cancelled.",
+    "should send no answer, but an answer can already be on its way, so be ready to ignore one. To close an HTTP",
+    "connection says less: a client that lost its stream may want to come back for the answer, so a client that",
+    "does not should cancel first. `initialize` cannot be cancelled.",
   ),
   note(
     "Timeouts",

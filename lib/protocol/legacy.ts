@@ -13,6 +13,11 @@ export function allowsBatch(version: string): boolean {
   return version === "2025-03-26";
 }
 
+/** Whether clients of a revision take an event without data (2025-11-25, Transports); older ones parse it as JSON. */
+export function primesStreams(version: string): boolean {
+  return version >= versions[0];
+}
+
 export const legacyCodec: EraCodec = {
   era: "legacy",
   versions,

@@ -129,6 +129,16 @@ test("pool: idle connections are closed after idleMs, without a request", async 
   await until(() => pool.stats.open === 0 && server.sockets.size === 0, "both are closed");
 });
 
+test("pool: a connection that is too old is not used, even before it is closed", async () => {
+  await using server = await serveRaw((_request, socket) => socket.write(response("ok")));
+  await using pool = poolFor(server.origin, { idleMs: 20 });
+  await ask(pool, get());
+  const end = Date.now() + 25;
+  while (Date.now() < end); // busy: no timer runs
+  await ask(pool, get());
+  assert.deepEqual([server.accepted, pool.stats.reused], [2, 0]);
+});
+
 test("pool: the most recently used connection is taken, and the oldest are dropped over the limit", async () => {
   const waiting: { connection: number; answer: () => void }[] = [];
   await using server = await serveRaw((request, socket) => {
@@ -186,6 +196,11 @@ test("pool: disposal closes what is idle, fails what is in flight, and refuses w
   await pool[Symbol.asyncDispose]();
   assert.deepEqual([(await waited).code, (await waited).data["sent"]], ["lost", true]);
   assert.equal((await failure(text(half))).code, "lost");
+  const other = poolFor(server.origin);
+  await ask(other, get());
+  const racing = failure(ask(other, post("x")));
+  await other[Symbol.asyncDispose]();
+  assert.equal((await racing).data["sent"], false);
   const refused = await failure(ask(pool, get()));
   assert.deepEqual([refused.code, refused.data["sent"]], ["draining", false]);
   await until(() => server.sockets.size === 0, "the server sees it");

@@ -3,7 +3,7 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { localhostCert, localhostKey } from "../fixtures/localhost.ts";
 
-export interface RawRequest {
+interface RawRequest {
   readonly method: string;
   readonly path: string;
   /** The head as it came, up to its empty line. */
@@ -22,9 +22,9 @@ export interface RawServer extends AsyncDisposable {
   readonly sockets: ReadonlySet<net.Socket>;
 }
 
-export type OnRequest = (request: RawRequest, socket: net.Socket) => void;
+type OnRequest = (request: RawRequest, socket: net.Socket) => void;
 
-export interface RawOptions {
+interface RawOptions {
   readonly secure?: boolean;
   /** Instead of reading requests. */
   readonly onSocket?: (socket: net.Socket) => void;

@@ -1,12 +1,10 @@
 // From files to a plan: discovery, formats, merging, variables, and what the plan holds.
 
 import assert from "node:assert/strict";
+import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import * as z from "zod";
-import { configJsonSchema } from "../../lib/config/load.ts";
 import { type BackendPlan, defaultPlan, planDefaults, samePlan } from "../../lib/config/plan.ts";
-import { nearest } from "../../lib/config/problems.ts";
 import { createFolder, planIn, planOf, problemsOf } from "./kit.ts";
 
 const yaml = `
@@ -265,59 +263,10 @@ test("load: a URL's user and password become a header", async () => {
   });
 });
 
-test("load: the JSON Schema accepts what people write and refuses what is wrong", async () => {
-  const schema = z.fromJSONSchema(JSON.parse(JSON.stringify(await configJsonSchema())));
-  const { parseDocument } = await import("yaml");
-  const good: unknown[] = [
-    parseDocument(yaml).toJS(),
-    { backends: {} },
-    { $schema: "x", listen: 7337, mcpServers: { "any name": { command: "x", other: 1 } } },
-    { backends: { a: { url: "${URL}", timeouts: { call: "${T:-1s}" } } } },
-  ];
-  for (const value of good) assert.deepEqual(schema.safeParse(value).error?.issues, undefined, JSON.stringify(value));
-  const bad: unknown[] = [
-    { backend: {} },
-    { backends: { a: { comand: "x" } } },
-    { backends: { a: { url: "x", timeouts: { call: 30 } } } },
-    { backends: { a: { url: "x", timeouts: { call: "30" } } } },
-    { limits: { body: "16" } },
-    { listen: { port: 70_000 } },
-    { naming: "conflict" },
-  ];
-  for (const value of bad) assert.ok(!schema.safeParse(value).success, JSON.stringify(value));
-});
-
-test("load: every key in the JSON Schema has a description, and its default is the plan's", async () => {
-  const schema: unknown = await configJsonSchema();
-  const text = JSON.stringify(schema);
-  const properties = (value: unknown, path: string): string[] => {
-    if (typeof value !== "object" || value === null) return [];
-    return Object.entries(value).flatMap(([key, inner]: [string, unknown]) => {
-      const here = key === "properties" && typeof inner === "object" && inner !== null ? Object.entries(inner) : [];
-      const bare = here.filter(([, one]) => typeof one !== "object" || one === null || !("description" in one));
-      return [...bare.map(([name]) => `${path}/${name}`), ...properties(inner, `${path}/${key}`)];
-    });
-  };
-  assert.deepEqual(properties(schema, ""), []);
-  for (const fallback of ['"16MiB"', '"64MiB"', '"10s"', '"3s"', '"5s"', '"15s"', '"1h"', '"30s"', '"10m"', "7337"]) {
-    assert.ok(text.includes(`"default":${fallback}`), fallback);
-  }
-});
-
-test("load: suggestions are near, and silent where nothing is", () => {
-  const known = ["command", "args", "env", "url", "headers", "keepAlive", "allowedHosts"];
-  const cases: [string, string | undefined][] = [
-    ["comand", "command"],
-    ["commnad", "command"],
-    ["cmd", undefined],
-    ["keep_alive", "keepAlive"],
-    ["allowed-hosts", "allowedHosts"],
-    ["header", "headers"],
-    ["arg", "args"],
-    ["uri", "url"],
-    ["x", undefined],
-    ["extends", undefined],
-    ["x".repeat(10_000), undefined],
-  ];
-  for (const [word, meant] of cases) assert.equal(nearest(word, known), meant, word);
+test("load: a script that changed is read again", async () => {
+  using folder = createFolder({ "a.ts": "export default { listen: 1, backends: {} };\n" });
+  assert.equal(planIn(await folder.load(["a.ts"])).listen.port, 1);
+  writeFileSync(join(folder.path, "a.ts"), "export default { listen: 2, backends: {} };\n");
+  utimesSync(join(folder.path, "a.ts"), new Date(), new Date(Date.now() + 5000));
+  assert.equal(planIn(await folder.load(["a.ts"])).listen.port, 2);
 });

@@ -172,7 +172,7 @@ url = "http://a/"
 
 test("mistakes: syntax errors are shown in each format's own words", async () => {
   await check("a.yaml", "backends:\n  a: { command: x\n  b: [1\nnaming: none\n", ["3:3 E3107 YAML", "4:1 E3107 YAML"]);
-  await check("a.yaml", "a:\n\tb: 2\n", ["2:1 E3107 tabs"]);
+  await check("a.yaml", "a:\n  c: 1\n\tb: 2\n", ["3:1 E3107 tabs"]);
   await check("a.yaml", "a: *nothing\nb: !run x\nc: !!binary aGk=\n", [
     "1:4 E3107 anchor",
     "2:4 E3107 tags",
@@ -180,7 +180,7 @@ test("mistakes: syntax errors are shown in each format's own words", async () =>
   ]);
   await check("a.yaml", "a: 1\n---\nb: 2\n", ["2:1 E3107 more than one document"]);
   await check("a.json", '{\n  "a": "b" "c"\n}', ["2:12 E3107 JSON: unexpected string"]);
-  await check("a.json", '{ "a": ', ["1:8 E3107 ends too early"]);
+  await check("a.json", '{ "a": ', ["1:7 E3107 ends too early"]);
   await check("a.json5", "{ a: b }", ["1:6 E3107 JSON5: unexpected text"]);
   await check("a.toml", "a = 1\nb 2\n", ["2:3 E3107 TOML: expected equal"]);
   await check("a.toml", "a = 1\na = 2\n", ["2:1 E3106 written twice"]);

@@ -1,3 +1,4 @@
+// The envelope scanner agrees with JSON.parse on every message, damaged or not, and keeps its bounds.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -226,6 +227,16 @@ test("envelope: a table of nasty texts", () => {
   for (const [text, outcome] of texts) {
     assert.equal(outcomeOf(scan(encode(text))), outcome, text);
     check(encode(text));
+    // The same inside other containers, which other code walks.
+    for (const outer of [
+      `[${text}]`,
+      `[[0,${text}]]`,
+      `{"x":${text}}`,
+      `{"x":[{"y":${text}}]}`,
+      call(`{"_meta":${text}}`),
+    ]) {
+      check(encode(outer));
+    }
   }
 });
 

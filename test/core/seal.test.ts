@@ -1,3 +1,4 @@
+// Sealed text opens for its purpose and keys, and nothing else opens.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -78,7 +79,7 @@ test("seal: garbage is refused without an exception", () => {
   const sealer = new Sealer(["secret"]);
   const garbage = fc.oneof(
     fc.string({ unit: "binary" }),
-    fc.string({ unit: fc.constantFrom(...base64url), minLength: 30, maxLength: 90 }),
+    fc.string({ unit: fc.constantFrom(...base64url.split("")), minLength: 30, maxLength: 90 }),
     // The right version and the right hint, so that decryption itself is reached.
     fc.uint8Array({ minLength: 28, maxLength: 60 }).map((bytes) => {
       const head = Buffer.from(sealer.seal("p", ""), "base64url").subarray(0, 2);

@@ -1,3 +1,4 @@
+// Splicing changes only what it names; lines and listings keep the values.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

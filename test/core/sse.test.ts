@@ -1,3 +1,4 @@
+// The event stream parser against the standard, at every cut, and the frames that the gateway sends.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";

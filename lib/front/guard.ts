@@ -1,0 +1,53 @@
+// Who may speak to the front: Host and Origin are checked, so that a web page cannot reach a local gateway.
+
+import { GatewayError } from "../core/errors.ts";
+
+export interface GuardOptions {
+  /** The address that the front listens on. */
+  readonly host: string;
+  /** More host names, without port, that clients may address. */
+  readonly allowedHosts: readonly string[];
+  /** More origins, as `scheme://host[:port]`, or `*`. */
+  readonly allowedOrigins: readonly string[];
+}
+
+const loopbackHosts: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]", "::1"]);
+
+export function isLoopback(host: string): boolean {
+  return loopbackHosts.has(host) || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Why the request is refused, or undefined (2025-11-25, Transports, "Security Warning"). */
+export function refuseForeign(request: Request, options: GuardOptions): GatewayError | undefined {
+  const host = hostName(request.headers.get("host") ?? new URL(request.url).host);
+  if (!isAllowedHost(host, options)) {
+    return new GatewayError("forbiddenOrigin", `the host ${JSON.stringify(host.slice(0, 100))} is not one of this gateway's; see allowedHosts`);
+  }
+  const origin = request.headers.get("origin");
+  if (origin !== null && !isAllowedOrigin(origin, options)) {
+    return new GatewayError("forbiddenOrigin", `the origin ${JSON.stringify(origin.slice(0, 100))} is not allowed; see allowedOrigins`);
+  }
+  return undefined;
+}
+
+function isAllowedHost(host: string, { host: bound, allowedHosts }: GuardOptions): boolean {
+  if (isLoopback(host) || host === bound || allowedHosts.includes(host) || allowedHosts.includes("*")) return true;
+  // A front on every address was opened to others on purpose; it is reached under names that it cannot know.
+  return !isLoopback(bound) && allowedHosts.length === 0;
+}
+
+function isAllowedOrigin(origin: string, { allowedOrigins }: GuardOptions): boolean {
+  if (allowedOrigins.includes(origin) || allowedOrigins.includes("*")) return true;
+  try {
+    const { protocol, hostname } = new URL(origin);
+    return (protocol === "http:" || protocol === "https:") && isLoopback(hostname);
+  } catch {
+    return false;
+  }
+}
+
+/** Host header without its port. */
+function hostName(header: string): string {
+  const end = header.startsWith("[") ? header.indexOf("]") + 1 : header.lastIndexOf(":");
+  return (end > 0 ? header.slice(0, end) : header).toLowerCase();
+}

@@ -1,0 +1,101 @@
+// What the gateway says of itself: /health, /livez and /readyz, from the same state that calls see.
+
+import type { Backend } from "../backend/backend.ts";
+import type { UplinkState } from "../backend/uplink.ts";
+import { attemptsBeforeUnavailable } from "../resilience/backoff.ts";
+import { Scope } from "../core/scope.ts";
+import type { Hub } from "../route/hub.ts";
+
+/** A backend that has not answered within this time is not up. */
+const checkMs = 1_000;
+
+export interface BackendHealth {
+  readonly state: "connecting" | "up" | "reconnecting" | "unavailable";
+  /** When it came into this state, ISO 8601. */
+  readonly since: string;
+  readonly transport: string;
+  readonly replica?: number;
+  readonly error?: { readonly code: string; readonly message: string };
+  readonly calls: number;
+  readonly failures: number;
+  readonly inFlight: number;
+  readonly links: number;
+}
+
+export interface Health {
+  readonly status: "ok" | "degraded" | "starting" | "unavailable" | "draining";
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly sessions: number;
+  readonly inFlight: number;
+  readonly backends: Readonly<Record<string, BackendHealth>>;
+}
+
+export class Status {
+  readonly #hub: Hub;
+  readonly #version: string;
+  readonly #startedAt = Date.now();
+  draining = false;
+
+  constructor(hub: Hub, version: string) {
+    this.#hub = hub;
+    this.#version = version;
+  }
+
+  /** Checks the backends that have not been heard lately, then says how they are. */
+  async health(): Promise<Health> {
+    const all = [...this.#hub.topology.values()];
+    using scope = new Scope();
+    await Promise.all(all.map((backend) => backend.verify(scope, checkMs)));
+    const backends = Object.fromEntries(all.map((backend) => [backend.plan.name, backendHealth(backend)]));
+    const states = Object.values(backends).map(({ state }) => state);
+    return {
+      status: this.draining ? "draining" : overall(states),
+      version: this.#version,
+      uptimeSeconds: Math.round((Date.now() - this.#startedAt) / 1000),
+      sessions: this.#hub.sessions.size,
+      inFlight: all.reduce((sum, backend) => sum + backend.counts.inFlight, 0),
+      backends,
+    };
+  }
+
+  /** Answers one of the three paths, or undefined for any other. */
+  async handle(path: string): Promise<Response | undefined> {
+    if (path === "/livez") return new Response("ok\n");
+    if (path !== "/health" && path !== "/readyz") return undefined;
+    const health = await this.health();
+    const ready = health.status === "ok" || health.status === "degraded";
+    if (path === "/health") return Response.json(health, { status: health.status === "unavailable" ? 503 : 200 });
+    return new Response(`${health.status}\n`, { status: ready ? 200 : 503 });
+  }
+}
+
+function overall(states: readonly BackendHealth["state"][]): Health["status"] {
+  const up = states.filter((state) => state === "up").length;
+  if (up === states.length) return "ok";
+  if (up > 0) return "degraded";
+  return states.includes("connecting") ? "starting" : "unavailable";
+}
+
+function backendHealth(backend: Backend): BackendHealth {
+  const { state, plan } = backend;
+  const base = {
+    state: stateName(state),
+    since: new Date(state.since).toISOString(),
+    transport: plan.replicas.map(({ kind }) => kind).join("+"),
+    ...backend.counts,
+  };
+  switch (state.kind) {
+    case "up":
+      return { ...base, replica: state.replica % plan.replicas.length };
+    case "down":
+      return { ...base, error: { code: state.error.row.id, message: state.error.message } };
+    case "connecting":
+      return base;
+  }
+}
+
+function stateName(state: UplinkState): BackendHealth["state"] {
+  if (state.kind !== "down") return state.kind;
+  return state.failures >= attemptsBeforeUnavailable ? "unavailable" : "reconnecting";
+}

@@ -1,0 +1,133 @@
+// The composition root: puts hub, router, backends and fronts together, reloads, drains.
+
+import { Backend, type BackendOptions } from "./backend/backend.ts";
+import { drain, nextTopology } from "./backend/registry.ts";
+import type { BackendPlan, Plan } from "./config/plan.ts";
+import { GatewayError } from "./core/errors.ts";
+import type { Observer } from "./core/observer.ts";
+import { Scope, sleep } from "./core/scope.ts";
+import { refuseForeign } from "./front/guard.ts";
+import { HttpFront } from "./front/http.ts";
+import { errorReply } from "./front/reply.ts";
+import { Status } from "./front/status.ts";
+import { StdioFront } from "./front/stdio.ts";
+import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
+import { Hub } from "./route/hub.ts";
+import { Router } from "./route/router.ts";
+
+export interface GatewayOptions {
+  readonly plan: Plan;
+  readonly version: string;
+  readonly observer: Observer;
+}
+
+const endpoint = "/mcp";
+const name = "mcpctl";
+/** Between two looks at whether the last call has ended. */
+const drainStepMs = 20;
+
+export class Gateway {
+  readonly #hub: Hub;
+  readonly #router: Router;
+  readonly #front: HttpFront;
+  readonly #status: Status;
+  readonly #options: GatewayOptions;
+  readonly #draining = new Set<Promise<void>>();
+
+  /** Starts connecting to all backends, in the background and in parallel. */
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+    this.#hub = new Hub(options.plan, options.observer);
+    this.#router = new Router(this.#hub);
+    const identity = { name, version: options.version };
+    this.#front = new HttpFront({ hub: this.#hub, router: this.#router, identity });
+    this.#status = new Status(this.#hub, options.version);
+    this.apply(options.plan);
+  }
+
+  get plan(): Plan {
+    return this.#hub.plan;
+  }
+
+  /** Puts a new plan in place: unchanged backends keep their links, removed ones finish their calls. */
+  apply(plan: Plan): void {
+    const { topology, added, removed } = nextTopology(this.#hub.topology, plan.backends, (backend) => this.#create(backend, plan));
+    this.#hub.replace(plan, topology);
+    for (const backend of removed) this.#router.listings.forget(backend);
+    if (removed.length > 0 || added.length > 0) {
+      for (const member of ["tools", "prompts", "resources"]) this.#router.listings.announce(this.#hub.sessions.all(), member);
+    }
+    if (removed.length === 0) return;
+    const done = drain(removed, plan.timeouts.drainMs).finally(() => this.#draining.delete(done));
+    this.#draining.add(done);
+  }
+
+  /** Answers one HTTP request. */
+  async handle(request: Request): Promise<Response> {
+    const { listen, allowedHosts, allowedOrigins } = this.#hub.plan;
+    const foreign = refuseForeign(request, { host: listen.host, allowedHosts, allowedOrigins });
+    if (foreign) return errorReply(foreign, undefined);
+    const { pathname } = new URL(request.url);
+    const path = pathname.length > 1 && pathname.endsWith("/") ? pathname.slice(0, -1) : pathname;
+    const view = this.#viewAt(path);
+    if (view) return this.#front.handle(request, view);
+    const answer = await this.#status.handle(path);
+    return answer ?? errorReply(new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`), undefined);
+  }
+
+  /** The same gateway on a pair of streams; resolves when the input ends. */
+  async serveStdio(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
+    const view = this.#hub.view("");
+    if (!view) return;
+    const identity = { name, version: this.#options.version };
+    await new StdioFront({ hub: this.#hub, router: this.#router, identity, view, input, output }).run();
+  }
+
+  /** Takes no new calls, lets those in flight end within `drain`, then ends all links and children. */
+  async close(): Promise<void> {
+    const { drainMs } = this.#hub.plan.timeouts;
+    this.#status.draining = true;
+    this.#front.drain();
+    using scope = new Scope(undefined, drainMs);
+    while (this.#front.inFlight > 0 && !scope.cancelled) await sleep(drainStepMs, scope).catch(() => {});
+    this.#front.close();
+    await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
+  }
+
+  #viewAt(path: string): ReturnType<Hub["view"]> {
+    if (path === endpoint) return this.#hub.view("");
+    if (!path.startsWith(`${endpoint}/`)) return undefined;
+    const backend = decodePath(path.slice(endpoint.length + 1));
+    return backend === "" ? undefined : this.#hub.view(backend);
+  }
+
+  #create(plan: BackendPlan, { limits }: Plan): Backend {
+    const { observer, version } = this.#options;
+    const source = `backend ${plan.name}`;
+    const options: BackendOptions = {
+      plan,
+      client: { name, version, capabilities: sharedClientCapabilities },
+      codec: legacyCodec,
+      maxMessageBytes: limits.messageBytes,
+      peer: this.#router,
+      observer,
+    };
+    return new Backend(options, {
+      up: (backend, link) => {
+        observer.log("info", source, `is up (${link.facts?.protocolVersion ?? "?"})`);
+        this.#router.connected(backend, link);
+      },
+      down: (_backend, _owner, error, failures) => {
+        observer.log(failures > 1 ? "debug" : "warn", source, `is down: ${error.message}`);
+      },
+    });
+  }
+}
+
+function decodePath(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,14 @@
+// The public names of the library.
+
+export { type Loaded, loadPlan, type Problem, formatProblem, configJsonSchema } from "./config/load.ts";
+export { type BackendPlan, defaultPlan, freeze, type Plan, type ReplicaPlan } from "./config/plan.ts";
+export { nearest as suggest } from "./config/problems.ts";
+export { watchFiles } from "./config/watch.ts";
+export { asGatewayError, type ErrorCode, GatewayError } from "./core/errors.ts";
+export type { BackendName } from "./core/nouns.ts";
+export type { LogLevel, Observer } from "./core/observer.ts";
+export { isLoopback } from "./front/guard.ts";
+export { Gateway, type GatewayOptions } from "./gateway.ts";
+export { listen, type Listener, type ListenOptions } from "./listen.ts";
+export { demoBackends } from "./ops/demo-plan.ts";
+export { type DemoName, demoNames, runDemo } from "./ops/demo.ts";

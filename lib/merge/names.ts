@@ -1,0 +1,94 @@
+// How local names become exposed names, injectively, and which backends a view shows.
+
+import { createHash } from "node:crypto";
+import type { ExposedName, LocalName } from "../core/nouns.ts";
+
+/** What one endpoint shows: every backend under `/mcp`, or one by its local names under `/mcp/<backend>`. */
+export interface View {
+  /** Empty for the whole gateway, else the name of the backend. */
+  readonly backend: string;
+  readonly naming: "prefix" | "none";
+  readonly separator: string;
+}
+
+/** Clients refuse longer names; see 2025-11-25, Tools, "Tool Names". */
+const maxLength = 64;
+const digestLength = 8;
+const allowed = /^[A-Za-z0-9_.-]+$/;
+const forbidden = /[^A-Za-z0-9_.-]/g;
+
+/** The exposed name of a tool or prompt: prefixed, and shortened with a digest of the whole where clients would refuse it. */
+export function exposeName(view: View, backend: string, local: string): ExposedName {
+  if (view.naming === "none") return local as ExposedName;
+  const full = backend + view.separator + local;
+  if (full.length <= maxLength && allowed.test(full)) return full as ExposedName;
+  const digest = createHash("sha256").update(full).digest("hex").slice(0, digestLength);
+  return `${full.replace(forbidden, "_").slice(0, maxLength - digestLength - 1)}_${digest}` as ExposedName;
+}
+
+/** Backend and local name of a prefixed name; undefined where it has no prefix. */
+export function splitName(view: View, exposed: string): { readonly backend: string; readonly local: LocalName } | undefined {
+  const at = exposed.indexOf(view.separator);
+  if (view.naming === "none" || at <= 0) return undefined;
+  return { backend: exposed.slice(0, at), local: exposed.slice(at + view.separator.length) as LocalName };
+}
+
+const scheme = "mcpctl://";
+
+/** The URI of a resource whose own URI belongs to another backend. */
+export function exposeUri(backend: string, uri: string): string {
+  return `${scheme}${backend}/${encodeURIComponent(uri)}`;
+}
+
+export function splitUri(uri: string): { readonly backend: string; readonly local: string } | undefined {
+  if (!uri.startsWith(scheme)) return undefined;
+  const at = uri.indexOf("/", scheme.length);
+  if (at < 0) return undefined;
+  try {
+    return { backend: uri.slice(scheme.length, at), local: decodeURIComponent(uri.slice(at + 1)) };
+  } catch {
+    return undefined;
+  }
+}
+
+const expression = /\{([^{}]*)\}/g;
+
+/**
+ * The URIs that a URI template can make (RFC 6570), as a pattern: reserved expansions match anything, query expressions a
+ * query, all others one path segment.
+ */
+export function templatePattern(template: string): RegExp {
+  let pattern = "";
+  let at = 0;
+  for (const match of template.matchAll(expression)) {
+    pattern += escapePattern(template.slice(at, match.index)) + expressionPattern(match[1] ?? "");
+    at = match.index + match[0].length;
+  }
+  return new RegExp(`^${pattern}${escapePattern(template.slice(at))}$`, "u");
+}
+
+function escapePattern(literal: string): string {
+  return literal.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
+}
+
+function expressionPattern(body: string): string {
+  const explodes = body.endsWith("*");
+  switch (body[0]) {
+    case "+":
+      return ".+";
+    case "#":
+      return "(?:#.*)?";
+    case "?":
+      return "(?:\\?[^#]*)?";
+    case "&":
+      return "(?:&[^#]*)?";
+    case "/":
+      return explodes ? "(?:/[^?#]*)?" : "(?:/[^/?#]*)*";
+    case ".":
+      return "(?:\\.[^/?#]*)?";
+    case ";":
+      return "(?:;[^/?#]*)?";
+    default:
+      return "[^/?#]*";
+  }
+}

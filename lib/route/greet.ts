@@ -1,0 +1,71 @@
+// The answer to initialize: given at once from what is known of the backends, whether they are up or not.
+
+import { type Envelope, spanValue } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
+import { asRecord, encodeJson, isRecord } from "../core/text.ts";
+import type { View } from "../merge/names.ts";
+import type { EraCodec } from "../protocol/codec.ts";
+import type { Hub } from "./hub.ts";
+import type { SessionFacts } from "./session.ts";
+
+export interface ServerIdentity {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** What a client's initialize says of it; throws `invalidParams` where it says too little. */
+export function readInitialize(request: Envelope, codec: EraCodec, view: View, principal: string): Omit<SessionFacts, "key"> {
+  const params = asRecord(spanValue(request, "params"));
+  const { protocolVersion, capabilities, clientInfo } = params;
+  if (typeof protocolVersion !== "string") {
+    throw new GatewayError("invalidParams", "initialize needs a string in params.protocolVersion");
+  }
+  if (capabilities !== undefined && !isRecord(capabilities)) {
+    throw new GatewayError("invalidParams", "params.capabilities of initialize must be an object");
+  }
+  const { name } = asRecord(clientInfo);
+  return {
+    principal,
+    version: codec.negotiate(protocolVersion),
+    capabilities: asRecord(capabilities),
+    client: typeof name === "string" ? name.slice(0, 100) : "",
+    view,
+  };
+}
+
+/** The result of initialize for a view. */
+export function greet(hub: Hub, view: View, version: string, identity: ServerIdentity): Uint8Array {
+  return encodeJson({
+    protocolVersion: version,
+    capabilities: mergeCapabilities(hub, view),
+    serverInfo: { name: identity.name, title: view.backend === "" ? "mcpctl gateway" : view.backend, version: identity.version },
+    ...instructionsOf(hub, view),
+  });
+}
+
+/** Everything, for a backend that was never up: it may turn out to have it, and clients ask only for what is declared. */
+const unknownCapabilities = { tools: {}, prompts: {}, resources: { subscribe: true }, completions: {}, logging: {} };
+
+function mergeCapabilities(hub: Hub, view: View): Readonly<Record<string, unknown>> {
+  const all = hub.backendsOf(view).map((backend) => backend.facts?.capabilities ?? unknownCapabilities);
+  const merged: Record<string, unknown> = {};
+  for (const capabilities of all) {
+    for (const [name, value] of Object.entries(capabilities)) {
+      const known = merged[name];
+      merged[name] = isRecord(known) && isRecord(value) ? { ...known, ...value } : (known ?? value);
+    }
+  }
+  // The gateway itself tells of changes: its own set changes when a backend comes, goes or is configured.
+  for (const name of ["tools", "prompts", "resources"]) {
+    if (name === "tools" || merged[name] !== undefined) merged[name] = { ...asRecord(merged[name]), listChanged: true };
+  }
+  return merged;
+}
+
+function instructionsOf(hub: Hub, view: View): { readonly instructions?: string } {
+  const parts = hub.backendsOf(view).flatMap(({ plan, facts }) => {
+    const text = facts?.instructions?.trim();
+    return text ? [view.backend === "" ? `# ${plan.name}\n\n${text}` : text] : [];
+  });
+  return parts.length > 0 ? { instructions: parts.join("\n\n") } : {};
+}

@@ -1,0 +1,93 @@
+// What every route needs: the plan and topology that are live now, the sessions, and who may use which links.
+
+import { randomUUID } from "node:crypto";
+import type { Backend } from "../backend/backend.ts";
+import type { Topology } from "../backend/registry.ts";
+import type { Uplink } from "../backend/uplink.ts";
+import type { Plan } from "../config/plan.ts";
+import type { Observer } from "../core/observer.ts";
+import { Sealer } from "../core/seal.ts";
+import type { View } from "../merge/names.ts";
+import { splitUri } from "../merge/names.ts";
+import type { Session } from "./session.ts";
+import { Sessions } from "./sessions.ts";
+
+export class Hub {
+  readonly observer: Observer;
+  readonly sessions: Sessions;
+  #plan: Plan;
+  #topology: Topology = new Map();
+
+  constructor(plan: Plan, observer: Observer) {
+    this.#plan = plan;
+    this.observer = observer;
+    const keys = plan.sealKeys.length > 0 ? plan.sealKeys : [randomUUID()];
+    this.sessions = new Sessions(
+      new Sealer(keys),
+      (backend) => this.view(backend),
+      (session) => this.#release(session),
+    );
+  }
+
+  get plan(): Plan {
+    return this.#plan;
+  }
+
+  get topology(): Topology {
+    return this.#topology;
+  }
+
+  /** Puts a new plan and its topology in place, both at once. */
+  replace(plan: Plan, topology: Topology): void {
+    this.#plan = plan;
+    this.#topology = topology;
+  }
+
+  /** The view of an endpoint; undefined for a backend that there is not. Empty = the whole gateway. */
+  view(backend: string): View | undefined {
+    const { naming, separator } = this.#plan;
+    if (backend === "") return { backend, naming, separator };
+    return this.#topology.has(backend) ? { backend, naming: "none", separator } : undefined;
+  }
+
+  /** The backends that a view shows, in config order. */
+  backendsOf(view: View): readonly Backend[] {
+    if (view.backend === "") return [...this.#topology.values()];
+    const backend = this.#topology.get(view.backend);
+    return backend ? [backend] : [];
+  }
+
+  /** The backend of this name, where the view shows it. */
+  backendIn(view: View, name: string): Backend | undefined {
+    return view.backend === "" || view.backend === name ? this.#topology.get(name) : undefined;
+  }
+
+  uplinkOf(backend: Backend, session: Session): Uplink {
+    const { principal, key, capabilities } = session.facts;
+    const owner = backend.ownerOf(principal, key);
+    return backend.uplink(owner, backend.plan.isolation === "session" ? capabilities : undefined);
+  }
+
+  /** The sessions that use the links of an owner at a backend. */
+  attached(backendName: string, owner: string): readonly Session[] {
+    const backend = this.#topology.get(backendName);
+    if (!backend) return [];
+    return [...this.sessions.all()].filter(({ facts }) => {
+      const shows = facts.view.backend === "" || facts.view.backend === backendName;
+      return shows && backend.ownerOf(facts.principal, facts.key) === owner;
+    });
+  }
+
+  /** Backend and local URI of `mcpctl://<backend>/<encoded uri>`, where the view shows that backend. */
+  addressed(view: View, uri: string): { readonly backend: Backend; readonly local: string } | undefined {
+    const parts = splitUri(uri);
+    const backend = parts && this.backendIn(view, parts.backend);
+    return backend && parts ? { backend, local: parts.local } : undefined;
+  }
+
+  #release({ facts }: Session): void {
+    for (const backend of this.#topology.values()) {
+      if (backend.plan.isolation === "session") void backend.release(backend.ownerOf(facts.principal, facts.key));
+    }
+  }
+}

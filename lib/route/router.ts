@@ -1,0 +1,175 @@
+// Which method goes where: the one switch on requests of clients, and the one on what backends say.
+
+import type { Backend } from "../backend/backend.ts";
+import type { Caller, Link, LinkPeer } from "../backend/link.ts";
+import { ClientCancel } from "../backend/link.ts";
+import { type Envelope, spanBytes } from "../core/envelope.ts";
+import { asGatewayError, GatewayError } from "../core/errors.ts";
+import type { ListingKind } from "../core/nouns.ts";
+import { errorMessage, resultMessage } from "../core/rpc.ts";
+import type { Scope } from "../core/scope.ts";
+import { encodeText } from "../core/text.ts";
+import { Listings } from "./fanout.ts";
+import { Forwarder } from "./forward.ts";
+import type { Hub } from "./hub.ts";
+import { Inbound } from "./inbound.ts";
+import type { ActiveCall, Port, Session } from "./session.ts";
+import { Subscriptions } from "./subscribe.ts";
+import { Tasks } from "./tasks.ts";
+
+const emptyResult = encodeText("{}");
+
+export class Router implements LinkPeer {
+  readonly listings: Listings;
+  readonly subscriptions: Subscriptions;
+  readonly #hub: Hub;
+  readonly #forwarder: Forwarder;
+  readonly #inbound: Inbound;
+  readonly #tasks: Tasks;
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+    this.listings = new Listings(hub);
+    this.#forwarder = new Forwarder(hub, this.listings);
+    this.subscriptions = new Subscriptions(hub, this.#forwarder);
+    this.#inbound = new Inbound(hub, this.subscriptions);
+    this.#tasks = new Tasks(hub, this.#forwarder);
+  }
+
+  /** A new session: links of its own begin to open before it asks. */
+  prepare(session: Session): void {
+    for (const backend of this.#hub.backendsOf(session.facts.view)) this.#hub.uplinkOf(backend, session);
+  }
+
+  /** Answers one request; undefined when the client took it back, and so expects no answer. */
+  async request(session: Session, request: Envelope, scope: Scope, port: Port): Promise<Uint8Array | undefined> {
+    const id = spanBytes(request, "id") ?? encodeText("null");
+    const call = session.start(request, scope, port);
+    try {
+      return await this.#dispatch(request, call, id);
+    } catch (error) {
+      if (scope.reason instanceof ClientCancel) return undefined;
+      const failure = asGatewayError(error);
+      if (failure.code === "internal") this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
+      return errorMessage(id, failure);
+    } finally {
+      session.finish(request, call);
+    }
+  }
+
+  async #dispatch(request: Envelope, call: ActiveCall, id: Uint8Array): Promise<Uint8Array> {
+    switch (request.method) {
+      case "ping":
+        return resultMessage(id, emptyResult);
+      case "tools/list":
+        return this.#list(request, call, "tools", id);
+      case "prompts/list":
+        return this.#list(request, call, "prompts", id);
+      case "resources/list":
+        return this.#list(request, call, "resources", id);
+      case "resources/templates/list":
+        return this.#list(request, call, "resourceTemplates", id);
+      case "tools/call":
+        return this.#forwarder.named(request, call, "tools");
+      case "prompts/get":
+        return this.#forwarder.named(request, call, "prompts");
+      case "resources/read":
+        return (await this.#forwarder.resource(request, call)).reply;
+      case "resources/subscribe":
+        return this.subscriptions.subscribe(request, call);
+      case "resources/unsubscribe":
+        return this.subscriptions.unsubscribe(request, call, id);
+      case "completion/complete":
+        return this.#forwarder.completion(request, call);
+      case "logging/setLevel":
+        return this.subscriptions.setLevel(request, call.session, id);
+      case "tasks/get":
+      case "tasks/result":
+      case "tasks/cancel":
+        return this.#tasks.byId(request, call);
+      case "tasks/list":
+        return this.#tasks.list(request, call, id);
+      case "initialize":
+        throw new GatewayError("invalidRequest", "the session is initialized already");
+      case undefined:
+      default:
+        return this.#forwarder.unknown(request, call);
+    }
+  }
+
+  async #list(request: Envelope, call: ActiveCall, kind: ListingKind, id: Uint8Array): Promise<Uint8Array> {
+    if (request.spans["params.cursor"]) {
+      throw new GatewayError("invalidParams", "unknown cursor: this gateway gives each listing in one page", { data: { reason: "unknown cursor" } });
+    }
+    return resultMessage(id, await this.listings.result(call.session, kind, call.scope));
+  }
+
+  /** A notification of a client. */
+  notification(session: Session, notification: Envelope): void {
+    switch (notification.method) {
+      case "notifications/initialized":
+        // Each link was initialized by the gateway itself; a second one confuses servers.
+        return;
+      case "notifications/cancelled":
+        return session.cancel(notification);
+      case "notifications/progress":
+        session.asks.progress(notification);
+        return;
+      case undefined:
+      default:
+        return this.#broadcast(session, notification);
+    }
+  }
+
+  /** A client's answer to a request of a backend; an answer to nothing is ignored. */
+  response(session: Session, response: Envelope): void {
+    session.asks.answer(response);
+  }
+
+  /** Roots changed, or something that the gateway does not know: each backend of the view may care. */
+  #broadcast(session: Session, notification: Envelope): void {
+    for (const backend of this.#hub.backendsOf(session.facts.view)) {
+      this.#hub.uplinkOf(backend, session).link?.send(notification.bytes);
+    }
+  }
+
+  notified(link: Link, notification: Envelope, caller: Caller | undefined): void {
+    const backend = this.#hub.topology.get(link.backend);
+    if (!backend) return;
+    switch (notification.method) {
+      case "notifications/tools/list_changed":
+        return this.listings.stale(backend, link, "tools");
+      case "notifications/prompts/list_changed":
+        return this.listings.stale(backend, link, "prompts");
+      case "notifications/resources/list_changed":
+        return this.listings.stale(backend, link, "resources");
+      case "notifications/resources/updated":
+        return this.subscriptions.updated(link, notification);
+      case "notifications/message":
+        return this.#inbound.log(link, notification, caller);
+      case "notifications/cancelled":
+        return this.#inbound.cancelled(link, notification);
+      case "notifications/elicitation/complete":
+        return this.#inbound.elicitationComplete(link, notification);
+      case "notifications/tasks/status":
+        return this.#inbound.taskStatus(link, notification, caller);
+      case undefined:
+      default:
+        return this.#inbound.other(link, notification, caller);
+    }
+  }
+
+  asked(link: Link, request: Envelope, caller: Caller | undefined): void {
+    this.#inbound.asked(link, request, caller);
+  }
+
+  strayed(link: Link, what: string): void {
+    this.#hub.observer.log("debug", `backend ${link.backend}`, `ignored ${what}`);
+  }
+
+  /** A link is up: what was asked of the one before is asked of it, and its listings are read. */
+  connected(backend: Backend, link: Link): void {
+    this.subscriptions.restore(link);
+    this.listings.connected(backend, link);
+  }
+}

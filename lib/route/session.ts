@@ -1,0 +1,135 @@
+// A legacy client's session: what it declared, its calls in flight, and where messages of no call go.
+
+import type { Caller } from "../backend/link.ts";
+import { ClientCancel } from "../backend/link.ts";
+import type { Envelope } from "../core/envelope.ts";
+import { spanBytes } from "../core/envelope.ts";
+import type { Scope } from "../core/scope.ts";
+import { decodeText } from "../core/text.ts";
+import type { View } from "../merge/names.ts";
+import { Asks } from "./asks.ts";
+
+/** Where the messages of a session go that belong to no call: a GET stream, or stdout. */
+export interface Outlet {
+  /** True while the client listens. */
+  readonly connected: boolean;
+  send(message: Uint8Array): void;
+  close(): void;
+}
+
+/** Where the messages of one call go before its reply. */
+export interface Port {
+  deliver(message: Uint8Array): void;
+}
+
+export interface SessionFacts {
+  /** Unique; the links of `isolation: session` are keyed by it. */
+  readonly key: string;
+  readonly principal: string;
+  /** Negotiated revision. */
+  readonly version: string;
+  readonly capabilities: Readonly<Record<string, unknown>>;
+  readonly client: string;
+  readonly view: View;
+}
+
+export interface Subscription {
+  readonly backend: string;
+  /** URI at the backend. */
+  readonly local: string;
+}
+
+/** One call in flight; after its reply, what still comes for it (progress of a task) goes to the session's outlet. */
+export class ActiveCall implements Caller {
+  readonly session: Session;
+  readonly scope: Scope;
+  #port: Port | undefined;
+
+  constructor(session: Session, scope: Scope, port: Port) {
+    this.session = session;
+    this.scope = scope;
+    this.#port = port;
+  }
+
+  deliver(message: Uint8Array): void {
+    if (this.#port) this.#port.deliver(message);
+    else this.session.outlet.send(message);
+  }
+
+  finish(): void {
+    this.#port = undefined;
+  }
+}
+
+const maxElicitations = 1000;
+
+export class Session {
+  readonly facts: SessionFacts;
+  readonly outlet: Outlet;
+  readonly asks: Asks = new Asks();
+  /** By exposed URI. */
+  readonly subscriptions: Map<string, Subscription> = new Map();
+  /** Tasks that this session created, by id, with their backend. */
+  readonly tasks: Map<string, string> = new Map();
+  /** Elicitations by URL that this client was sent to; the oldest is dropped. */
+  readonly #elicitations = new Set<string>();
+  readonly #calls = new Map<string, ActiveCall>();
+  /** Least severe level that the client wants; undefined until it says so. */
+  level: string | undefined;
+  usedAt: number = Date.now();
+
+  constructor(facts: SessionFacts, outlet: Outlet) {
+    this.facts = facts;
+    this.outlet = outlet;
+  }
+
+  get connected(): boolean {
+    return this.outlet.connected;
+  }
+
+  get callCount(): number {
+    return this.#calls.size;
+  }
+
+  start(request: Envelope, scope: Scope, port: Port): ActiveCall {
+    const call = new ActiveCall(this, scope, port);
+    this.usedAt = Date.now();
+    this.#calls.set(idKey(request, "id"), call);
+    return call;
+  }
+
+  finish(request: Envelope, call: ActiveCall): void {
+    call.finish();
+    this.usedAt = Date.now();
+    const key = idKey(request, "id");
+    if (this.#calls.get(key) === call) this.#calls.delete(key);
+  }
+
+  /** The client was asked to open a URL, and may be told later that the user is done there. */
+  expectElicitation(id: unknown): void {
+    if (typeof id !== "string") return;
+    this.#elicitations.add(id);
+    const [oldest] = this.#elicitations;
+    if (this.#elicitations.size > maxElicitations && oldest !== undefined) this.#elicitations.delete(oldest);
+  }
+
+  /** True once for an elicitation of this session that is complete. */
+  completeElicitation(id: unknown): boolean {
+    return typeof id === "string" && this.#elicitations.delete(id);
+  }
+
+  /** The client takes a call back; an unknown id is ignored (2025-11-25, Cancellation, "Error Handling"). */
+  cancel(notice: Envelope): void {
+    this.#calls.get(idKey(notice, "params.requestId"))?.scope.cancel(new ClientCancel(notice));
+  }
+
+  close(): void {
+    for (const call of this.#calls.values()) call.scope.cancel(new ClientCancel());
+    this.asks.close();
+    this.outlet.close();
+  }
+}
+
+function idKey(envelope: Envelope, span: "id" | "params.requestId"): string {
+  return decodeText(spanBytes(envelope, span) ?? new Uint8Array());
+}

@@ -1,0 +1,122 @@
+// All sessions: their ids are sealed facts, so that any gateway with the same keys can go on with a session.
+
+import { randomUUID } from "node:crypto";
+import type { SessionId } from "../core/nouns.ts";
+import type { Sealer } from "../core/seal.ts";
+import { asRecord, decodeText, encodeJson } from "../core/text.ts";
+import type { View } from "../merge/names.ts";
+import { type Outlet, Session, type SessionFacts } from "./session.ts";
+
+export interface SessionLimits {
+  readonly sessions: number;
+  readonly idleMs: number;
+}
+
+const purpose = "session";
+/** An id travels in a header; capabilities beyond this are reduced to those that the gateway acts on. */
+const maxCapabilityBytes = 2048;
+const actedOn = ["roots", "sampling", "elicitation", "tasks"] as const;
+/** Ended sessions that are remembered, so that their sealed ids stay dead. */
+const maxEnded = 10_000;
+
+export class Sessions {
+  readonly #byKey = new Map<string, Session>();
+  readonly #ended = new Set<string>();
+  readonly #sealer: Sealer;
+  readonly #viewOf: (backend: string) => View | undefined;
+  readonly #closed: (session: Session) => void;
+
+  constructor(sealer: Sealer, viewOf: (backend: string) => View | undefined, closed: (session: Session) => void) {
+    this.#sealer = sealer;
+    this.#viewOf = viewOf;
+    this.#closed = closed;
+  }
+
+  get size(): number {
+    return this.#byKey.size;
+  }
+
+  all(): Iterable<Session> {
+    return this.#byKey.values();
+  }
+
+  create(facts: Omit<SessionFacts, "key">, outlet: Outlet, limits: SessionLimits): Session {
+    this.sweep(limits);
+    const session = new Session({ ...facts, key: randomUUID(), capabilities: bounded(facts.capabilities) }, outlet);
+    this.#byKey.set(session.facts.key, session);
+    return session;
+  }
+
+  /** The id that a client is given; it says who may use it and what was negotiated, sealed. */
+  seal({ facts }: Session): SessionId {
+    const { key, principal, version, capabilities, client, view } = facts;
+    return this.#sealer.seal(purpose, encodeJson([key, principal, version, capabilities, client, view.backend])) as SessionId;
+  }
+
+  /**
+   * The session of an id, for this principal and view; undefined for any other id. A session that this process does not
+   * hold (it was idle, or another gateway's) goes on with a new outlet.
+   */
+  open(id: string, principal: string, view: View, createOutlet: () => Outlet): Session | undefined {
+    const opened = this.#sealer.open(purpose, id);
+    const facts = opened && this.#read(decodeText(opened));
+    if (!facts || facts.principal !== principal || facts.view.backend !== view.backend) return undefined;
+    if (this.#ended.has(facts.key)) return undefined;
+    let session = this.#byKey.get(facts.key);
+    if (!session) {
+      session = new Session(facts, createOutlet());
+      this.#byKey.set(facts.key, session);
+    }
+    session.usedAt = Date.now();
+    return session;
+  }
+
+  /** Ends a session for good. */
+  end(session: Session): void {
+    const { key } = session.facts;
+    this.#ended.add(key);
+    const [oldest] = this.#ended;
+    if (this.#ended.size > maxEnded && oldest !== undefined) this.#ended.delete(oldest);
+    this.#forget(session);
+  }
+
+  /** Forgets idle sessions, and the one unused for the longest time where there are too many. */
+  sweep({ sessions, idleMs }: SessionLimits): void {
+    const now = Date.now();
+    const idle = [...this.#byKey.values()].filter((session) => session.callCount === 0 && !session.connected);
+    for (const session of idle) if (now - session.usedAt > idleMs) this.#forget(session);
+    if (this.#byKey.size < sessions) return;
+    const oldest = idle.sort((a, b) => a.usedAt - b.usedAt)[0];
+    if (oldest) this.#forget(oldest);
+  }
+
+  #forget(session: Session): void {
+    if (!this.#byKey.delete(session.facts.key)) return;
+    session.close();
+    this.#closed(session);
+  }
+
+  #read(text: string): SessionFacts | undefined {
+    const parts: unknown = JSON.parse(text);
+    if (!Array.isArray(parts)) return undefined;
+    const [key, principal, version, capabilities, client, backend] = parts as readonly unknown[];
+    const view = this.#viewOf(String(backend));
+    if (!view) return undefined;
+    return {
+      key: String(key),
+      principal: String(principal),
+      version: String(version),
+      capabilities: asRecord(capabilities),
+      client: String(client),
+      view,
+    };
+  }
+}
+
+function bounded(capabilities: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  if (encodeJson(capabilities).length <= maxCapabilityBytes) return capabilities;
+  const kept = actedOn.flatMap((name) => (capabilities[name] === undefined ? [] : [[name, capabilities[name]] as const]));
+  const reduced = Object.fromEntries(kept);
+  if (encodeJson(reduced).length <= maxCapabilityBytes) return reduced;
+  return Object.fromEntries(kept.map(([name]) => [name, {}]));
+}
