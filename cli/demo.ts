@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import { demoNames, GatewayError, runDemo } from "../lib/index.ts";
-import type { Command } from "./run.ts";
+import type { Command } from "./command.ts";
 
 const command: Command = {
   meta: { name: "demo", description: "Run one demo backend on stdin and stdout" },
@@ -13,7 +13,11 @@ const command: Command = {
   examples: ["mcpctl demo text"],
   async run({ positionals: [name = "", replica = "only"] }) {
     const known = demoNames.find((each) => each === name);
-    if (!known) throw new GatewayError("usage", `there is no demo backend ${JSON.stringify(name)}; there are ${demoNames.join(", ")}`);
+    if (!known)
+      throw new GatewayError(
+        "usage",
+        `there is no demo backend ${JSON.stringify(name)}; there are ${demoNames.join(", ")}`,
+      );
     await runDemo(known, replica, process.stdin, process.stdout);
     return 0;
   },

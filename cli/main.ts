@@ -1,5 +1,5 @@
 #!/usr/bin/env bun
-// The program: finds the command, parses its flags strictly, runs it, and turns failures into exit codes.
+// The program: runs the command line, and ends with its exit code.
 
 import process from "node:process";
 import { run } from "./run.ts";

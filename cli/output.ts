@@ -1,10 +1,13 @@
-// Everything that people see: messages through consola on stderr, answers on stdout.
+// Everything that people see: messages on stderr, answers on stdout, colours on terminals alone.
 
 import process from "node:process";
-import { type ConsolaInstance, createConsola } from "consola";
 import type { LogLevel, Observer } from "../lib/index.ts";
 
+type Color = "red" | "yellow" | "dim";
+
 const levels: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 3, debug: 4 };
+const levelColors: Readonly<Partial<Record<string, Color>>> = { error: "red", warn: "yellow", debug: "dim" };
+const sgr: Readonly<Record<Color, number>> = { red: 31, yellow: 33, dim: 2 };
 
 export const logLevels: readonly string[] = Object.keys(levels);
 
@@ -13,23 +16,69 @@ export function isLogLevel(level: string): level is LogLevel {
 }
 
 /** An observer that writes to stderr what is at least as severe as `level`. */
-export function createLog(level: LogLevel): Observer {
-  // stdout may be the protocol itself, so nothing else is ever written there; nothing is folded or dropped.
-  const consola: ConsolaInstance = createConsola({ level: levels[level], stdout: process.stderr, stderr: process.stderr, throttle: 0 });
+export async function createLog(level: LogLevel): Promise<Observer> {
+  const { createConsola } = await import("consola/core");
+  const consola = createConsola({
+    level: levels[level],
+    // Nothing is folded or dropped.
+    throttle: 0,
+    // consola's own reporters take colours from stdout, which may be the protocol itself.
+    reporters: [
+      {
+        log: ({ type, date, args }) =>
+          say(args.join(" "), { text: `${stamp(date)} ${type.padEnd(5)} `, color: levelColors[type] }),
+      },
+    ],
+  });
   return {
     log(severity, source, message) {
-      const text = source === "gateway" ? message : `${source}: ${message}`;
-      consola[severity](text);
+      consola[severity](source === "gateway" ? message : `${source}: ${message}`);
     },
   };
 }
 
-/** One line for people, whatever the log level. */
-export function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+/** The time of day for somebody who watches, the whole date for a file. */
+function stamp(date: Date): string {
+  return process.stderr.isTTY ? date.toTimeString().slice(0, 8) : date.toISOString();
 }
 
-/** The answer of a command. */
-export function answer(text: string): void {
-  process.stdout.write(`${text}\n`);
+interface Lead {
+  readonly text: string;
+  readonly color?: Color | undefined;
+}
+
+/** One line for people, whatever the log level; control characters in it do nothing to the terminal. */
+export function say(text: string, lead?: Lead): void {
+  const head = lead ? paint(visible(lead.text), lead.color) : "";
+  // Where stderr is gone, nobody is left to tell.
+  quiet(process.stderr).write(`${head}${visible(text)}\n`);
+}
+
+/** The answer of a command. Resolves when it has left, also where its reader has gone (`mcpctl schema | head`). */
+export async function answer(text: string): Promise<void> {
+  const written = new Promise<unknown>((resolve) => {
+    quiet(process.stdout).write(`${text}\n`, (error) => resolve(error));
+  });
+  // Deno throws at once where it can.
+  const failure = await written.catch((error: unknown) => error);
+  if (!(failure instanceof Error) || ("code" in failure && failure.code === "EPIPE")) return;
+  const { GatewayError } = await import("../lib/index.ts");
+  throw new GatewayError("output", `the answer could not be written (${failure.message})`, { cause: failure });
+}
+
+/** Without a listener, a reader that has gone would end the program with a stack trace. */
+function quiet(stream: NodeJS.WriteStream): NodeJS.WriteStream {
+  if (stream.listenerCount("error") === 0) stream.on("error", () => {});
+  return stream;
+}
+
+function paint(text: string, color: Color | undefined): string {
+  const isPlain =
+    color === undefined || !process.stderr.isTTY || process.env["NO_COLOR"] || process.env["TERM"] === "dumb";
+  return isPlain ? text : `\u001b[${sgr[color]}m${text}\u001b[0m`;
+}
+
+/** Backends write what they like to their stderr and into their errors. */
+function visible(text: string): string {
+  return text.replace(/[^\P{Cc}\t\n]/gu, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }

@@ -6,10 +6,11 @@ import type { BackendPlan, Plan } from "./config/plan.ts";
 import { GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import { Scope, sleep } from "./core/scope.ts";
+import { preflight, share } from "./front/cors.ts";
 import { refuseForeign } from "./front/guard.ts";
 import { HttpFront } from "./front/http.ts";
 import { errorReply } from "./front/reply.ts";
-import { Status } from "./front/status.ts";
+import { type Health, Status } from "./front/status.ts";
 import { StdioFront } from "./front/stdio.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
 import { Hub } from "./route/hub.ts";
@@ -25,6 +26,8 @@ const endpoint = "/mcp";
 const name = "mcpctl";
 /** Between two looks at whether the last call has ended. */
 const drainStepMs = 20;
+/** Between two looks at whether every backend has come up or failed. */
+const settleStepMs = 10;
 
 export class Gateway {
   readonly #hub: Hub;
@@ -33,6 +36,7 @@ export class Gateway {
   readonly #status: Status;
   readonly #options: GatewayOptions;
   readonly #draining = new Set<Promise<void>>();
+  readonly #stdio = new Set<StdioFront>();
 
   /** Starts connecting to all backends, in the background and in parallel. */
   constructor(options: GatewayOptions) {
@@ -51,9 +55,17 @@ export class Gateway {
 
   /** Puts a new plan in place: unchanged backends keep their links, removed ones finish their calls. */
   apply(plan: Plan): void {
+    // Backends that came after the end would have nobody who closes them.
+    if (this.#status.draining) return;
     const { topology, added, removed } = nextTopology(this.#hub.topology, plan.backends, (backend) => this.#create(backend, plan));
     this.#hub.replace(plan, topology);
     for (const backend of removed) this.#router.listings.forget(backend);
+    for (const session of [...this.#hub.sessions.all()]) {
+      const { backend } = session.facts.view;
+      // The endpoint of this session is gone. For the others, links open before they ask: some only listen.
+      if (backend !== "" && !topology.has(backend)) this.#hub.sessions.end(session);
+      else this.#router.prepare(session);
+    }
     if (removed.length > 0 || added.length > 0) {
       for (const member of ["tools", "prompts", "resources"]) this.#router.listings.announce(this.#hub.sessions.all(), member);
     }
@@ -67,12 +79,24 @@ export class Gateway {
     const { listen, allowedHosts, allowedOrigins } = this.#hub.plan;
     const foreign = refuseForeign(request, { host: listen.host, allowedHosts, allowedOrigins });
     if (foreign) return errorReply(foreign, undefined);
+    return preflight(request) ?? share(request, await this.#answer(request));
+  }
+
+  async #answer(request: Request): Promise<Response> {
     const { pathname } = new URL(request.url);
     const path = pathname.length > 1 && pathname.endsWith("/") ? pathname.slice(0, -1) : pathname;
     const view = this.#viewAt(path);
     if (view) return this.#front.handle(request, view);
-    const answer = await this.#status.handle(path);
+    const answer = await this.#status.handle(request, path);
     return answer ?? errorReply(new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`), undefined);
+  }
+
+  /** How the backends are once each of them has come up or failed, or after `patienceMs`. */
+  async settled(patienceMs: number): Promise<Health> {
+    using scope = new Scope(undefined, patienceMs);
+    const isConnecting = (): boolean => [...this.#hub.topology.values()].some(({ state }) => state.kind === "connecting");
+    while (isConnecting() && !this.#status.draining && !scope.cancelled) await sleep(settleStepMs, scope).catch(() => {});
+    return await this.#status.health();
   }
 
   /** The same gateway on a pair of streams; resolves when the input ends. */
@@ -80,17 +104,22 @@ export class Gateway {
     const view = this.#hub.view("");
     if (!view) return;
     const identity = { name, version: this.#options.version };
-    await new StdioFront({ hub: this.#hub, router: this.#router, identity, view, input, output }).run();
+    const front = new StdioFront({ hub: this.#hub, router: this.#router, identity, view, input, output });
+    this.#stdio.add(front);
+    await front.run();
+    this.#stdio.delete(front);
   }
 
   /** Takes no new calls, lets those in flight end within `drain`, then ends all links and children. */
   async close(): Promise<void> {
     const { drainMs } = this.#hub.plan.timeouts;
+    const fronts = [this.#front, ...this.#stdio];
     this.#status.draining = true;
-    this.#front.drain();
+    for (const front of fronts) front.drain();
     using scope = new Scope(undefined, drainMs);
-    while (this.#front.inFlight > 0 && !scope.cancelled) await sleep(drainStepMs, scope).catch(() => {});
-    this.#front.close();
+    while (fronts.some(({ inFlight }) => inFlight > 0) && !scope.cancelled) await sleep(drainStepMs, scope).catch(() => {});
+    await Promise.all([...this.#stdio].map((front) => front.stop()));
+    await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
   }
 

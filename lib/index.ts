@@ -3,6 +3,7 @@
 export { type Loaded, loadPlan, type Problem, formatProblem, configJsonSchema } from "./config/load.ts";
 export { type BackendPlan, defaultPlan, freeze, type Plan, type ReplicaPlan } from "./config/plan.ts";
 export { nearest as suggest } from "./config/problems.ts";
+export { parseDuration } from "./config/units.ts";
 export { watchFiles } from "./config/watch.ts";
 export { asGatewayError, type ErrorCode, GatewayError } from "./core/errors.ts";
 export type { BackendName } from "./core/nouns.ts";
@@ -12,3 +13,4 @@ export { Gateway, type GatewayOptions } from "./gateway.ts";
 export { listen, type Listener, type ListenOptions } from "./listen.ts";
 export { demoBackends } from "./ops/demo-plan.ts";
 export { type DemoName, demoNames, runDemo } from "./ops/demo.ts";
+export { backendLines, type BackendLine, checkHealth, type RemoteHealth } from "./ops/health.ts";

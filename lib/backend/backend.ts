@@ -29,8 +29,6 @@ export const firstOwner = "principal:anonymous";
 const sharedOwner = "shared";
 /** A call is tried again this often where it was never sent: the uplink reconnects or moves to another replica between. */
 const attempts = 3;
-/** An answer of this age or younger proves that the backend is there. */
-const freshMs = 1_000;
 
 export class Backend {
   readonly plan: BackendPlan;
@@ -41,6 +39,9 @@ export class Backend {
   #calls = 0;
   #failures = 0;
   #inFlight = 0;
+  /** Resolved when the last call in flight has ended. */
+  #idle: PromiseWithResolvers<void> | undefined;
+  #closed = false;
 
   constructor(options: BackendOptions, events: BackendEvents) {
     this.plan = options.plan;
@@ -66,6 +67,11 @@ export class Backend {
   uplink(owner: string, capabilities?: Readonly<Record<string, unknown>>): Uplink {
     const known = this.#uplinks.get(owner);
     if (known) return known;
+    if (this.#closed) {
+      // Somebody still held this backend over a reload: a link opened now would have no owner.
+      const { name } = this.plan;
+      throw new GatewayError("draining", `backend "${name}" was removed or replaced`, { backend: name, data: { sent: false } });
+    }
     const client = capabilities ? { ...this.#options.client, capabilities } : this.#options.client;
     const uplink = new Uplink(
       { ...this.#options, owner, client },
@@ -122,13 +128,13 @@ export class Backend {
       throw error;
     } finally {
       this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#idle?.resolve();
     }
   }
 
-  /** Makes the state true as of now: a backend that has not answered lately is asked. */
+  /** Makes the state true as of now: an answer of a second ago says nothing of a server that has died since. */
   async verify(scope: Scope, timeoutMs: number): Promise<void> {
-    const stale = [...this.#uplinks.values()].filter(({ link }) => link && Date.now() - link.heardAt > freshMs);
-    await Promise.all(stale.map((uplink) => uplink.verify(scope, timeoutMs)));
+    await Promise.all([...this.#uplinks.values()].map((uplink) => uplink.verify(scope, timeoutMs)));
   }
 
   /** Ends the links of an owner that is gone. */
@@ -138,13 +144,17 @@ export class Backend {
     await uplink?.close();
   }
 
+  /** Nothing of a client session that is over is kept alive. */
+  forget(owner: string, session: object): void {
+    this.#uplinks.get(owner)?.link?.forget(session);
+  }
+
   /** Waits for the calls in flight until `scope` ends, then closes everything. */
   async close(scope: Scope): Promise<void> {
     this.#stopHealth();
-    const idle = Promise.withResolvers<void>();
-    const stop = every(20, () => this.#inFlight === 0 && idle.resolve());
-    if (this.#inFlight > 0) await scope.race(idle.promise).catch(() => {});
-    stop();
+    this.#idle ??= Promise.withResolvers();
+    if (this.#inFlight > 0) await scope.race(this.#idle.promise).catch(() => {});
+    this.#closed = true;
     await Promise.all([...this.#uplinks.values()].map((uplink) => uplink.close()));
     this.#uplinks.clear();
   }

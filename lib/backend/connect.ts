@@ -22,18 +22,29 @@ export interface LinkOptions {
   readonly observer: Observer;
 }
 
-/** Resolves to a usable link. Rejects with a `GatewayError`, or the scope's reason; nothing is left open then. */
-export async function openLink(options: LinkOptions, replica: ReplicaPlan, scope: Scope): Promise<Link> {
+/**
+ * Resolves to a usable link. Rejects with a `GatewayError`, or the scope's reason; the link that `track` was given is
+ * closing then.
+ */
+export async function openLink(
+  options: LinkOptions,
+  replica: ReplicaPlan,
+  scope: Scope,
+  track: (link: Link) => void,
+): Promise<Link> {
   const { plan, peer, codec, client } = options;
   const link = new Link(plan.name, options.owner, peer);
+  track(link);
   try {
     link.attach(await openTransport(options, replica, link, scope));
     const reply = await link.request(codec.openMethod, codec.openParams(client), scope);
     const { result, error } = asRecord(JSON.parse(decodeText(reply)));
     const facts = codec.readOpened(result);
     if (!facts) throw refusedHandshake(plan.name, codec.openMethod, result, error);
-    link.opened(facts);
-    if (codec.openedMethod) link.send(notificationMessage(codec.openedMethod));
+    // Over HTTP each message is a request of its own: servers refuse what overtakes this one.
+    link.negotiated(facts);
+    if (codec.openedMethod) await link.deliver(notificationMessage(codec.openedMethod), scope);
+    link.opened();
     return link;
   } catch (error) {
     void link.close();

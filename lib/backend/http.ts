@@ -3,7 +3,7 @@
 import type { HttpReplicaPlan } from "../config/plan.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { Scope, sleep } from "../core/scope.ts";
-import { decodeText } from "../core/text.ts";
+import { asRecord, decodeText } from "../core/text.ts";
 import { type EventPosition, readEvents } from "./events.ts";
 import { type HttpReply, HttpPool } from "./pool.ts";
 import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
@@ -22,6 +22,10 @@ const maxRedirects = 3;
 const resumeDelayMs = 1_000;
 const maxResumes = 5;
 const closeMs = 1_000;
+/** The least pause before a stream is asked for again. */
+const minDelayMs = 50;
+/** JSON-RPC codes that servers give to an unknown session. */
+const sessionCodes: ReadonlySet<unknown> = new Set([-32000, -32001, -32600]);
 
 /** Opens nothing yet: the first POST is the handshake. */
 export function openHttp(options: HttpOptions, events: TransportEvents): Transport {
@@ -58,8 +62,11 @@ class HttpTransport implements Transport {
     return "ended";
   }
 
-  opened(protocolVersion: string): void {
+  negotiated(protocolVersion: string): void {
     this.#version = protocolVersion;
+  }
+
+  opened(): void {
     void this.#listen();
   }
 
@@ -124,17 +131,42 @@ class HttpTransport implements Transport {
   /** Reads a call's stream to its answer, resuming it where the server gave event ids. */
   async #follow(first: HttpReply, call: number, scope: Scope): Promise<void> {
     const position: EventPosition = { lastId: undefined, retryMs: undefined };
-    let reply = first;
-    for (let resumes = 0; ; resumes += 1) {
-      try {
-        await this.#readStream(reply, position, call);
-      } catch (error) {
-        if (scope.cancelled || position.lastId === undefined) throw this.#named(error);
-      }
-      if (!this.#events.waiting(call) || position.lastId === undefined || resumes >= maxResumes) return;
-      await sleep(position.retryMs ?? resumeDelayMs, scope);
-      reply = await this.#get(position, scope);
-      if (reply.status !== 200) return void reply.body.cancel();
+    let reply: HttpReply | undefined = first;
+    for (let broken = 0; broken <= maxResumes; ) {
+      const ended = reply !== undefined && (await this.#readToEnd(reply, position, call, scope));
+      if (!this.#events.waiting(call) || position.lastId === undefined) return;
+      const delay = delayOf(position);
+      // A stream that was ended in order, with an id to come back to, is polling (2025-11-25, Transports).
+      if (ended) this.#events.paused(call, delay);
+      else broken += 1;
+      await sleep(delay, scope);
+      reply = await this.#resume(position, scope);
+      if (reply === undefined || reply.status === 200) continue;
+      reply.body.cancel();
+      if (reply.status === 404 && this.#session !== undefined) this.#events.retired(this.#sessionLost());
+      if (!mayComeBack(reply.status)) return;
+      reply = undefined;
+    }
+  }
+
+  /** False where the connection broke and the stream can be resumed. */
+  async #readToEnd(reply: HttpReply, position: EventPosition, call: number, scope: Scope): Promise<boolean> {
+    try {
+      await this.#readStream(reply, position, call);
+      return true;
+    } catch (error) {
+      if (scope.cancelled || position.lastId === undefined) throw this.#named(error);
+      return false;
+    }
+  }
+
+  /** Undefined where the server cannot be reached: the call itself was sent, so that is no "not sent". */
+  async #resume(position: EventPosition, scope: Scope): Promise<HttpReply | undefined> {
+    try {
+      return await this.#get(position, scope);
+    } catch (error) {
+      if (scope.cancelled) throw error;
+      return undefined;
     }
   }
 
@@ -156,14 +188,18 @@ class HttpTransport implements Transport {
     for (let failures = 0; !scope.cancelled; failures += 1) {
       try {
         const reply = await this.#get(position, scope);
+        const isStream = reply.status === 200 && mediaType(reply) === "text/event-stream";
+        if (!isStream) reply.body.cancel();
         if (reply.status === 404 && this.#session !== undefined) return this.#events.retired(this.#sessionLost());
-        if (reply.status !== 200 || mediaType(reply) !== "text/event-stream") return void reply.body.cancel();
-        failures = 0;
-        await this.#readStream(reply, position, undefined);
+        if (!isStream && !mayComeBack(reply.status)) return;
+        if (isStream) {
+          failures = 0;
+          await this.#readStream(reply, position, undefined);
+        }
       } catch {
         if (scope.cancelled) return;
       }
-      const delay = position.retryMs ?? Math.min(resumeDelayMs * 2 ** failures, 30_000);
+      const delay = failures === 0 ? delayOf(position) : Math.min(resumeDelayMs * 2 ** failures, 30_000);
       await sleep(delay, scope).catch(() => {});
     }
   }
@@ -172,16 +208,13 @@ class HttpTransport implements Transport {
     const { status } = reply;
     const body = await reply.body.bytes(maxErrorBytes).catch(() => new Uint8Array());
     const text = decodeText(body);
-    const isSessionError = status === 404 || (status === 400 && /session/i.test(text));
-    if (this.#session !== undefined && isSessionError) {
+    const error = mediaType(reply) === "application/json" ? readError(text) : undefined;
+    if (this.#session !== undefined && isSessionError(status, text, error, call)) {
       const lost = this.#sessionLost();
       this.#events.retired(lost);
       throw lost;
     }
-    if (call !== undefined && mediaType(reply) === "application/json" && /"error"\s*:\s*\{/.test(text)) {
-      this.#events.message(body, call);
-      return;
-    }
+    if (call !== undefined && error) return this.#events.message(body, call);
     if (call === undefined) return this.#options.stray(`HTTP ${status} for a notification or an answer`);
     if (status === 401 || status === 403) throw this.#failure("unauthorized", `refused the credentials (HTTP ${status})`, false);
     const sent = status >= 500 && status !== 503;
@@ -213,6 +246,40 @@ class HttpTransport implements Transport {
     await this.#pool[Symbol.asyncDispose]();
     this.#events.closed(new GatewayError("draining", `the link to backend "${this.#options.backend}" was closed`));
   }
+}
+
+/** A server may not want to be asked at once, and never without a pause. */
+function delayOf({ retryMs }: EventPosition): number {
+  return Math.max(retryMs ?? resumeDelayMs, minDelayMs);
+}
+
+/** Statuses of a GET after which the stream may be had later: a conflict with a connection that the server has not missed yet, too. */
+function mayComeBack(status: number): boolean {
+  return status >= 500 || status === 408 || status === 409 || status === 429;
+}
+
+interface RpcError {
+  readonly id: unknown;
+  readonly code: unknown;
+  readonly message: string;
+}
+
+/** The JSON-RPC error of a refusal; undefined where its body is something else. */
+function readError(text: string): RpcError | undefined {
+  try {
+    const { id, error } = asRecord(JSON.parse(text));
+    const { code, message } = asRecord(error);
+    return typeof code === "number" ? { id, code, message: String(message) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Servers say "no such session" with 404, some with 400 and a text; an error under the call's own id is mostly its answer. */
+function isSessionError(status: number, text: string, error: RpcError | undefined, call: number | undefined): boolean {
+  if (status !== 404 && !(status === 400 && /session/i.test(text))) return false;
+  if (error === undefined || call === undefined || Number(error.id ?? NaN) !== call) return true;
+  return sessionCodes.has(error.code) && (status === 404 || /session/i.test(error.message));
 }
 
 function mediaType(reply: HttpReply): string {

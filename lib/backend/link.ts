@@ -1,65 +1,39 @@
 // One live upstream connection: many callers share it, so ids and progress tokens are made unique here and restored.
 
-import { type Edit, type Envelope, scan, spanBytes, spanValue, splice } from "../core/envelope.ts";
+import { type Edit, type Envelope, type Malformed, scan, spanBytes, spanText, spanValue, splice } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
-import { notificationMessage, requestMessage, resultMessage } from "../core/rpc.ts";
-import { Scope } from "../core/scope.ts";
-import { encodeText } from "../core/text.ts";
+import { errorMessage, requestMessage, resultMessage } from "../core/rpc.ts";
+import { after, Scope } from "../core/scope.ts";
+import { decodeText, encodeText } from "../core/text.ts";
 import type { ServerFacts } from "../protocol/codec.ts";
+import { Calls, type Outgoing } from "./calls.ts";
+import { noMessage, notSent, unanswered } from "./failures.ts";
+import type { Caller, LinkPeer } from "./peer.ts";
+import { cancelNotice, copied, isMalformedRequest, withId } from "./rewrite.ts";
+import { TaskTokens } from "./tokens.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
-/** Who waits for the answer of a call, and hears what comes before it. */
-export interface Caller {
-  /** Identity of the client session that the call belongs to. */
-  readonly session: object;
-  /** A message of this call: before its reply, or of the task that it created after it. */
-  deliver(message: Uint8Array): void;
-}
+export { type Caller, ClientCancel, type LinkPeer } from "./peer.ts";
 
-/** Why a call was cancelled, when its client did it. */
-export class ClientCancel extends Error {
-  /** The client's `notifications/cancelled`, if it sent one. */
-  readonly notice: Envelope | undefined;
-  constructor(notice?: Envelope) {
-    super("the client cancelled the call");
-    this.notice = notice;
-  }
-}
-
-/** Hears what a backend says on its own. `caller` is the call that caused it, where that is known. */
-export interface LinkPeer {
-  notified(link: Link, envelope: Envelope, caller: Caller | undefined): void;
-  /** A request of the backend; the peer answers it with `link.send`. */
-  asked(link: Link, envelope: Envelope, caller: Caller | undefined): void;
-  /** Something came that is no message, or answers nothing. */
-  strayed(link: Link, what: string): void;
-}
-
-interface InFlight {
-  readonly id: Uint8Array;
-  readonly token: Uint8Array | undefined;
-  readonly caller: Caller | undefined;
-  readonly resolve: (reply: Uint8Array) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-const emptyResult = encodeText("{}");
-/** Tasks whose progress is still restored after their call was answered; the oldest is dropped. */
-const maxTasks = 1000;
+/** A server should end a call's stream after the answer (2025-11-25, Transports); one that does not is left after this. */
+const lingerMs = 5_000;
 
 export class Link implements TransportEvents {
   readonly backend: string;
   /** Whose link this is: the key of the principal or session, or the one of all. */
   readonly owner: string;
   readonly #peer: LinkPeer;
-  readonly #calls = new Map<number, InFlight>();
-  readonly #tasks = new Map<number, { readonly token: Uint8Array; readonly caller: Caller }>();
+  readonly #calls = new Calls();
+  readonly #tasks = new TaskTokens();
   /** Cancelled when the link takes no new calls. */
   readonly life: Scope = new Scope();
   readonly #wire: Scope = new Scope();
+  readonly #gone = Promise.withResolvers<void>();
   #transport: Transport | undefined;
   #facts: ServerFacts | undefined;
   #lastId = 0;
+  /** True once a client's call was answered. */
+  served = false;
   /** When the backend was last heard, Unix ms. */
   heardAt: number = Date.now();
 
@@ -71,11 +45,18 @@ export class Link implements TransportEvents {
 
   attach(transport: Transport): void {
     this.#transport = transport;
+    if (this.#wire.cancelled) void transport.close();
   }
 
-  opened(facts: ServerFacts): void {
+  /** The backend has answered the handshake. */
+  negotiated(facts: ServerFacts): void {
     this.#facts = facts;
-    this.#transport?.opened(facts.protocolVersion);
+    this.#transport?.negotiated(facts.protocolVersion);
+  }
+
+  /** The handshake is complete. */
+  opened(): void {
+    this.#transport?.opened();
   }
 
   get facts(): ServerFacts | undefined {
@@ -86,48 +67,68 @@ export class Link implements TransportEvents {
     return !this.life.cancelled && this.#facts !== undefined;
   }
 
+  /** Resolves when the wire and all that belongs to it (session, child processes) are gone. */
+  get gone(): Promise<void> {
+    return this.#gone.promise;
+  }
+
   get callCount(): number {
     return this.#calls.size;
   }
 
+  /** A client session is over. */
+  forget(session: object): void {
+    this.#tasks.forget(session);
+  }
+
+  paused(call: number, retryMs: number): void {
+    this.#calls.get(call)?.caller?.paused?.(retryMs);
+  }
+
   waiting(call: number): boolean {
-    return this.#calls.has(call);
+    return this.#calls.get(call) !== undefined;
   }
 
   /** One waiting call of each session that waits right now. */
   callers(): readonly Caller[] {
-    const bySession = new Map<object, Caller>();
-    for (const { caller } of this.#calls.values()) if (caller) bySession.set(caller.session, caller);
-    return [...bySession.values()];
+    return this.#calls.callers();
   }
 
   /** Forwards a request; resolves to its reply under the caller's own id. Rejects with a `GatewayError` or the scope's reason. */
   call(request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
-    const id = spanBytes(request, "id");
+    const id = copied(request, "id");
     const idSpan = request.spans.id;
     if (!id || !idSpan) return Promise.reject(new GatewayError("internal", "a call needs an id"));
-    const upstream = this.#nextId();
+    const upstream = (this.#lastId += 1);
     const upstreamId = encodeText(String(upstream));
     const changes: Edit[] = [...edits, { span: idSpan, bytes: upstreamId }];
     const tokenSpan = request.spans["params._meta.progressToken"];
     if (tokenSpan) changes.push({ span: tokenSpan, bytes: upstreamId });
-    const token = spanBytes(request, "params._meta.progressToken");
-    return this.#start(splice(request.bytes, changes), upstream, { id, token, caller }, scope);
+    const token = copied(request, "params._meta.progressToken");
+    const augmented = request.spans["params.task"] !== undefined;
+    return this.#start(splice(request.bytes, changes), upstream, { id, token, caller, augmented }, scope);
   }
 
   /** A request of the gateway's own; resolves to the reply's bytes. */
   request(method: string, params: unknown, scope: Scope): Promise<Uint8Array> {
-    const upstream = this.#nextId();
+    const upstream = (this.#lastId += 1);
     const id = encodeText(String(upstream));
     const message = requestMessage(upstream, method, params);
-    return this.#start(message, upstream, { id, token: undefined, caller: undefined }, scope);
+    return this.#start(message, upstream, { id, token: undefined, caller: undefined, augmented: false }, scope);
   }
 
-  /** Sends a notification or an answer; a failure shows up as the end of the link. */
+  /** Sends a notification or an answer. The wire says itself when it is at its end: one lost message is not the end. */
   send(message: Uint8Array): void {
     const transport = this.#transport;
     if (!transport || this.#wire.cancelled) return;
-    transport.send(message, undefined, this.#wire).catch((error: unknown) => this.retired(asGatewayError(error)));
+    transport.send(message, undefined, this.#wire).catch((error: unknown) => {
+      if (!this.#wire.cancelled) this.#peer.strayed(this, `that a message could not be sent: ${asGatewayError(error).message}`);
+    });
+  }
+
+  /** Sends a notification and resolves when the backend has it; rejects where it could not be sent. */
+  async deliver(message: Uint8Array, scope: Scope): Promise<void> {
+    await this.#transport?.send(message, undefined, scope);
   }
 
   /** Takes no new calls, lets those in flight end, then closes the wire. */
@@ -136,10 +137,18 @@ export class Link implements TransportEvents {
     if (this.#calls.size === 0) void this.close(error);
   }
 
-  closed(error: GatewayError): void {
+  closed(error: GatewayError, unsent?: ReadonlySet<number>): void {
     this.life.cancel(error);
+    if (this.#wire.cancelled) return;
     this.#wire.cancel(error);
-    for (const upstream of this.#calls.keys()) this.#fail(upstream, error);
+    this.#calls.failAll((upstream) => (unsent?.has(upstream) ? notSent(this.backend, error) : error));
+    this.#peer.ended(this);
+    void this.#vanish();
+  }
+
+  async #vanish(): Promise<void> {
+    await this.#transport?.close();
+    this.#gone.resolve();
   }
 
   /** Closes the wire at once; calls in flight fail with `error`. */
@@ -148,66 +157,49 @@ export class Link implements TransportEvents {
     await this.#transport?.close();
   }
 
-  #nextId(): number {
-    this.#lastId += 1;
-    return this.#lastId;
-  }
-
-  async #start(
-    message: Uint8Array,
-    upstream: number,
-    call: Pick<InFlight, "id" | "token" | "caller">,
-    scope: Scope,
-  ): Promise<Uint8Array> {
+  async #start(message: Uint8Array, upstream: number, call: Outgoing, scope: Scope): Promise<Uint8Array> {
     scope.throwIfCancelled();
-    this.life.throwIfCancelled();
     const transport = this.#transport;
     if (!transport) throw new GatewayError("internal", "a link has no wire yet");
+    // It ended since it was chosen.
+    if (this.life.cancelled) throw notSent(this.backend, asGatewayError(this.life.reason));
     const wire = new Scope(this.#wire);
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-    this.#calls.set(upstream, { ...call, resolve, reject });
+    const reply = this.#calls.add(upstream, call);
     const release = scope.onCancel((reason) => {
-      if (!this.#fail(upstream, reason)) return;
+      if (!this.#calls.fail(upstream, reason)) return;
       this.#sendCancel(upstream, reason);
       wire.cancel(reason);
     });
-    transport.send(message, upstream, wire).then(
-      (outcome) => {
-        if (outcome === "ended") this.#fail(upstream, this.#unanswered());
-      },
-      (error: unknown) => this.#fail(upstream, error),
-    );
+    let stopLinger: (() => void) | undefined;
+    let over = false;
+    const settled = (): void => {
+      over = true;
+      stopLinger?.();
+      wire[Symbol.dispose]();
+    };
+    transport
+      .send(message, upstream, wire)
+      .then(
+        (outcome) => {
+          if (outcome === "ended") this.#calls.fail(upstream, this.#calls.get(upstream)?.wrong ?? unanswered(this.backend));
+        },
+        (error: unknown) => this.#calls.fail(upstream, error),
+      )
+      .finally(settled);
     try {
-      return await promise;
+      return await reply;
     } finally {
       release();
+      // What a task says may come on the stream of the call that created it.
+      if (!over && !this.#tasks.get(upstream)) stopLinger = after(lingerMs, () => wire.cancel());
       if (this.life.cancelled && this.#calls.size === 0) void this.close();
     }
-  }
-
-  #unanswered(): GatewayError {
-    const message = `backend "${this.backend}" ended its reply before the result came`;
-    return new GatewayError("lost", message, { backend: this.backend, data: { sent: true } });
-  }
-
-  #fail(upstream: number, error: unknown): boolean {
-    const call = this.#calls.get(upstream);
-    this.#calls.delete(upstream);
-    call?.reject(error);
-    return call !== undefined;
   }
 
   #sendCancel(upstream: number, reason: unknown): void {
     // 2025-11-25, Cancellation: initialize must not be cancelled.
     if (!this.#facts) return;
-    const notice = reason instanceof ClientCancel ? reason.notice : undefined;
-    const span = notice?.spans["params.requestId"];
-    const why = reason instanceof Error ? reason.message : String(reason);
-    const message =
-      notice && span
-        ? splice(notice.bytes, [{ span, bytes: encodeText(String(upstream)) }])
-        : notificationMessage("notifications/cancelled", { requestId: upstream, reason: why });
-    this.send(message);
+    this.send(cancelNotice(upstream, reason));
   }
 
   message(bytes: Uint8Array, cause: number | undefined): void {
@@ -215,9 +207,7 @@ export class Link implements TransportEvents {
     const scanned = scan(bytes);
     switch (scanned.kind) {
       case "malformed":
-        this.#peer.strayed(this, scanned.message);
-        if (cause !== undefined) this.#fail(cause, this.#badReply(scanned.message));
-        return;
+        return this.#malformed(bytes, scanned, cause);
       case "batch":
         for (const { start, end } of scanned.items) this.message(bytes.subarray(start, end), cause);
         return;
@@ -235,34 +225,44 @@ export class Link implements TransportEvents {
     }
   }
 
-  #badReply(why: string): GatewayError {
-    const message = `backend "${this.backend}" answered with something that is no JSON-RPC message: ${why}`;
-    return new GatewayError("badProtocol", message, { backend: this.backend, data: { sent: true } });
+  /** JSON that is no message, or no JSON: the sender of a request is told, and the call that it answers fails. */
+  #malformed(bytes: Uint8Array, { message, id }: Malformed, cause: number | undefined): void {
+    this.#peer.strayed(this, message);
+    const error = noMessage(this.backend, message);
+    const call = this.#calls.get(cause);
+    // The answer may still come on the same stream.
+    if (call) call.wrong = error;
+    if (!id) return;
+    if (isMalformedRequest(bytes)) this.send(errorMessage(id, new GatewayError("invalidRequest", message)));
+    else this.#calls.fail(Number(JSON.parse(decodeText(id))), error);
   }
 
   #answered(envelope: Envelope, cause: number | undefined): void {
-    const id = spanValue(envelope, "id");
-    // An error without an id still ends the one call whose stream it came on.
-    const upstream = typeof id === "number" ? id : id === undefined || id === null ? cause : undefined;
-    const call = upstream === undefined ? undefined : this.#calls.get(upstream);
+    const upstream = this.#answeredCall(envelope, cause);
+    const call = this.#calls.take(upstream);
     if (upstream === undefined || !call) return this.#peer.strayed(this, "an answer to no call in flight");
-    this.#calls.delete(upstream);
-    if (envelope.spans["result.task.taskId"] && call.token && call.caller) this.#keepTask(upstream, call.token, call.caller);
+    if (call.caller) this.served = true;
+    const task = call.augmented ? spanText(envelope, "result.task.taskId") : undefined;
+    if (task !== undefined && call.caller) {
+      call.caller.created?.(this.backend, task);
+      if (call.token) this.#tasks.keep(upstream, { token: call.token, caller: call.caller });
+    }
     const span = envelope.spans.id;
     call.resolve(span ? splice(envelope.bytes, [{ span, bytes: call.id }]) : withId(envelope, call.id));
   }
 
-  #keepTask(upstream: number, token: Uint8Array, caller: Caller): void {
-    this.#tasks.set(upstream, { token, caller });
-    const [oldest] = this.#tasks.keys();
-    if (this.#tasks.size > maxTasks && oldest !== undefined) this.#tasks.delete(oldest);
+  #answeredCall(envelope: Envelope, cause: number | undefined): number | undefined {
+    // Some servers give back a number as text; the SDKs take it.
+    const id = Number(spanValue(envelope, "id") ?? NaN);
+    if (this.#calls.get(id)) return id;
+    // An error without the call's id (null, or a text like "server-error") ends the call on whose stream it came.
+    return envelope.spans.error ? cause : undefined;
   }
 
   #notified(envelope: Envelope, cause: number | undefined): void {
     const span = envelope.spans["params.progressToken"];
     if (envelope.method !== "notifications/progress" || !span) {
-      const caller = cause === undefined ? undefined : this.#calls.get(cause)?.caller;
-      return this.#peer.notified(this, envelope, caller);
+      return this.#peer.notified(this, envelope, this.#calls.get(cause)?.caller);
     }
     // Progress belongs to the call that gave the token, whatever stream it came on.
     const token = spanValue(envelope, "params.progressToken");
@@ -274,14 +274,7 @@ export class Link implements TransportEvents {
 
   #asked(envelope: Envelope, cause: number | undefined): void {
     const id = spanBytes(envelope, "id");
-    if (envelope.method === "ping" && id) return this.send(resultMessage(id, emptyResult));
-    this.#peer.asked(this, envelope, cause === undefined ? undefined : this.#calls.get(cause)?.caller);
+    if (envelope.method === "ping" && id) return this.send(resultMessage(id, encodeText("{}")));
+    this.#peer.asked(this, envelope, this.#calls.get(cause)?.caller);
   }
-}
-
-/** An error reply that came without an id, with the caller's. */
-function withId(envelope: Envelope, id: Uint8Array): Uint8Array {
-  const error = spanBytes(envelope, "error");
-  const prefix = encodeText('{"jsonrpc":"2.0","id":');
-  return Buffer.concat([prefix, id, encodeText(',"error":'), error ?? encodeText("null"), encodeText("}")]);
 }

@@ -2,7 +2,7 @@
 
 import { type BackendPlan, samePlan } from "../config/plan.ts";
 import { Scope } from "../core/scope.ts";
-import { Backend } from "./backend.ts";
+import type { Backend } from "./backend.ts";
 
 /** The backends that are live, in config order. Never changed; a reload makes another one. */
 export type Topology = ReadonlyMap<string, Backend>;

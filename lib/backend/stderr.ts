@@ -19,12 +19,17 @@ export class StderrTail {
 
   constructor(log: (line: string) => void) {
     this.#log = log;
-    const tooLong = (): void => this.#log(`(a line of over ${maxLineBytes} bytes was dropped)`);
+    const tooLong = (): void => this.#take(`(a line of over ${maxLineBytes} bytes was dropped)`);
     this.#splitter = new LineSplitter(maxLineBytes, (line) => this.#take(decodeText(line)), tooLong);
   }
 
   push(chunk: Uint8Array): void {
     this.#splitter.push(chunk);
+  }
+
+  /** The stream is over. */
+  end(): void {
+    this.#splitter.end();
   }
 
   /** The last line, for an error message; empty when nothing was printed. */

@@ -44,6 +44,8 @@ export async function openStdio(options: StdioOptions, events: TransportEvents, 
     detached: process.platform !== "win32",
     windowsHide: true,
   });
+  // A later failure (of a signal) must not end the gateway.
+  child.on("error", () => {});
   try {
     await scope.race(
       new Promise<void>((resolve, reject) => {
@@ -52,7 +54,11 @@ export async function openStdio(options: StdioOptions, events: TransportEvents, 
       }),
     );
   } catch (error) {
-    if (scope.cancelled) throw error;
+    if (scope.cancelled) {
+      // It may start all the same; nobody would end it.
+      child.once("spawn", () => endGroup(child, "SIGKILL"));
+      throw error;
+    }
     const why = error instanceof Error ? error.message : String(error);
     const message = `backend "${backend}" could not be started: ${why}`;
     throw new GatewayError("spawnFailed", message, { backend, cause: error, data: { sent: false } });
@@ -75,8 +81,12 @@ class ChildTransport implements Transport {
   readonly #stderr: StderrTail;
   readonly #exited = Promise.withResolvers<void>();
   readonly #startedAt = Date.now();
+  readonly #kill = (): void => endGroup(this.#child, "SIGKILL");
   #closing: Promise<void> | undefined;
   #over = false;
+  /** Calls that the child's stdin has not taken in full: no child executes a part of a message. */
+  readonly #unwritten = new Set<number>();
+  #unreadBytes = 0;
 
   constructor(child: ChildProcessWithoutNullStreams, options: StdioOptions, events: TransportEvents) {
     this.#child = child;
@@ -91,23 +101,54 @@ class ChildTransport implements Transport {
     child.stdout.on("data", (chunk: Uint8Array) => lines.push(chunk));
     child.stderr.on("data", (chunk: Uint8Array) => this.#stderr.push(chunk));
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on("error", () => {});
-    child.stdout.once("end", () => this.#stdoutEnded());
+    child.stdout.once("end", () => {
+      lines.end();
+      this.#stdoutEnded();
+    });
+    // The last words of a crash often have no line end.
+    child.stderr.once("end", () => this.#stderr.end());
     child.once("exit", () => this.#exit());
+    // A gateway that ends without closing its links (a second signal, a crash) must not leave the group behind.
+    process.setMaxListeners(process.getMaxListeners() + 1);
+    process.on("exit", this.#kill);
   }
 
   async send(message: Uint8Array, call: number | undefined, _scope: Scope): Promise<SendOutcome> {
     const { stdin } = this.#child;
     if (this.#over || !stdin.writable) throw this.#ended(false);
-    if (stdin.writableLength > maxUnreadBytes) {
+    if (this.#unreadBytes > maxUnreadBytes) {
       const text = `backend "${this.#options.backend}" does not read its input`;
       throw new GatewayError("unavailable", text, { backend: this.#options.backend, data: { sent: false } });
     }
-    stdin.cork();
-    stdin.write(toLine(message));
-    stdin.write(lineEnd);
-    queueMicrotask(() => stdin.uncork());
+    if (call !== undefined) this.#unwritten.add(call);
+    try {
+      await this.#write(message);
+    } catch {
+      // The pipe is broken: whoever read it is gone, and did not get the whole message.
+      throw this.#ended(false);
+    } finally {
+      if (call !== undefined) this.#unwritten.delete(call);
+    }
     return call === undefined ? "ended" : "open";
   }
+
+  #write(message: Uint8Array): Promise<void> {
+    const { stdin } = this.#child;
+    // Counted here: Bun's `writableLength` of a pipe is always 0.
+    this.#unreadBytes += message.length;
+    return new Promise((resolve, reject) => {
+      stdin.cork();
+      stdin.write(toLine(message));
+      stdin.write(lineEnd, (error) => {
+        this.#unreadBytes -= message.length;
+        if (error) reject(error);
+        else resolve();
+      });
+      queueMicrotask(() => stdin.uncork());
+    });
+  }
+
+  negotiated(): void {}
 
   opened(): void {}
 
@@ -138,6 +179,8 @@ class ChildTransport implements Transport {
 
   #exit(): void {
     this.#exited.resolve();
+    // A message that is sent from now on reaches nobody, and can go to the next child.
+    this.#events.retired(this.#ended(false));
     // The rest of stdout may come after the exit; a grandchild that keeps the pipe open must not hold the verdict.
     const finish = (): void => this.#finish(this.#ended(true));
     const stop = after(drainAfterExitMs, finish);
@@ -151,7 +194,7 @@ class ChildTransport implements Transport {
   #finish(error: GatewayError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#events.closed(error);
+    this.#events.closed(error, this.#unwritten);
   }
 
   #ended(sent: boolean): GatewayError {
@@ -169,12 +212,14 @@ class ChildTransport implements Transport {
     const exited = this.#exited.promise;
     this.#child.stdin.end();
     await Promise.race([exited, sleep(exitAfterEofMs, patience)]);
-    this.#signal("SIGTERM");
+    endGroup(this.#child, "SIGTERM");
     if (!this.#hasExited) await Promise.race([exited, sleep(exitAfterTermMs, patience)]);
     // Also after a clean exit: what is left in the group would be an orphan.
-    this.#signal("SIGKILL");
+    endGroup(this.#child, "SIGKILL");
     await exited;
     patience.cancel();
+    process.off("exit", this.#kill);
+    process.setMaxListeners(process.getMaxListeners() - 1);
     this.#child.stdout.destroy();
     this.#child.stderr.destroy();
     this.#finish(this.#ended(true));
@@ -184,15 +229,16 @@ class ChildTransport implements Transport {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** To the whole group; that there is none left is no error. */
-  #signal(signal: NodeJS.Signals): void {
-    const { pid } = this.#child;
-    if (pid === undefined) return;
-    try {
-      if (process.platform === "win32") this.#child.kill(signal);
-      else process.kill(-pid, signal);
-    } catch {
-      // No process of the group is left.
-    }
+}
+
+/** A signal to the child and all that it started; that there is none left is no error. */
+function endGroup(child: ChildProcessWithoutNullStreams, signal: NodeJS.Signals): void {
+  const { pid } = child;
+  if (pid === undefined) return;
+  try {
+    if (process.platform === "win32") child.kill(signal);
+    else process.kill(-pid, signal);
+  } catch {
+    // No process of the group is left.
   }
 }

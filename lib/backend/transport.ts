@@ -6,12 +6,14 @@ import type { Scope } from "../core/scope.ts";
 export interface TransportEvents {
   /** One message came. `cause` is the upstream id of the call on whose own stream it came, where the wire knows. */
   message(bytes: Uint8Array, cause: number | undefined): void;
+  /** The server closed the stream of a call whose answer is still to come, and wants it asked for after `retryMs`. */
+  paused(call: number, retryMs: number): void;
   /** True while this call has no answer yet. */
   waiting(call: number): boolean;
   /** The wire takes no new messages, because of `error`; answers of calls that were sent may still come. */
   retired(error: GatewayError): void;
-  /** The wire is gone; nothing comes after this. */
-  closed(error: GatewayError): void;
+  /** The wire is gone; nothing comes after this. `unsent`: calls of which nothing can have been executed. */
+  closed(error: GatewayError, unsent?: ReadonlySet<number>): void;
 }
 
 /** `open`: the answer may come at any time; `ended`: no answer can come any more. */
@@ -23,8 +25,10 @@ export interface Transport {
    * Rejects with a `GatewayError` whose `data.sent` says whether the message may have arrived.
    */
   send(message: Uint8Array, call: number | undefined, scope: Scope): Promise<SendOutcome>;
-  /** Called once with the negotiated revision, before the first message after the handshake. */
-  opened(protocolVersion: string): void;
+  /** Called once with the negotiated revision, before the message that ends the handshake. */
+  negotiated(protocolVersion: string): void;
+  /** Called once when the backend has the last message of the handshake. */
+  opened(): void;
   /** Ends the wire and what belongs to it (session, child process). Idempotent. */
   close(): Promise<void>;
 }

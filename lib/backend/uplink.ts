@@ -16,6 +16,13 @@ export interface UplinkEvents {
   down(error: GatewayError, failures: number): void;
 }
 
+/** A ping that has no answer yet, later than its asker could wait. */
+interface Silence {
+  readonly link: Link;
+  readonly since: number;
+  readonly error: GatewayError;
+}
+
 /** A link that ended sooner than this counts as a failed attempt: a server that starts and dies must not spin. */
 const stableMs = 5_000;
 /** A call may ask for an attempt before its time, but no sooner than this after the last one. */
@@ -28,12 +35,18 @@ export class Uplink {
   readonly #events: UplinkEvents;
   readonly #scope = new Scope();
   readonly #done: Promise<void>;
+  /** Every link whose wire is not gone yet: also those that only finish their calls, or failed to open. */
+  readonly #links = new Set<Link>();
   #link: Link | undefined;
   #state: UplinkState = { kind: "connecting", since: Date.now() };
   #attempt = nextAttempt();
   #attemptedAt = 0;
   #wake: Scope = new Scope();
   #replica = 0;
+  /** The last link ended soon after it was opened. */
+  #unstable = false;
+  #ping: Promise<void> | undefined;
+  #silence: Silence | undefined;
 
   constructor(options: LinkOptions, events: UplinkEvents) {
     this.#options = options;
@@ -42,50 +55,94 @@ export class Uplink {
   }
 
   get state(): UplinkState {
-    return this.#state;
+    const state = this.#state;
+    const silence = this.#silence;
+    if (state.kind !== "up") return state;
+    if (!this.link) return { kind: "connecting", since: Date.now() };
+    // A server that works on a call may answer nothing else meanwhile.
+    if (silence?.link !== this.link || silence?.link.callers().length !== 0) return state;
+    if (silence.link.heardAt > silence.since) return state;
+    return { kind: "down", since: silence.since, error: silence.error, failures: 1 };
   }
 
   get link(): Link | undefined {
     return this.#link?.usable ? this.#link : undefined;
   }
 
+  /** True for a link of this uplink whose wire is not gone. */
+  holds(link: Link): boolean {
+    return this.#links.has(link);
+  }
+
   get owner(): string {
     return this.#options.owner;
   }
 
-  /** The live link; waits for the attempt under way, and asks for one where the backend is down. */
+  /** The live link; waits for the attempt under way, and makes one where the backend is down. */
   async acquire(scope: Scope): Promise<Link> {
     const { link } = this;
     if (link) return link;
     this.#scope.throwIfCancelled();
-    const state = this.#state;
-    if (state.kind === "down") {
-      if (Date.now() - this.#attemptedAt < onDemandMs) throw this.#unavailable(state.error);
-      this.#wake.cancel();
-    }
+    if (this.#state.kind === "down") await this.#demand(scope);
     return scope.race(this.#attempt.promise);
   }
 
-  /** Asks the backend whether it is there; a backend that does not answer loses its link. */
+  /** Wakes the next attempt, no sooner than it may be made; rejects where one has failed since this was asked. */
+  async #demand(scope: Scope): Promise<void> {
+    const askedAt = Date.now();
+    const tooSoonMs = this.#attemptedAt + onDemandMs - askedAt;
+    if (tooSoonMs > 0) await sleep(tooSoonMs, scope);
+    this.#scope.throwIfCancelled();
+    const state = this.#state;
+    if (state.kind !== "down") return;
+    if (this.#attemptedAt > askedAt) throw this.#unavailable(state.error);
+    this.#wake.cancel();
+  }
+
+  /** Asks the backend whether it is there; one that does not answer within `timeoutMs` is not up until it is heard. */
   async verify(scope: Scope, timeoutMs: number = pingMs): Promise<void> {
     const { link } = this;
     if (!link) return;
+    const since = Date.now();
+    this.#ping ??= this.#probe(link).finally(() => {
+      this.#ping = undefined;
+    });
     using patience = new Scope(scope, timeoutMs);
+    try {
+      await patience.race(this.#ping);
+    } catch {
+      // The asker went away: that says nothing.
+      if (!scope.cancelled) this.#silence = { link, since, error: this.#unheard(link, timeoutMs) };
+    }
+  }
+
+  /** Pings once, however many ask; a backend that does not answer loses its link. */
+  async #probe(link: Link): Promise<void> {
+    using patience = new Scope(undefined, pingMs);
     try {
       await link.request("ping", undefined, patience);
     } catch (error) {
-      // The asker went away; that says nothing about the backend.
-      if (scope.cancelled || !link.usable) return;
-      const { backend } = link;
-      const text = `backend "${backend}" did not answer a ping within ${timeoutMs} ms`;
-      void link.close(error instanceof GatewayError ? error : new GatewayError("lost", text, { backend, data: { sent: true } }));
+      if (!link.usable) return;
+      if (error instanceof GatewayError) link.retired(error);
+      // Many servers answer nothing while they work on a call; ending those would end the call.
+      else if (link.callers().length === 0) void link.close(this.#unheard(link, pingMs));
     }
+  }
+
+  #unheard({ backend }: Link, timeoutMs: number): GatewayError {
+    const text = `backend "${backend}" did not answer a ping within ${timeoutMs} ms`;
+    return new GatewayError("lost", text, { backend, data: { sent: true } });
   }
 
   /** Ends the link and the attempts; calls in flight fail unless they were waited for before. */
   async close(): Promise<void> {
     this.#scope.cancel(new GatewayError("draining", `backend "${this.#options.plan.name}" was removed`, { data: { sent: false } }));
-    await Promise.all([this.#link?.close(), this.#done]);
+    await Promise.all([this.#done, ...[...this.#links].map((link) => link.close())]);
+  }
+
+  #track(link: Link): void {
+    this.#links.add(link);
+    void link.gone.then(() => this.#links.delete(link));
   }
 
   async #run(): Promise<void> {
@@ -94,13 +151,14 @@ export class Uplink {
       try {
         failures = await this.#live(failures);
       } catch (reason) {
-        const error = asGatewayError(reason);
-        if (this.#scope.cancelled) return this.#reject(error);
+        if (this.#scope.cancelled) break;
         failures += 1;
-        this.#down(error, failures);
+        this.#down(asGatewayError(reason), failures);
         await this.#pause(backoffMs(failures));
       }
     }
+    // Whoever waits for the next attempt would wait for ever.
+    this.#reject(asGatewayError(this.#scope.reason));
   }
 
   /** One life of a link; resolves to the number of failures in a row that its end leaves behind. */
@@ -110,26 +168,25 @@ export class Uplink {
     this.#link = link;
     this.#state = { kind: "up", since, replica: this.#replica };
     this.#attempt.resolve(link);
+    // At once: a call that looks in the same turn must wait for the next link and not get this one.
+    link.life.onCancel(() => {
+      this.#attempt = nextAttempt();
+    });
     this.#events.up(link);
     const reason = await this.#end(link);
-    this.#attempt = nextAttempt();
     this.#link = undefined;
     if (this.#scope.cancelled) return 0;
     const error = asGatewayError(reason);
+    const forgotten = error.code === "sessionLost";
     // A server that forgot the session is there; anything else is a failure of this replica.
-    if (error.code === "sessionLost" || Date.now() - since >= stableMs) {
-      this.#state = { kind: "connecting", since: Date.now() };
-      this.#events.down(error, 0);
-      if (error.code !== "sessionLost") this.#replica += 1;
-      return 0;
-    }
-    this.#replica += 1;
-    if (failures === 0) {
-      this.#state = { kind: "connecting", since: Date.now() };
-      this.#events.down(error, 0);
-      return 1;
-    }
-    throw error;
+    if (!forgotten) this.#replica += 1;
+    const stable = Date.now() - since >= stableMs || (forgotten && link.served);
+    // One quick end is mended at once; a server that goes on like that is a failure, or it would be asked without a pause.
+    if (!stable && (failures > 0 || this.#unstable)) throw error;
+    this.#unstable = !stable;
+    this.#state = { kind: "connecting", since: Date.now() };
+    this.#events.down(error, 0);
+    return 0;
   }
 
   #end(link: Link): Promise<unknown> {
@@ -155,7 +212,7 @@ export class Uplink {
       };
       using scope = new Scope(this.#scope, plan.connectMs, late);
       try {
-        return await openLink(this.#options, replica, scope);
+        return await openLink(this.#options, replica, scope, (link) => this.#track(link));
       } catch (error) {
         if (this.#scope.cancelled) throw error;
         failure = error;

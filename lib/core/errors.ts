@@ -56,7 +56,10 @@ export type ErrorCode =
   | "forbiddenOrigin"
   | "clientUnable"
   | "ambiguousClient"
+  | "streamGone"
+  | "tooManySessions"
   | "notFound"
+  | "output"
   | "internal";
 
 export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
@@ -93,6 +96,9 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   clientUnable: row("E6113", -32601, 200, 6, false, "the client did not declare this capability"),
   ambiguousClient: row("E6114", -32603, 200, 6, false, "set isolation: session for this backend"),
   notFound: row("E6115", -32600, 404, 6, false, "the endpoint is /mcp or /mcp/<backend>"),
+  output: row("E7002", -32603, 500, 70, false, "is there room where the output goes?"),
+  streamGone: row("E6116", -32600, 400, 6, false, "open a new stream without Last-Event-ID"),
+  tooManySessions: row("E6117", -32000, 503, 6, true, "end sessions with DELETE, or raise limits.sessions"),
   internal: row("E7001", -32603, 500, 70, false, "this is a bug in mcpctl; please report it"),
 };
 

@@ -3,11 +3,22 @@
 import { GatewayError } from "../core/errors.ts";
 import { joinBytes } from "../core/text.ts";
 
-/** The whole body; throws `tooLarge` over `maxBytes`, without reading the rest. */
+/** The whole body; throws `tooLarge` over `maxBytes` without reading the rest, `invalidRequest` where it ends early. */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array> {
   const declared = Number(request.headers.get("content-length") ?? Number.NaN);
   if (declared > maxBytes) throw tooLarge(maxBytes);
-  if (!Number.isNaN(declared)) return new Uint8Array(await request.arrayBuffer());
+  try {
+    // A length counts only where nothing else says how the body is framed.
+    const isBounded = declared >= 0 && !request.headers.has("transfer-encoding");
+    return isBounded ? new Uint8Array(await request.arrayBuffer()) : await readPieces(request, maxBytes);
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    // The client went away while it sent: nobody hears this answer, and it is no bug of ours.
+    throw new GatewayError("invalidRequest", "the body ended too early", { cause: error });
+  }
+}
+
+async function readPieces(request: Request, maxBytes: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   const reader = request.body?.getReader();
@@ -19,7 +30,8 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
     }
     pieces.push(read.value);
   }
-  return joinBytes(pieces);
+  const [only = new Uint8Array()] = pieces;
+  return pieces.length > 1 ? joinBytes(pieces) : only;
 }
 
 function tooLarge(maxBytes: number): GatewayError {

@@ -9,19 +9,30 @@ export interface EventSink {
   end(): void;
 }
 
+export interface LogOptions {
+  /** First part of the ids of this stream's events; no other stream has it. */
+  readonly id: string;
+  /** What is kept for a client that comes back; the oldest events go first, the newest one stays whatever its size. */
+  readonly maxBytes: number;
+  /** Hears when the stream gets its first connection, and when it loses its last one before its end. */
+  readonly watch?: (connected: boolean) => void;
+}
+
 interface LoggedEvent {
   readonly number: number;
   readonly frame: Uint8Array;
 }
 
-/** What a stream keeps for a client that comes back; the oldest events go first. */
 const maxEvents = 1000;
-const maxBytes = 4 * 2 ** 20;
 /** How long a client waits before it resumes, ms. */
 const retryMs = 1_000;
+const keepAlive = frameComment("keep-alive");
+/** Saying twice that something changed tells a client nothing that it does not hear when it comes. */
+const hints = [Buffer.from('list_changed"'), Buffer.from('"notifications/resources/updated"')];
 
 export class EventLog {
   readonly id: string;
+  readonly #options: LogOptions;
   #events: LoggedEvent[] = [];
   #bytes = 0;
   #last = 0;
@@ -29,31 +40,39 @@ export class EventLog {
   #delivered = 0;
   #sinks: EventSink[] = [];
   #ended = false;
+  #wroteAt = Date.now();
 
-  constructor(id: string) {
-    this.id = id;
+  constructor(options: LogOptions) {
+    this.id = options.id;
+    this.#options = options;
   }
 
   get connected(): boolean {
     return this.#sinks.length > 0;
   }
 
-  /** True after the last message, whether the client has it or not. */
-  get ended(): boolean {
-    return this.#ended;
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Carries the stream from here on; `after` is the number of the last event that the client has. */
   attach(sink: EventSink, prime: boolean, after: number = this.#delivered): void {
-    this.#sinks.push(sink);
-    if (prime) sink.write(frameRetry(retryMs, this.#eventId(after)));
-    for (const event of this.#events) if (event.number > after) sink.write(event.frame);
+    const from = Math.min(after, this.#last);
+    // Before the first write: a connection that cannot take it leaves at once.
+    if (!this.#ended) this.#sinks.push(sink);
+    if (this.#sinks.length === 1) this.#options.watch?.(true);
+    this.#wroteAt = Date.now();
+    if (prime) sink.write(frameRetry(retryMs, this.#eventId(from)));
+    for (const event of this.#events) if (event.number > from) sink.write(event.frame);
     this.#delivered = this.#last;
     if (this.#ended) sink.end();
   }
 
   detach(sink: EventSink): void {
-    this.#sinks = this.#sinks.filter((other) => other !== sink);
+    const others = this.#sinks.filter((other) => other !== sink);
+    const isLast = others.length === 0 && this.#sinks.length > 0;
+    this.#sinks = others;
+    if (isLast && !this.#ended) this.#options.watch?.(false);
   }
 
   /** Sends a message on the newest connection only (2025-11-25, Transports, "Multiple Connections"), or keeps it. */
@@ -66,32 +85,54 @@ export class EventLog {
     const frame = frameEvent(line, this.#eventId(this.#last));
     this.#events.push({ number: this.#last, frame });
     this.#bytes += frame.length;
-    while (this.#events.length > maxEvents || (this.#bytes > maxBytes && this.#events.length > 1)) {
+    while (this.#events.length > maxEvents || (this.#bytes > this.#options.maxBytes && this.#events.length > 1)) {
       this.#bytes -= this.#events.shift()?.frame.length ?? 0;
     }
     if (!sink) return;
     this.#delivered = this.#last;
+    this.#wroteAt = Date.now();
     sink.write(frame);
   }
 
-  comment(): void {
-    for (const sink of this.#sinks) sink.write(frameComment("keep-alive"));
+  /** Sends a comment where nothing was sent for `silentMs`: proxies cut what is silent. */
+  keepAlive(silentMs: number): void {
+    if (Date.now() - this.#wroteAt < silentMs) return;
+    this.#wroteAt = Date.now();
+    for (const sink of this.#sinks) sink.write(keepAlive);
+  }
+
+  /** Ends the connections and not the stream: the client is to come back after `retryMs`. */
+  pause(retryMs: number): void {
+    const sinks = this.#sinks.splice(0);
+    for (const sink of sinks) {
+      sink.write(frameRetry(retryMs, this.#eventId(this.#last)));
+      sink.end();
+    }
+    if (sinks.length > 0) this.#options.watch?.(false);
   }
 
   end(): void {
     this.#ended = true;
-    for (const sink of this.#sinks) sink.end();
-    this.#sinks = [];
+    for (const sink of this.#sinks.splice(0)) sink.end();
   }
 
   #eventId(number: number): string {
     return `${this.id}-${number}`;
   }
 
-  /** The same message twice tells a client nothing that it does not hear when it comes. */
+  /** True for a hint that waits already, with none but hints behind it. */
   #isWaiting(line: Uint8Array): boolean {
-    const last = this.#events.at(-1);
-    if (!last || last.number <= this.#delivered) return false;
-    return Buffer.compare(last.frame, frameEvent(line, this.#eventId(last.number))) === 0;
+    if (!isHint(line)) return false;
+    for (let at = this.#events.length - 1; at >= 0; at -= 1) {
+      const event = this.#events[at];
+      if (!event || event.number <= this.#delivered || !isHint(event.frame)) return false;
+      if (Buffer.compare(event.frame, frameEvent(line, this.#eventId(event.number))) === 0) return true;
+    }
+    return false;
   }
+}
+
+function isHint(bytes: Uint8Array): boolean {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 1024));
+  return hints.some((hint) => text.includes(hint));
 }

@@ -21,23 +21,35 @@ export function isLoopback(host: string): boolean {
 export function refuseForeign(request: Request, options: GuardOptions): GatewayError | undefined {
   const host = hostName(request.headers.get("host") ?? new URL(request.url).host);
   if (!isAllowedHost(host, options)) {
-    return new GatewayError("forbiddenOrigin", `the host ${JSON.stringify(host.slice(0, 100))} is not one of this gateway's; see allowedHosts`);
+    return new GatewayError(
+      "forbiddenOrigin",
+      `the host ${JSON.stringify(host.slice(0, 100))} is not one of this gateway's; see allowedHosts`,
+    );
   }
   const origin = request.headers.get("origin");
   if (origin !== null && !isAllowedOrigin(origin, options)) {
-    return new GatewayError("forbiddenOrigin", `the origin ${JSON.stringify(origin.slice(0, 100))} is not allowed; see allowedOrigins`);
+    return new GatewayError(
+      "forbiddenOrigin",
+      `the origin ${JSON.stringify(origin.slice(0, 100))} is not allowed; see allowedOrigins`,
+    );
   }
   return undefined;
 }
 
 function isAllowedHost(host: string, { host: bound, allowedHosts }: GuardOptions): boolean {
-  if (isLoopback(host) || host === bound || allowedHosts.includes(host) || allowedHosts.includes("*")) return true;
+  const isListed = allowedHosts.some((allowed) => allowed === "*" || bare(allowed) === host);
+  if (isLoopback(host) || host === bare(bound) || isListed) return true;
   // A front on every address was opened to others on purpose; it is reached under names that it cannot know.
   return !isLoopback(bound) && allowedHosts.length === 0;
 }
 
 function isAllowedOrigin(origin: string, { allowedOrigins }: GuardOptions): boolean {
-  if (allowedOrigins.includes(origin) || allowedOrigins.includes("*")) return true;
+  if (
+    allowedOrigins.some(
+      (allowed) => allowed === "*" || allowed.toLowerCase().replace(/\/$/, "") === origin.toLowerCase(),
+    )
+  )
+    return true;
   try {
     const { protocol, hostname } = new URL(origin);
     return (protocol === "http:" || protocol === "https:") && isLoopback(hostname);
@@ -49,5 +61,10 @@ function isAllowedOrigin(origin: string, { allowedOrigins }: GuardOptions): bool
 /** Host header without its port. */
 function hostName(header: string): string {
   const end = header.startsWith("[") ? header.indexOf("]") + 1 : header.lastIndexOf(":");
-  return (end > 0 ? header.slice(0, end) : header).toLowerCase();
+  return bare(end > 0 ? header.slice(0, end) : header);
+}
+
+/** The brackets of an IPv6 address are a part of the header, and not of the address. */
+function bare(host: string): string {
+  return host.toLowerCase().replaceAll(/^\[|\]$/g, "");
 }

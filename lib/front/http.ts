@@ -3,9 +3,8 @@
 import { type Envelope, scan, type Scanned, spanBytes } from "../core/envelope.ts";
 import { asGatewayError, type ErrorCode, GatewayError } from "../core/errors.ts";
 import { resultMessage } from "../core/rpc.ts";
-import { every, Scope } from "../core/scope.ts";
+import { after, Scope } from "../core/scope.ts";
 import type { View } from "../merge/names.ts";
-import { ClientCancel } from "../backend/link.ts";
 import type { EraCodec } from "../protocol/codec.ts";
 import { detectEra } from "../protocol/era.ts";
 import { allowsBatch, legacyCodec, primesStreams } from "../protocol/legacy.ts";
@@ -13,9 +12,12 @@ import { greet, readInitialize, type ServerIdentity } from "../route/greet.ts";
 import type { Hub } from "../route/hub.ts";
 import type { Router } from "../route/router.ts";
 import type { Session } from "../route/session.ts";
+import { Archive } from "./archive.ts";
 import { readBody } from "./body.ts";
-import { errorReply } from "./reply.ts";
-import { CallStream, SessionStreams } from "./streams.ts";
+import { CallStream } from "./callstream.ts";
+import { requireAccept, requireJson, sessionHeader } from "./headers.ts";
+import { errorReply, jsonReply } from "./reply.ts";
+import { SessionStreams } from "./streams.ts";
 
 export interface HttpFrontOptions {
   readonly hub: Hub;
@@ -25,22 +27,31 @@ export interface HttpFrontOptions {
 
 /** Without authentication there is one principal. */
 const principal = "anonymous";
-const sessionHeader = "mcp-session-id";
-const malformedCodes: Readonly<Record<string, ErrorCode>> = { utf8: "parse", json: "parse", depth: "parse", shape: "invalidRequest" };
+const malformedCodes: Readonly<Record<string, ErrorCode>> = {
+  utf8: "parse",
+  json: "parse",
+  depth: "parse",
+  shape: "invalidRequest",
+};
+const maxBatch = 1000;
+/** For calls that were cut at the end to be answered. */
+const farewellMs = 1_000;
+const shuttingDown = (): GatewayError => new GatewayError("draining", "the gateway is shutting down");
 
 export class HttpFront {
   readonly #hub: Hub;
   readonly #router: Router;
   readonly #identity: ServerIdentity;
-  readonly #open = new Set<CallStream>();
-  readonly #stopTicking: () => void;
-  #draining = false;
+  readonly #archive = new Archive();
+  readonly #open = new Map<CallStream, Promise<void>>();
+  #stopTicking: () => void = () => {};
+  #state: "open" | "draining" | "closed" = "open";
 
   constructor({ hub, router, identity }: HttpFrontOptions) {
     this.#hub = hub;
     this.#router = router;
     this.#identity = identity;
-    this.#stopTicking = every(hub.plan.timeouts.keepAliveMs, () => this.#tick());
+    this.#schedule();
   }
 
   get inFlight(): number {
@@ -63,41 +74,49 @@ export class HttpFront {
         }
       }
     } catch (error) {
-      const failure = asGatewayError(error);
-      if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.stack ?? failure.message);
-      return errorReply(failure, undefined);
+      return this.#refuse(error, undefined);
     }
   }
 
-  /** Takes no new calls; streams of calls in flight go on. */
+  /** Takes no new calls; those in flight go on, with the notifications and answers that they need. */
   drain(): void {
-    this.#draining = true;
+    this.#state = "draining";
   }
 
-  close(): void {
+  /** Answers the calls that are still in flight with an error, and ends all streams. */
+  async close(): Promise<void> {
+    this.#state = "closed";
     this.#stopTicking();
-    for (const stream of this.#open) stream.abandon();
+    for (const call of this.#open.keys()) call.stop(shuttingDown());
+    using patience = new Scope(undefined, farewellMs);
+    await patience.race(Promise.all(this.#open.values())).catch(() => {});
     for (const session of this.#hub.sessions.all()) session.close();
   }
 
   async #post(request: Request, view: View): Promise<Response> {
-    if (this.#draining) throw new GatewayError("draining", "the gateway is shutting down");
-    const type = (request.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
-    if (type !== "application/json") throw new GatewayError("mediaType", "the content type must be application/json");
+    // Asked for before anything waits: a runtime does not tell a late listener of a client that is gone.
+    const { signal } = request;
+    requireJson(request);
     requireAccept(request, ["application/json", "text/event-stream"]);
     const codec = this.#codec(request);
     const body = await readBody(request, this.#hub.plan.limits.bodyBytes);
     const scanned = scan(body);
-    if (scanned.kind === "malformed") return this.#malformed(scanned);
-    if (scanned.kind === "message" && scanned.envelope.method === codec.openMethod && scanned.envelope.kind === "request") {
-      return this.#greet(scanned.envelope, codec, view);
+    if (scanned.kind === "malformed") return malformed(scanned);
+    if (scanned.kind === "batch") return this.#batch(this.#session(request, view), body, scanned, signal);
+    const { envelope } = scanned;
+    const id = envelope.kind === "request" ? spanBytes(envelope, "id") : undefined;
+    try {
+      if (envelope.method === codec.openMethod && id) return this.#greet(envelope, id, codec, view);
+      return await this.#exchange(this.#session(request, view), [envelope], false, signal);
+    } catch (error) {
+      return this.#refuse(error, id);
     }
-    const session = this.#session(request, view);
-    if (scanned.kind === "message") return this.#exchange(session, [scanned.envelope], false, request);
-    if (!allowsBatch(session.facts.version)) {
-      throw new GatewayError("invalidRequest", `batches are not part of revision ${session.facts.version}`);
-    }
-    return this.#batch(session, body, scanned, request);
+  }
+
+  #refuse(error: unknown, id: Uint8Array | undefined): Response {
+    const failure = asGatewayError(error);
+    if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.stack ?? failure.message);
+    return errorReply(failure, id);
   }
 
   #codec(request: Request): EraCodec {
@@ -106,86 +125,97 @@ export class HttpFront {
     return verdict.codec;
   }
 
-  #malformed({ reason, message, id }: Extract<Scanned, { kind: "malformed" }>): Response {
-    return errorReply(new GatewayError(malformedCodes[reason] ?? "parse", message), id);
-  }
-
-  #greet(request: Envelope, codec: EraCodec, view: View): Response {
-    const id = spanBytes(request, "id") ?? new Uint8Array();
-    try {
-      const facts = readInitialize(request, codec, view, principal);
-      const { limits, timeouts } = this.#hub.plan;
-      const session = this.#hub.sessions.create(facts, new SessionStreams(), {
-        sessions: limits.sessions,
-        idleMs: timeouts.sessionIdleMs,
-      });
-      this.#router.prepare(session);
-      const reply = resultMessage(id, greet(this.#hub, view, facts.version, this.#identity));
-      const headers = { "content-type": "application/json", [sessionHeader]: this.#hub.sessions.seal(session) };
-      return new Response(new Uint8Array(reply), { headers });
-    } catch (error) {
-      return errorReply(asGatewayError(error), id);
-    }
+  #greet(request: Envelope, id: Uint8Array, codec: EraCodec, view: View): Response {
+    if (this.#state !== "open") throw shuttingDown();
+    const facts = readInitialize(request, codec, view, principal);
+    const { limits, timeouts } = this.#hub.plan;
+    const session = this.#hub.sessions.create(facts, new SessionStreams(this.#archive), {
+      sessions: limits.sessions,
+      idleMs: timeouts.sessionIdleMs,
+    });
+    this.#router.prepare(session);
+    const reply = resultMessage(id, greet(this.#hub, view, facts.version, this.#identity));
+    return jsonReply(reply, { [sessionHeader]: this.#hub.sessions.seal(session) });
   }
 
   #session(request: Request, view: View): Session {
     const id = request.headers.get(sessionHeader);
     if (id === null) throw new GatewayError("sessionMissing", "the request has no MCP-Session-Id header");
-    const session = this.#hub.sessions.open(id, principal, view, () => new SessionStreams());
+    const session = this.#hub.sessions.open(id, principal, view, () => new SessionStreams(this.#archive));
     if (!session) throw new GatewayError("sessionUnknown", "the session is unknown or has ended");
     return session;
   }
 
-  #batch(session: Session, body: Uint8Array, batch: Extract<Scanned, { kind: "batch" }>, request: Request): Promise<Response> | Response {
-    if (batch.items.length === 0) throw new GatewayError("invalidRequest", "the batch is empty");
+  /** Nothing of a batch is handed on unless all of it can be. */
+  #batch(
+    session: Session,
+    body: Uint8Array,
+    { items }: Extract<Scanned, { kind: "batch" }>,
+    signal: AbortSignal,
+  ): Promise<Response> | Response {
+    const { version } = session.facts;
+    if (!allowsBatch(version)) throw new GatewayError("invalidRequest", `batches are not part of revision ${version}`);
+    if (items.length === 0) throw new GatewayError("invalidRequest", "the batch is empty");
+    if (items.length > maxBatch)
+      throw new GatewayError("invalidRequest", `the batch has more than ${maxBatch} messages`);
     const envelopes: Envelope[] = [];
-    for (const { start, end } of batch.items) {
+    for (const { start, end } of items) {
       const scanned = scan(body.subarray(start, end));
-      if (scanned.kind === "malformed") return this.#malformed(scanned);
+      if (scanned.kind === "malformed") return malformed(scanned);
       if (scanned.kind === "batch") throw new GatewayError("invalidRequest", "a batch holds messages and no batches");
+      // 2025-03-26, Lifecycle, "Initialization".
       if (scanned.envelope.method === legacyCodec.openMethod) {
         throw new GatewayError("invalidRequest", `${legacyCodec.openMethod} cannot be a part of a batch`);
       }
       envelopes.push(scanned.envelope);
     }
-    return this.#exchange(session, envelopes, true, request);
+    return this.#exchange(session, envelopes, true, signal);
   }
 
   /** Hands messages on; the response is ready as soon as its form is known. */
-  #exchange(session: Session, envelopes: readonly Envelope[], isBatch: boolean, request: Request): Promise<Response> | Response {
+  #exchange(
+    session: Session,
+    envelopes: readonly Envelope[],
+    isBatch: boolean,
+    signal: AbortSignal,
+  ): Promise<Response> | Response {
     const requests = envelopes.filter(({ kind }) => kind === "request");
+    if (requests.length > 0 && this.#state !== "open") throw shuttingDown();
     for (const envelope of envelopes) {
       if (envelope.kind === "notification") this.#router.notification(session, envelope);
       if (envelope.kind === "response") this.#router.response(session, envelope);
     }
     if (requests.length === 0) return new Response(null, { status: 202 });
-    const scope = new Scope();
-    const stream = this.#callStream(session, requests.length, isBatch, scope);
-    this.#open.add(stream);
-    // Before the head of an answer there is nothing that a client could resume.
-    request.signal.addEventListener("abort", () => stream.undecided && stream.abandon());
-    const calls = requests.map(async (envelope) => stream.reply(await this.#router.request(session, envelope, scope, stream)));
-    void Promise.all(calls).finally(() => this.#open.delete(stream));
-    return stream.response;
-  }
-
-  #callStream(session: Session, replies: number, isBatch: boolean, scope: Scope): CallStream {
-    return new CallStream({
+    const call = new CallStream({
       streams: streamsOf(session),
       prime: primesStreams(session.facts.version),
       resumeMs: this.#hub.plan.timeouts.resumeMs,
-      replies,
+      replies: requests.length,
       isBatch,
-      abandoned: () => scope.cancel(new ClientCancel()),
-      headers: {},
+      signal,
     });
+    const answers = requests.map((request) => this.#answer(session, request, call));
+    const done = Promise.all(answers).then(() => void this.#open.delete(call));
+    this.#open.set(call, done);
+    return call.response;
+  }
+
+  async #answer(session: Session, request: Envelope, call: CallStream): Promise<void> {
+    // Its own scope: a client may take back one request of a batch.
+    using scope = new Scope(call.scope);
+    call.reply(await this.#router.request(session, request, scope, call));
   }
 
   #listen(request: Request, view: View): Response {
     requireAccept(request, ["text/event-stream"]);
     this.#codec(request);
+    if (this.#state === "closed") throw shuttingDown();
     const session = this.#session(request, view);
-    return streamsOf(session).listen(request.headers.get("last-event-id"), primesStreams(session.facts.version));
+    return streamsOf(session).listen(
+      request.headers.get("last-event-id"),
+      primesStreams(session.facts.version),
+      request.signal,
+    );
   }
 
   #end(request: Request, view: View): Response {
@@ -194,22 +224,31 @@ export class HttpFront {
     return new Response(null, { status: 200 });
   }
 
+  /** Half of the time: what became silent right after one look is found by the next. */
+  #schedule(): void {
+    const halfMs = Math.max(10, this.#hub.plan.timeouts.keepAliveMs / 2);
+    this.#stopTicking = after(halfMs, () => {
+      this.#tick(halfMs);
+      this.#schedule();
+    });
+  }
+
   /** Proxies cut what is silent: an answer that takes long becomes a stream, and streams get comments. */
-  #tick(): void {
-    for (const stream of this.#open) if (stream.undecided && stream.isOld(this.#hub.plan.timeouts.keepAliveMs)) stream.stream();
-    for (const session of this.#hub.sessions.all()) streamsOf(session).keepAlive();
-    this.#hub.sessions.sweep({ sessions: this.#hub.plan.limits.sessions, idleMs: this.#hub.plan.timeouts.sessionIdleMs });
+  #tick(silentMs: number): void {
+    const { limits, timeouts } = this.#hub.plan;
+    for (const call of this.#open.keys()) call.commit(silentMs);
+    // The client on stdin and stdout, if there is one, is among the sessions too.
+    for (const { outlet } of this.#hub.sessions.all()) if (outlet instanceof SessionStreams) outlet.keepAlive(silentMs);
+    this.#archive.expire();
+    this.#hub.sessions.sweep({ sessions: limits.sessions, idleMs: timeouts.sessionIdleMs });
   }
 }
 
-function streamsOf(session: Session): SessionStreams {
-  if (session.outlet instanceof SessionStreams) return session.outlet;
-  throw new GatewayError("internal", "a session of another front came over HTTP");
+function malformed({ reason, message, id }: Extract<Scanned, { kind: "malformed" }>): Response {
+  return errorReply(new GatewayError(malformedCodes[reason] ?? "parse", message), id);
 }
 
-/** 2025-11-25, Transports: the client must list what it can take; wildcards list everything. */
-function requireAccept(request: Request, types: readonly string[]): void {
-  const ranges = (request.headers.get("accept") ?? "").split(",").map((range) => range.split(";", 1)[0]?.trim().toLowerCase());
-  const takes = (type: string): boolean => ranges.some((range) => range === "*/*" || range === type || range === `${type.split("/", 1)[0]}/*`);
-  if (!types.every(takes)) throw new GatewayError("notAcceptable", `the client must accept ${types.join(" and ")}`);
+function streamsOf({ outlet }: Session): SessionStreams {
+  if (outlet instanceof SessionStreams) return outlet;
+  throw new GatewayError("internal", "a session of another front came over HTTP");
 }

@@ -2,12 +2,16 @@
 
 import type { Backend } from "../backend/backend.ts";
 import type { UplinkState } from "../backend/uplink.ts";
+import { GatewayError } from "../core/errors.ts";
 import { attemptsBeforeUnavailable } from "../resilience/backoff.ts";
 import { Scope } from "../core/scope.ts";
 import type { Hub } from "../route/hub.ts";
+import { errorReply } from "./reply.ts";
 
 /** A backend that has not answered within this time is not up. */
 const checkMs = 1_000;
+const paths: ReadonlySet<string> = new Set(["/health", "/livez", "/readyz"]);
+const headers = { "cache-control": "no-store" };
 
 export interface BackendHealth {
   readonly state: "connecting" | "up" | "reconnecting" | "unavailable";
@@ -42,7 +46,7 @@ export class Status {
     this.#version = version;
   }
 
-  /** Checks the backends that have not been heard lately, then says how they are. */
+  /** Asks all backends, then says how they are. */
   async health(): Promise<Health> {
     const all = [...this.#hub.topology.values()];
     using scope = new Scope();
@@ -60,13 +64,18 @@ export class Status {
   }
 
   /** Answers one of the three paths, or undefined for any other. */
-  async handle(path: string): Promise<Response | undefined> {
-    if (path === "/livez") return new Response("ok\n");
-    if (path !== "/health" && path !== "/readyz") return undefined;
+  async handle({ method }: Request, path: string): Promise<Response | undefined> {
+    if (!paths.has(path)) return undefined;
+    if (method !== "GET" && method !== "HEAD") {
+      const error = new GatewayError("methodNotAllowed", `${path} does not take ${method}`);
+      return errorReply(error, undefined, { allow: "GET, HEAD" });
+    }
+    if (path === "/livez") return new Response("ok\n", { headers });
     const health = await this.health();
-    const ready = health.status === "ok" || health.status === "degraded";
-    if (path === "/health") return Response.json(health, { status: health.status === "unavailable" ? 503 : 200 });
-    return new Response(`${health.status}\n`, { status: ready ? 200 : 503 });
+    const status = health.status === "ok" || health.status === "degraded" ? 200 : 503;
+    return path === "/health"
+      ? Response.json(health, { status, headers })
+      : new Response(`${health.status}\n`, { status, headers });
   }
 }
 

@@ -1,19 +1,19 @@
 // The gateway on stdin and stdout: one client, one session, messages as lines.
 
-import { once } from "node:events";
 import { ClientCancel } from "../backend/link.ts";
-import { type Envelope, scan, type Scanned, spanBytes, toLine } from "../core/envelope.ts";
+import { LineSplitter } from "../backend/lines.ts";
+import { type Envelope, scan, type Scanned, spanBytes } from "../core/envelope.ts";
 import { asGatewayError, type ErrorCode, GatewayError } from "../core/errors.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
-import { joinBytes } from "../core/text.ts";
-import { LineSplitter } from "../backend/lines.ts";
 import type { View } from "../merge/names.ts";
 import { allowsBatch, legacyCodec } from "../protocol/legacy.ts";
 import { greet, readInitialize, type ServerIdentity } from "../route/greet.ts";
 import type { Hub } from "../route/hub.ts";
 import type { Router } from "../route/router.ts";
-import type { Outlet, Session } from "../route/session.ts";
+import type { Outlet, Port, Session } from "../route/session.ts";
+import { joinBatch } from "./callstream.ts";
+import { LineWriter } from "./writer.ts";
 
 export interface StdioFrontOptions {
   readonly hub: Hub;
@@ -24,44 +24,93 @@ export interface StdioFrontOptions {
   readonly output: NodeJS.WritableStream;
 }
 
+/** Takes the reply of one call; undefined where the client took the call back. */
+type Answer = (reply: Uint8Array | undefined) => void;
+
 const principal = "anonymous";
-const newline = Buffer.from("\n");
 const emptyResult = Buffer.from("{}");
+const shuttingDown = (): GatewayError => new GatewayError("draining", "the gateway is shutting down");
 
 export class StdioFront implements Outlet {
   readonly #options: StdioFrontOptions;
+  readonly #writer: LineWriter;
   readonly #scope = new Scope();
   readonly #calls = new Set<Promise<void>>();
+  readonly #ended = Promise.withResolvers<void>();
+  readonly #port: Port = { deliver: (message) => this.send(message) };
   #session: Session | undefined;
+  #draining = false;
   readonly connected = true;
 
   constructor(options: StdioFrontOptions) {
+    const { input, output } = options;
     this.#options = options;
+    // A client that does not read its answers may not ask for more of them.
+    this.#writer = new LineWriter(output, {
+      full: () => input.pause(),
+      drained: () => input.resume(),
+      gone: () => {
+        this.#scope.cancel(new ClientCancel());
+        this.#ended.resolve();
+      },
+    });
   }
 
-  /** Serves until the input ends; calls in flight are cancelled then. */
+  get inFlight(): number {
+    return this.#calls.size;
+  }
+
+  /** Serves until the input ends and the calls in flight have, within the time that the plan gives them. */
   async run(): Promise<void> {
     const { input, hub } = this.#options;
-    const { bodyBytes } = hub.plan.limits;
-    const tooLarge = (): void => this.#fail(undefined, new GatewayError("tooLarge", `a message is larger than ${bodyBytes} bytes`));
-    const lines = new LineSplitter(bodyBytes, (line) => this.#line(line), tooLarge);
-    input.on("data", (chunk: Uint8Array) => lines.push(chunk));
-    await Promise.race([once(input, "end"), once(input, "close")]);
+    const { limits, timeouts } = hub.plan;
+    const tooLarge = (): void =>
+      this.#refuse(undefined, new GatewayError("tooLarge", `a message is larger than ${limits.bodyBytes} bytes`));
+    const lines = new LineSplitter(limits.bodyBytes, (line) => this.#line(line), tooLarge);
+    const onData = (chunk: Uint8Array): void => lines.push(chunk);
+    input.on("data", onData);
+    for (const event of ["end", "close", "error"]) input.on(event, () => this.#ended.resolve());
+    await this.#ended.promise;
+    input.removeListener("data", onData);
+    // An input that flows keeps the process alive.
+    input.pause();
     lines.end();
+    // What waits for an answer of the client waits in vain.
+    this.#session?.asks.close();
+    using patience = new Scope(this.#scope, timeouts.drainMs);
+    await patience.race(this.#settled()).catch(() => {});
     this.#scope.cancel(new ClientCancel());
-    await Promise.all(this.#calls);
+    await this.#settled();
     if (this.#session) hub.sessions.end(this.#session);
+    await this.#writer.flushed();
   }
 
-  send(message: Uint8Array): void {
-    const { output } = this.#options;
-    output.write(joinBytes([toLine(message), newline]));
+  /** Takes no new calls; those in flight go on. */
+  drain(): void {
+    this.#draining = true;
   }
 
+  /** Answers the calls that are still in flight with an error, and ends the run. */
+  async stop(): Promise<void> {
+    this.#scope.cancel(shuttingDown());
+    await this.#settled();
+    this.#ended.resolve();
+  }
+
+  /** The session has ended; so has whoever waits for its end. */
   close(): void {}
 
-  #fail(id: Uint8Array | undefined, error: unknown): void {
-    this.send(errorMessage(id, asGatewayError(error)));
+  /** A message that answers no request. */
+  send(message: Uint8Array): void {
+    this.#writer.offer(message);
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#calls.size > 0) await Promise.all(this.#calls);
+  }
+
+  #refuse(id: Uint8Array | undefined, error: unknown): void {
+    this.#writer.write(errorMessage(id, asGatewayError(error)));
   }
 
   #line(line: Uint8Array): void {
@@ -69,36 +118,38 @@ export class StdioFront implements Outlet {
     switch (scanned.kind) {
       case "malformed": {
         const code: ErrorCode = scanned.reason === "shape" ? "invalidRequest" : "parse";
-        return this.#fail(scanned.id, new GatewayError(code, scanned.message));
+        return this.#refuse(scanned.id, new GatewayError(code, scanned.message));
       }
       case "batch":
         return this.#batch(line, scanned);
       case "message":
-        return this.#message(scanned.envelope, (reply) => this.send(reply));
+        return this.#message(scanned.envelope, (reply) => reply && this.#writer.write(reply));
     }
   }
 
   #batch(line: Uint8Array, { items }: Extract<Scanned, { kind: "batch" }>): void {
     const session = this.#session;
     if (!session || !allowsBatch(session.facts.version) || items.length === 0) {
-      return this.#fail(undefined, new GatewayError("invalidRequest", "a batch is not allowed here"));
+      return this.#refuse(undefined, new GatewayError("invalidRequest", "a batch is not allowed here"));
     }
     const parts = items.map(({ start, end }) => scan(line.subarray(start, end)));
     const envelopes = parts.flatMap((part) => (part.kind === "message" ? [part.envelope] : []));
-    if (envelopes.length < parts.length) return this.#fail(undefined, new GatewayError("invalidRequest", "the batch holds something that is no message"));
+    if (envelopes.length < parts.length)
+      return this.#refuse(
+        undefined,
+        new GatewayError("invalidRequest", "the batch holds something that is no message"),
+      );
     const replies: Uint8Array[] = [];
     let left = envelopes.filter(({ kind }) => kind === "request").length;
-    for (const envelope of envelopes) {
-      this.#message(envelope, (reply) => {
-        replies.push(reply);
-        left -= 1;
-        const body = replies.flatMap((each, at) => (at === 0 ? [each] : [Buffer.from(","), each]));
-        if (left === 0) this.send(joinBytes([Buffer.from("["), ...body, Buffer.from("]")]));
-      });
-    }
+    const answer: Answer = (reply) => {
+      if (reply) replies.push(reply);
+      left -= 1;
+      if (left === 0 && replies.length > 0) this.#writer.write(joinBatch(replies));
+    };
+    for (const envelope of envelopes) this.#message(envelope, answer);
   }
 
-  #message(envelope: Envelope, answer: (reply: Uint8Array) => void): void {
+  #message(envelope: Envelope, answer: Answer): void {
     const { router } = this.#options;
     switch (envelope.kind) {
       case "notification":
@@ -112,25 +163,24 @@ export class StdioFront implements Outlet {
     }
   }
 
-  #request(request: Envelope, answer: (reply: Uint8Array) => void): void {
+  #request(request: Envelope, answer: Answer): void {
     const id = spanBytes(request, "id") ?? new Uint8Array();
     try {
-      if (request.method === legacyCodec.openMethod && !this.#session) return answer(this.#greet(request, id));
       // 2025-11-25, Lifecycle: a ping may come before initialize.
       if (request.method === "ping") return answer(resultMessage(id, emptyResult));
+      if (this.#draining) throw shuttingDown();
+      if (request.method === legacyCodec.openMethod && !this.#session) return answer(this.#greet(request, id));
       if (!this.#session) throw new GatewayError("sessionMissing", "the first request must be initialize");
     } catch (error) {
       return answer(errorMessage(id, asGatewayError(error)));
     }
-    const call = this.#call(this.#session, request, answer);
+    const call = this.#call(this.#session, request, answer).finally(() => this.#calls.delete(call));
     this.#calls.add(call);
-    void call.finally(() => this.#calls.delete(call));
   }
 
-  async #call(session: Session, request: Envelope, answer: (reply: Uint8Array) => void): Promise<void> {
+  async #call(session: Session, request: Envelope, answer: Answer): Promise<void> {
     using scope = new Scope(this.#scope);
-    const reply = await this.#options.router.request(session, request, scope, { deliver: (message) => this.send(message) });
-    if (reply) answer(reply);
+    answer(await this.#options.router.request(session, request, scope, this.#port));
   }
 
   #greet(request: Envelope, id: Uint8Array): Uint8Array {

@@ -1,21 +1,39 @@
 // The streams of one HTTP session: one for each call that streams, and the standalone one for what belongs to no call.
 
-import type { Outlet, Port } from "../route/session.ts";
-import { after } from "../core/scope.ts";
+import { randomBytes } from "node:crypto";
+import { GatewayError } from "../core/errors.ts";
+import type { Outlet } from "../route/session.ts";
+import type { Archive } from "./archive.ts";
 import { EventLog } from "./eventlog.ts";
 import { eventStream } from "./reply.ts";
 
-/** Streams of calls that are kept for a client that may come back. */
-const maxStreams = 100;
-const standaloneId = "0";
+/** Ended streams of one session that are kept for it; the archive bounds those of all. */
+const maxEnded = 100;
+const maxCallBytes = 4 * 2 ** 20;
+const maxStandaloneBytes = 2 ** 20;
+const standalone = "0";
 
 export class SessionStreams implements Outlet {
-  readonly #logs = new Map<string, EventLog>();
-  readonly #standalone = new EventLog(standaloneId);
+  readonly #archive: Archive;
+  /** Ids of events must not repeat when another process, or a later one, goes on with the session. */
+  readonly #nonce = randomBytes(4).toString("hex");
+  readonly #calls = new Map<string, EventLog>();
+  readonly #ended = new Set<EventLog>();
+  readonly #standalone: EventLog;
   #lastId = 0;
+
+  constructor(archive: Archive) {
+    this.#archive = archive;
+    this.#standalone = new EventLog({ id: `${this.#nonce}-${standalone}`, maxBytes: maxStandaloneBytes });
+  }
 
   get connected(): boolean {
     return this.#standalone.connected;
+  }
+
+  /** Streams of calls that can be resumed. */
+  get size(): number {
+    return this.#calls.size;
   }
 
   send(message: Uint8Array): void {
@@ -24,143 +42,60 @@ export class SessionStreams implements Outlet {
 
   close(): void {
     this.#standalone.end();
-    for (const log of this.#logs.values()) log.end();
-    this.#logs.clear();
-  }
-
-  keepAlive(): void {
-    this.#standalone.comment();
-    for (const log of this.#logs.values()) log.comment();
-  }
-
-  /** A stream for a call, kept after its end until the client has it or others push it out. */
-  open(): EventLog {
-    this.#lastId += 1;
-    const log = new EventLog(String(this.#lastId));
-    this.#logs.set(log.id, log);
-    if (this.#logs.size > maxStreams) {
-      const ended = [...this.#logs.values()].find((other) => other.ended && !other.connected);
-      if (ended) this.#logs.delete(ended.id);
+    for (const log of this.#calls.values()) {
+      log.end();
+      this.drop(log);
     }
+  }
+
+  keepAlive(silentMs: number): void {
+    this.#standalone.keepAlive(silentMs);
+    for (const log of this.#calls.values()) log.keepAlive(silentMs);
+  }
+
+  /** A stream for a call. */
+  open(watch: (connected: boolean) => void): EventLog {
+    this.#lastId += 1;
+    const log = new EventLog({ id: `${this.#nonce}-${this.#lastId}`, maxBytes: maxCallBytes, watch });
+    this.#calls.set(log.id, log);
     return log;
+  }
+
+  /** The last message was sent on a call's stream, whether the client has it or not: kept until others push it out. */
+  finish(log: EventLog): void {
+    log.end();
+    if (!this.#calls.has(log.id)) return;
+    this.#ended.add(log);
+    this.#archive.keep(log, () => this.drop(log));
+    const [oldest] = this.#ended;
+    if (this.#ended.size > maxEnded && oldest) this.drop(oldest);
   }
 
   drop(log: EventLog): void {
-    this.#logs.delete(log.id);
+    this.#calls.delete(log.id);
+    this.#ended.delete(log);
+    this.#archive.forget(log);
   }
 
   /** The standalone stream, or the one that the event id names, from the event after it. */
-  listen(lastEventId: string | null, prime: boolean): Response {
-    const [id = "", number = ""] = (lastEventId ?? "").split("-");
-    const resumed = /^\d+$/.test(number) ? (id === standaloneId ? this.#standalone : this.#logs.get(id)) : undefined;
-    const log = resumed ?? this.#standalone;
-    return connect(log, prime, resumed ? Number(number) : undefined, () => {});
+  listen(lastEventId: string | null, prime: boolean, signal: AbortSignal): Response {
+    const [, nonce = "", stream = "", number = ""] =
+      /^([0-9a-f]{8})-(\d{1,15})-(\d{1,15})$/.exec(lastEventId ?? "") ?? [];
+    // Whatever names no stream of a call opens the standalone one; one of another process goes on here.
+    if (stream === "" || stream === standalone) {
+      return connect(this.#standalone, prime, signal, nonce === this.#nonce ? Number(number) : undefined);
+    }
+    const log = this.#calls.get(`${nonce}-${stream}`);
+    // Not 404, which would end the session; and no other stream, on which the client would wait for its reply for ever.
+    if (!log) throw new GatewayError("streamGone", "the stream of this Last-Event-ID cannot be resumed any more");
+    return connect(log, prime, signal, Number(number));
   }
 }
 
-/** A response that carries a log from `from` on. */
-function connect(log: EventLog, prime: boolean, from: number | undefined, gone: () => void): Response {
-  return eventStream((sink) => {
+/** A response that carries a log, from the event after `from` on. */
+export function connect(log: EventLog, prime: boolean, signal: AbortSignal, from?: number): Response {
+  return eventStream(signal, (sink) => {
     log.attach(sink, prime, from);
-    return () => {
-      log.detach(sink);
-      gone();
-    };
+    return () => log.detach(sink);
   });
-}
-
-export interface CallStreamOptions {
-  readonly streams: SessionStreams;
-  /** Whether the client understands an event without data (2025-11-25 and later). */
-  readonly prime: boolean;
-  /** How long the client may be gone from a stream before its calls are cancelled, ms. */
-  readonly resumeMs: number;
-  /** Replies to wait for; more than one is a batch. */
-  readonly replies: number;
-  readonly isBatch: boolean;
-  /** The client is gone for good. */
-  readonly abandoned: () => void;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-/** The answer to one POST: plain JSON while there is only a reply, an event stream from the first other message on. */
-export class CallStream implements Port {
-  readonly response: Promise<Response>;
-  readonly #options: CallStreamOptions;
-  readonly #respond: (response: Response) => void;
-  readonly #replies: Uint8Array[] = [];
-  readonly #startedAt = Date.now();
-  #left: number;
-  #log: EventLog | undefined;
-  #over = false;
-
-  constructor(options: CallStreamOptions) {
-    const { promise, resolve } = Promise.withResolvers<Response>();
-    this.response = promise;
-    this.#respond = resolve;
-    this.#options = options;
-    this.#left = options.replies;
-  }
-
-  deliver(message: Uint8Array): void {
-    if (!this.#over) this.stream().send(message);
-  }
-
-  /** One reply; undefined for a call that the client took back. */
-  reply(message: Uint8Array | undefined): void {
-    if (this.#over) return;
-    this.#left -= 1;
-    if (message && this.#log) this.#log.send(message);
-    else if (message) this.#replies.push(message);
-    if (this.#left > 0) return;
-    this.#over = true;
-    if (this.#log) return this.#log.end();
-    // A call that was taken back has no reply, and HTTP needs an answer: a stream without messages.
-    if (this.#replies.length === 0) return this.#respond(eventStream((sink) => (sink.end(), () => {})));
-    this.#respond(jsonReplies(this.#replies, this.#options));
-  }
-
-  /** Turns the answer into an event stream, if it is not one yet. */
-  stream(): EventLog {
-    if (this.#log) return this.#log;
-    const { streams, prime, resumeMs, abandoned } = this.#options;
-    const log = streams.open();
-    this.#log = log;
-    const gone = (): void => {
-      if (this.#over) return;
-      // A lost connection is no cancellation (2025-11-25, Transports): the client may come back for the stream.
-      after(resumeMs, () => {
-        if (!log.connected && !this.#over) this.abandon();
-      });
-    };
-    this.#respond(connect(log, prime, 0, gone));
-    for (const early of this.#replies.splice(0)) log.send(early);
-    if (this.#over) abandoned();
-    return log;
-  }
-
-  isOld(ms: number): boolean {
-    return Date.now() - this.#startedAt >= ms;
-  }
-
-  /** True while the client waits for the head of the answer. */
-  get undecided(): boolean {
-    return !this.#log && !this.#over;
-  }
-
-  /** The client is gone and nothing can be resumed. */
-  abandon(): void {
-    if (this.#over) return;
-    this.#over = true;
-    if (this.#log) this.#options.streams.drop(this.#log);
-    this.#options.abandoned();
-    this.#respond(new Response(null, { status: 499 }));
-  }
-}
-
-function jsonReplies(replies: readonly Uint8Array[], { isBatch, headers }: CallStreamOptions): Response {
-  const [only = new Uint8Array()] = replies;
-  const pieces = replies.flatMap((reply, at) => (at === 0 ? [reply] : [Buffer.from(","), reply]));
-  const body = isBatch ? Buffer.concat([Buffer.from("["), ...pieces, Buffer.from("]")]) : only;
-  return new Response(new Uint8Array(body), { headers: { "content-type": "application/json", ...headers } });
 }

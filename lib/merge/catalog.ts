@@ -3,7 +3,8 @@
 import { type ListedItem, scanListing, type Span, splice } from "../core/envelope.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { decodeText, encodeJson, encodeText, joinBytes } from "../core/text.ts";
-import { exposeName, exposeUri, templatePattern, type View } from "./names.ts";
+import { exposeName, exposeUri, type View } from "./names.ts";
+import { templateMatcher } from "./template.ts";
 
 export interface KindFacts {
   readonly method: string;
@@ -49,6 +50,11 @@ export interface Page {
 /** Reads one page of a listing; undefined when the reply holds none. */
 export function readPage(backend: string, kind: ListingKind, reply: Uint8Array): Page | undefined {
   const { member, key } = kinds[kind];
+  return readItems(backend, member, key, reply);
+}
+
+/** Reads a page of any listing: its `member`, whose elements are named by their `key`. */
+export function readItems(backend: string, member: string, key: string, reply: Uint8Array): Page | undefined {
   const listing = scanListing(reply, member, key);
   if (!listing) return undefined;
   const { nextCursor, skipped } = listing;
@@ -115,13 +121,13 @@ export function buildIndex(kind: ListingKind, sources: readonly Source[], view: 
     exposedBy.set(backend, kept.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
   const parts = sources.flatMap(({ backend }) => (exposedBy.get(backend) ?? []).map(([name, item]) => renderItem(name, item)));
-  const patterns = kind === "resourceTemplates" ? [...owners.values()].map((item) => ({ item, pattern: templatePattern(item.local) })) : [];
+  const patterns = kind === "resourceTemplates" ? [...owners.values()].map((item) => ({ item, matches: templateMatcher(item.local) })) : [];
   return {
     array: joinArray(parts),
     size: parts.length,
     collisions,
     find: (exposed) => owners.get(exposed),
-    matching: (uri) => patterns.filter(({ pattern }) => pattern.test(uri)).map(({ item }) => item),
+    matching: (uri) => patterns.filter(({ matches }) => matches(uri)).map(({ item }) => item),
   };
 }
 
@@ -132,6 +138,8 @@ function settle(kind: ListingKind, view: View, item: Item, owners: ReadonlyMap<s
   const owner = owners.get(exposed);
   if (!owner) return exposed;
   if (kind !== "resources" || owner.backend === item.backend) return undefined;
+  // Half a surrogate pair cannot be encoded; such a URI must not cost the whole listing.
+  if (!item.local.isWellFormed()) return undefined;
   const other = exposeUri(item.backend, item.local);
   return owners.has(other) ? undefined : other;
 }
@@ -142,7 +150,7 @@ function renderItem(exposed: string, item: Item): Uint8Array {
 
 const comma = encodeText(",");
 
-function joinArray(parts: readonly Uint8Array[]): Uint8Array {
+export function joinArray(parts: readonly Uint8Array[]): Uint8Array {
   const pieces: Uint8Array[] = [encodeText("[")];
   for (const [at, part] of parts.entries()) {
     if (at > 0) pieces.push(comma);

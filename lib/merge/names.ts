@@ -16,6 +16,7 @@ const maxLength = 64;
 const digestLength = 8;
 const allowed = /^[A-Za-z0-9_.-]+$/;
 const forbidden = /[^A-Za-z0-9_.-]/g;
+const shortened = /_[0-9a-f]{8}$/;
 
 /** The exposed name of a tool or prompt: prefixed, and shortened with a digest of the whole where clients would refuse it. */
 export function exposeName(view: View, backend: string, local: string): ExposedName {
@@ -24,6 +25,11 @@ export function exposeName(view: View, backend: string, local: string): ExposedN
   if (full.length <= maxLength && allowed.test(full)) return full as ExposedName;
   const digest = createHash("sha256").update(full).digest("hex").slice(0, digestLength);
   return `${full.replace(forbidden, "_").slice(0, maxLength - digestLength - 1)}_${digest}` as ExposedName;
+}
+
+/** Whether a name may be one that was shortened; a local name can look like it too. */
+export function isShortened(exposed: string): boolean {
+  return shortened.test(exposed);
 }
 
 /** Backend and local name of a prefixed name; undefined where it has no prefix. */
@@ -37,7 +43,7 @@ const scheme = "mcpctl://";
 
 /** The URI of a resource whose own URI belongs to another backend. */
 export function exposeUri(backend: string, uri: string): string {
-  return `${scheme}${backend}/${encodeURIComponent(uri)}`;
+  return `${scheme}${backend}/${encodeURIComponent(uri.toWellFormed())}`;
 }
 
 export function splitUri(uri: string): { readonly backend: string; readonly local: string } | undefined {
@@ -48,47 +54,5 @@ export function splitUri(uri: string): { readonly backend: string; readonly loca
     return { backend: uri.slice(scheme.length, at), local: decodeURIComponent(uri.slice(at + 1)) };
   } catch {
     return undefined;
-  }
-}
-
-const expression = /\{([^{}]*)\}/g;
-
-/**
- * The URIs that a URI template can make (RFC 6570), as a pattern: reserved expansions match anything, query expressions a
- * query, all others one path segment.
- */
-export function templatePattern(template: string): RegExp {
-  let pattern = "";
-  let at = 0;
-  for (const match of template.matchAll(expression)) {
-    pattern += escapePattern(template.slice(at, match.index)) + expressionPattern(match[1] ?? "");
-    at = match.index + match[0].length;
-  }
-  return new RegExp(`^${pattern}${escapePattern(template.slice(at))}$`, "u");
-}
-
-function escapePattern(literal: string): string {
-  return literal.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
-}
-
-function expressionPattern(body: string): string {
-  const explodes = body.endsWith("*");
-  switch (body[0]) {
-    case "+":
-      return ".+";
-    case "#":
-      return "(?:#.*)?";
-    case "?":
-      return "(?:\\?[^#]*)?";
-    case "&":
-      return "(?:&[^#]*)?";
-    case "/":
-      return explodes ? "(?:/[^?#]*)?" : "(?:/[^/?#]*)*";
-    case ".":
-      return "(?:\\.[^/?#]*)?";
-    case ";":
-      return "(?:;[^/?#]*)?";
-    default:
-      return "[^/?#]*";
   }
 }

@@ -2,12 +2,15 @@
 
 import { type Edit, type Envelope, spanBytes, spanText, spanValue, splice } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
-import { errorMessage } from "../core/rpc.ts";
+import { errorMessage, notificationMessage } from "../core/rpc.ts";
 import { asRecord, decodeText, encodeText } from "../core/text.ts";
 import type { Link } from "../backend/link.ts";
+import { copied } from "../backend/rewrite.ts";
 
 interface Ask {
   readonly link: Link;
+  /** The call that caused it, where that is known. */
+  readonly cause: object | undefined;
   readonly id: Uint8Array;
   readonly token: Uint8Array | undefined;
   readonly deliver: (message: Uint8Array) => void;
@@ -22,6 +25,7 @@ export function missingCapability(capabilities: Readonly<Record<string, unknown>
       return missingSampling(capabilities["sampling"], request);
     case "elicitation/create":
       return missingElicitation(capabilities["elicitation"], request);
+    case undefined:
     default:
       return undefined;
   }
@@ -29,10 +33,11 @@ export function missingCapability(capabilities: Readonly<Record<string, unknown>
 
 function missingSampling(sampling: unknown, request: Envelope): string | undefined {
   if (sampling === undefined) return "sampling";
+  if (asRecord(sampling)["tools"] !== undefined) return undefined;
   // 2025-11-25, Sampling: tools only for clients that declared sampling.tools.
   const { tools, toolChoice } = asRecord(spanValue(request, "params"));
   const usesTools = tools !== undefined || toolChoice !== undefined;
-  return usesTools && asRecord(sampling)["tools"] === undefined ? "sampling.tools" : undefined;
+  return usesTools ? "sampling.tools" : undefined;
 }
 
 function missingElicitation(elicitation: unknown, request: Envelope): string | undefined {
@@ -55,8 +60,8 @@ export class Asks {
   }
 
   /** Delivers a backend's request to the client under an id of this session. */
-  open(link: Link, request: Envelope, deliver: (message: Uint8Array) => void): void {
-    const id = spanBytes(request, "id");
+  open(link: Link, request: Envelope, deliver: (message: Uint8Array) => void, cause?: object): void {
+    const id = copied(request, "id");
     const span = request.spans.id;
     if (!id || !span) return;
     if (this.#open.size >= maxOpen) {
@@ -68,16 +73,17 @@ export class Asks {
     const edits: Edit[] = [{ span, bytes: own }];
     const tokenSpan = request.spans["params._meta.progressToken"];
     if (tokenSpan) edits.push({ span: tokenSpan, bytes: own });
-    this.#open.set(this.#lastId, { link, id, token: spanBytes(request, "params._meta.progressToken"), deliver });
+    this.#open.set(this.#lastId, { link, id, cause, token: copied(request, "params._meta.progressToken"), deliver });
     deliver(splice(request.bytes, edits));
   }
 
   /** The client's answer, back to the backend under its own id; false for an answer to nothing. */
   answer(reply: Envelope): boolean {
-    const id = spanValue(reply, "id");
-    const ask = typeof id === "number" ? this.#open.get(id) : undefined;
+    // A client may give a number back as text.
+    const id = Number(spanValue(reply, "id") ?? NaN);
+    const ask = this.#open.get(id);
     const span = reply.spans.id;
-    if (typeof id !== "number" || !ask || !span) return false;
+    if (!ask || !span) return false;
     this.#open.delete(id);
     ask.link.send(splice(reply.bytes, [{ span, bytes: ask.id }]));
     return true;
@@ -85,8 +91,7 @@ export class Asks {
 
   /** Progress that the client reports on a backend's request. */
   progress(notification: Envelope): boolean {
-    const token = spanValue(notification, "params.progressToken");
-    const ask = typeof token === "number" ? this.#open.get(token) : undefined;
+    const ask = this.#open.get(Number(spanValue(notification, "params.progressToken") ?? NaN));
     const span = notification.spans["params.progressToken"];
     if (!ask?.token || !span) return false;
     ask.link.send(splice(notification.bytes, [{ span, bytes: ask.token }]));
@@ -107,11 +112,32 @@ export class Asks {
     return false;
   }
 
+  /** The backend is gone: the client need not answer it any more, and what it still answers is ignored. */
+  drop(link: Link): void {
+    for (const [own, ask] of this.#open) {
+      if (ask.link !== link) continue;
+      this.#open.delete(own);
+      const reason = `the connection to backend "${link.backend}" ended`;
+      ask.deliver(notificationMessage("notifications/cancelled", { requestId: own, reason }));
+    }
+  }
+
+  /** The client has left a call without a word, and nobody will answer what was asked on it. */
+  abandon(cause: object): void {
+    for (const [own, ask] of this.#open) {
+      if (ask.cause !== cause) continue;
+      this.#open.delete(own);
+      this.#refuse(ask);
+    }
+  }
+
   /** The client is gone: every backend that waits for it is told. */
   close(): void {
-    for (const { link, id } of this.#open.values()) {
-      link.send(errorMessage(id, new GatewayError("clientUnable", "the client is gone", { backend: link.backend })));
-    }
+    for (const ask of this.#open.values()) this.#refuse(ask);
     this.#open.clear();
+  }
+
+  #refuse({ link, id }: Ask): void {
+    link.send(errorMessage(id, new GatewayError("clientUnable", "the client is gone", { backend: link.backend })));
   }
 }

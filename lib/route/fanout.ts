@@ -7,7 +7,7 @@ import type { ListingKind } from "../core/nouns.ts";
 import { notificationMessage } from "../core/rpc.ts";
 import { after, Scope } from "../core/scope.ts";
 import { encodeJson, encodeText, joinBytes } from "../core/text.ts";
-import { buildIndex, type Index, kinds, listingKinds, type Source } from "../merge/catalog.ts";
+import { buildIndex, type Index, type Item, kinds, listingKinds, type Source } from "../merge/catalog.ts";
 import type { View } from "../merge/names.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
@@ -28,8 +28,22 @@ export interface Merged {
   readonly partial: readonly Shortfall[];
 }
 
+/** What the snapshots say, and which backends they are of. */
+export interface Known {
+  readonly index: Index;
+  readonly read: ReadonlySet<string>;
+}
+
+export interface Found {
+  readonly item: Item | undefined;
+  readonly partial: readonly Shortfall[];
+}
+
 /** Changes within this time reach a client as one notification. */
 const debounceMs = 50;
+/** Merged listings that are kept ready; those asked for longest ago go first. */
+const maxCached = 200;
+const noItems: readonly Item[] = [];
 /** The items of a backend that is down leave the listing after this time. */
 const graceMs = 300_000;
 
@@ -64,8 +78,11 @@ export class Listings {
     this.#shelves.delete(backend);
   }
 
-  forgetOwner(backend: Backend, owner: string): void {
-    this.#shelves.get(backend)?.delete(owner);
+  /** A session is over: what was read for it alone goes with it. */
+  release(session: Session): void {
+    for (const [backend, shelves] of this.#shelves) {
+      if (backend.plan.isolation === "session") shelves.delete(this.#hub.ownerOf(backend, session));
+    }
   }
 
   /** The merged listing of a session's view; waits for backends that are starting, all at once, no longer than `list`. */
@@ -76,6 +93,36 @@ export class Listings {
     const sources = found.map(({ source }) => source);
     const partial = found.flatMap(({ shortfall }) => (shortfall ? [shortfall] : []));
     return { index: this.#index(session, kind, sources, view), partial };
+  }
+
+  /** The listing as it was read last, for routing: nobody is asked. */
+  known(session: Session, kind: ListingKind): Known {
+    const { view } = session.facts;
+    const read = new Set<string>();
+    const sources = this.#hub.backendsOf(view).map((backend): Source => {
+      const snapshot = this.#shelves.get(backend)?.get(this.#hub.ownerOf(backend, session))?.get(kind);
+      if (snapshot && snapshot.readAt > 0) read.add(backend.plan.name);
+      return { backend: backend.plan.name, items: snapshot && !isGone(backend) ? snapshot.items : noItems };
+    });
+    return { index: this.#index(session, kind, sources, view), read };
+  }
+
+  /** The item of an exposed name: from what is known where that settles it, else from a new look at every backend. */
+  async find(session: Session, kind: ListingKind, exposed: string, scope: Scope): Promise<Found> {
+    const { index, read } = this.known(session, kind);
+    const item = index.find(exposed);
+    if (item && this.#settles(item, read, session.facts.view)) return { item, partial: [] };
+    const { index: merged, partial } = await this.merged(session, kind, scope);
+    return { item: merged.find(exposed), partial };
+  }
+
+  /** False where a backend that would win the name was never read. */
+  #settles(item: Item, read: ReadonlySet<string>, view: View): boolean {
+    for (const name of this.#hub.plan.priority) {
+      if (name === item.backend) return true;
+      if (this.#hub.backendIn(view, name) && !read.has(name)) return false;
+    }
+    return true;
   }
 
   /** The listing's result as a client gets it. */
@@ -134,9 +181,13 @@ export class Listings {
     const started = uplink.state.kind === "connecting" ? uplink.state.since : (shelf.readingSince(kind) ?? Date.now());
     using scope = new Scope(outer, Math.max(0, started + listMs - Date.now()), slow);
     try {
-      if (uplink.state.kind === "down") throw uplink.state.error;
-      const link = await uplink.acquire(scope);
-      if (shelf.needsReading(link, kind)) await scope.race(shelf.refresh(link, kind, false));
+      for (let left = 2; left > 0; left -= 1) {
+        if (uplink.state.kind === "down") throw uplink.state.error;
+        const link = await uplink.acquire(scope);
+        if (shelf.needsReading(link, kind)) await scope.race(shelf.refresh(link, kind, false));
+        // A link that ended meanwhile (a lost session) says nothing of the backend; the next one does.
+        if (link.usable) break;
+      }
     } catch (error) {
       if (outer.cancelled) throw error;
       failure = asGatewayError(error);
@@ -153,8 +204,8 @@ export class Listings {
     const { name } = backend.plan;
     const snapshot = shelf.get(kind);
     const error = failure ?? snapshot?.error;
-    const gone = error !== undefined && backend.state.kind === "down" && Date.now() - backend.state.since > graceMs;
-    const items = gone ? [] : (snapshot?.items ?? []);
+    const gone = error !== undefined && isGone(backend);
+    const items = gone ? noItems : (snapshot?.items ?? noItems);
     if (!error) return { source: { backend: name, items }, shortfall: undefined };
     const shortfall: Shortfall = {
       backend: name,
@@ -169,8 +220,8 @@ export class Listings {
   /** Built again only when a snapshot, the topology or the priority changed. */
   #index(session: Session, kind: ListingKind, sources: readonly Source[], view: View): Index {
     const { priority } = this.#hub.plan;
-    const { principal } = session.facts;
-    const key = JSON.stringify([kind, view.backend, view.naming, principal]);
+    const owners = this.#hub.backendsOf(view).map((backend) => this.#hub.ownerOf(backend, session));
+    const key = JSON.stringify([kind, view.backend, view.naming, view.separator, ...new Set(owners)]);
     const parts: unknown[] = [priority, ...sources.map(({ items }) => items)];
     const cached = this.#cache.get(key);
     if (cached && cached.parts.length === parts.length && cached.parts.every((part, at) => part === parts[at])) return cached.index;
@@ -179,7 +230,15 @@ export class Listings {
       const names = index.collisions.slice(0, 5).join(", ");
       this.#hub.observer.log("warn", "gateway", `${index.collisions.length} ${kind} are hidden by others of the same name: ${names}`);
     }
+    this.#cache.delete(key);
     this.#cache.set(key, { parts, index });
+    const [oldest] = this.#cache.keys();
+    if (this.#cache.size > maxCached && oldest !== undefined) this.#cache.delete(oldest);
     return index;
   }
+}
+
+/** Down for so long that its items have left the listing. */
+function isGone({ state }: Backend): boolean {
+  return state.kind === "down" && Date.now() - state.since > graceMs;
 }

@@ -5,10 +5,23 @@ import { type Edit, type Envelope, spanText, type SpanName } from "../core/envel
 import { GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
-import { splitName } from "../merge/names.ts";
+import { isShortened, splitName } from "../merge/names.ts";
 import type { Listings } from "./fanout.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
+
+/** A backend that may have a resource, and the URI there. */
+export interface Owner {
+  readonly backend: Backend;
+  readonly local: string;
+  /** Nothing says that it has the resource. */
+  readonly guessed?: boolean;
+}
+
+export interface OwnerReply {
+  readonly reply: Uint8Array;
+  readonly owner: Owner;
+}
 
 /** Where a call goes, and what changes in it. */
 export interface Target {
@@ -18,7 +31,6 @@ export interface Target {
 
 const notFoundCode = -32002;
 const elicitationRequiredCode = -32042;
-const maxTasks = 10_000;
 
 export class Forwarder {
   readonly #hub: Hub;
@@ -42,23 +54,33 @@ export class Forwarder {
     const exposed = required(request, span);
     const target = await this.#byName(exposed, call, kind, request, span);
     const reply = await this.send(request, call, target);
-    if (request.spans["params.task"]) noteTask(call.session, reply, target.backend.plan.name);
-    noteElicitations(call.session, reply);
+    noteElicitations(call.session, target.backend.plan.name, reply);
     return reply;
   }
 
   /** `resources/read` and `resources/subscribe`: the owner by catalog, then by template, then whoever knows the URI. */
-  async resource(request: Envelope, call: ActiveCall): Promise<{ readonly reply: Uint8Array; readonly backend: Backend; readonly local: string }> {
+  async resource(request: Envelope, call: ActiveCall, asking: (owner: Owner) => void = () => {}): Promise<OwnerReply> {
     const uri = required(request, "params.uri");
-    const candidates = await this.#owners(uri, call);
-    let last: { readonly reply: Uint8Array; readonly backend: Backend; readonly local: string } | undefined;
-    for (const { backend, local } of candidates) {
-      const edits = replaced(request, "params.uri", uri, local);
-      const reply = await this.send(request, call, { backend, edits });
-      last = { reply, backend, local };
-      if (!isNotFound(reply)) break;
+    const owners = await this.#owners(uri, call);
+    let refused: OwnerReply | undefined;
+    let failure: unknown;
+    for (const owner of owners) {
+      const { backend, local } = owner;
+      asking(owner);
+      try {
+        const reply = await this.send(request, call, { backend, edits: replaced(request, "params.uri", uri, local) });
+        // Servers have several codes for a URI that they do not know: an error settles nothing while others may have it.
+        const code = errorCode(reply);
+        if (code === undefined || owners.length === 1) return { reply, owner };
+        if (!refused || (code === notFoundCode && refused.owner.guessed)) refused = { reply, owner };
+      } catch (error) {
+        if (call.scope.cancelled || owners.length === 1) throw error;
+        if (!owner.guessed) failure ??= error;
+      }
     }
-    if (last) return last;
+    // An owner that could not be asked says more than the refusal of one that was only asked on chance.
+    if (failure !== undefined && (!refused || refused.owner.guessed)) throw failure;
+    if (refused) return refused;
     throw new GatewayError("resourceNotFound", `no backend has the resource ${JSON.stringify(uri)}`, { data: { uri } });
   }
 
@@ -68,28 +90,28 @@ export class Forwarder {
     if (type === "ref/prompt") return this.named(request, call, "prompts", "params.ref.name");
     if (type !== "ref/resource") throw new GatewayError("invalidParams", "params.ref.type must be ref/prompt or ref/resource");
     const template = required(request, "params.ref.uri");
-    const { index } = await this.#listings.merged(call.session, "resourceTemplates", call.scope);
-    const owner = index.find(template)?.backend;
-    const backend = owner === undefined ? undefined : this.#hub.topology.get(owner);
+    const only = this.#onlyBackend(call.session);
+    if (only) return this.send(request, call, { backend: only, edits: [] });
+    const { item } = await this.#listings.find(call.session, "resourceTemplates", template, call.scope);
+    const backend = item && this.#hub.topology.get(item.backend);
     if (backend) return this.send(request, call, { backend, edits: [] });
-    const { reply } = await this.resourceLike(request, call, template);
-    return reply;
-  }
-
-  /** A reference to a plain URI: the backend that has it. */
-  async resourceLike(request: Envelope, call: ActiveCall, uri: string): Promise<{ readonly reply: Uint8Array }> {
-    const [first] = await this.#owners(uri, call);
-    if (!first) throw new GatewayError("invalidParams", `no backend has the resource template ${JSON.stringify(uri)}`);
-    const edits = replaced(request, "params.ref.uri", uri, first.local);
-    return { reply: await this.send(request, call, { backend: first.backend, edits }) };
+    // A reference to a plain URI: the backend that has it.
+    const [first] = await this.#owners(template, call);
+    if (!first) throw new GatewayError("invalidParams", `no backend has the resource template ${JSON.stringify(template)}`);
+    const edits = replaced(request, "params.ref.uri", template, first.local);
+    return this.send(request, call, { backend: first.backend, edits });
   }
 
   /** A method that the gateway does not know: passed on where there is just one backend to mean. */
   async unknown(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
-    const { view } = call.session.facts;
-    const [only, ...others] = this.#hub.backendsOf(view);
-    if (only && (view.backend !== "" || others.length === 0)) return this.send(request, call, { backend: only, edits: [] });
+    const only = this.#onlyBackend(call.session);
+    if (only) return this.send(request, call, { backend: only, edits: [] });
     throw new GatewayError("unknownMethod", `unknown method ${JSON.stringify(request.method)}`);
+  }
+
+  #onlyBackend(session: Session): Backend | undefined {
+    const [only, ...others] = this.#hub.backendsOf(session.facts.view);
+    return others.length === 0 ? only : undefined;
   }
 
   async #byName(exposed: string, call: ActiveCall, kind: ListingKind, request: Envelope, span: SpanName): Promise<Target> {
@@ -97,13 +119,15 @@ export class Forwarder {
     const { view } = session.facts;
     const split = splitName(view, exposed);
     const direct = split && this.#hub.backendIn(view, split.backend);
-    if (split && direct) return { backend: direct, edits: replaced(request, span, exposed, split.local) };
-    const [only, ...others] = this.#hub.backendsOf(view);
-    if (only && others.length === 0 && view.naming === "none") return { backend: only, edits: [] };
+    const asSplit = split && direct && { backend: direct, edits: replaced(request, span, exposed, split.local) };
+    if (asSplit && !isShortened(exposed)) return asSplit;
+    const only = this.#onlyBackend(session);
+    if (only && view.naming === "none") return { backend: only, edits: [] };
     // Shortened names and `naming: none` are known by the catalog alone.
-    const { index, partial } = await this.#listings.merged(session, kind, scope);
-    const item = index.find(exposed);
+    const { item, partial } = await this.#listings.find(session, kind, exposed, scope);
     const backend = item && this.#hub.topology.get(item.backend);
+    // A tool's own name may look like a shortened one.
+    if (asSplit && !item) return asSplit;
     if (item && backend) return { backend, edits: replaced(request, span, exposed, item.local) };
     const missing = partial.map((shortfall) => shortfall.backend);
     const what = kind === "prompts" ? "prompt" : "tool";
@@ -111,29 +135,23 @@ export class Forwarder {
     throw new GatewayError("invalidParams", `unknown ${what} ${JSON.stringify(exposed)}${hint}`, { data: { missing } });
   }
 
-  async #owners(uri: string, { session, scope }: ActiveCall): Promise<readonly { readonly backend: Backend; readonly local: string }[]> {
+  async #owners(uri: string, { session, scope }: ActiveCall): Promise<readonly Owner[]> {
     const { view } = session.facts;
     const addressed = this.#hub.addressed(view, uri);
     if (addressed) return [addressed];
-    const all = this.#hub.backendsOf(view);
-    const [only, ...others] = all;
-    if (only && others.length === 0) return [{ backend: only, local: uri }];
-    const [resources, templates] = await Promise.all([
-      this.#listings.merged(session, "resources", scope),
-      this.#listings.merged(session, "resourceTemplates", scope),
-    ]);
-    const names = new Set<string>();
-    const listed = resources.index.find(uri);
-    if (listed) names.add(listed.backend);
-    else {
-      for (const item of templates.index.matching(uri)) names.add(item.backend);
-      // A link in a result may name a resource that no listing shows.
-      for (const { plan, facts, state } of all) if (facts?.capabilities["resources"] !== undefined && state.kind === "up") names.add(plan.name);
-    }
-    return [...names].flatMap((name) => {
-      const backend = this.#hub.topology.get(name);
-      return backend ? [{ backend, local: uri }] : [];
+    const only = this.#onlyBackend(session);
+    if (only) return [{ backend: only, local: uri }];
+    const { item } = await this.#listings.find(session, "resources", uri, scope);
+    const listed = item && this.#hub.topology.get(item.backend);
+    if (item && listed) return [{ backend: listed, local: item.local }];
+    const { index } = await this.#listings.merged(session, "resourceTemplates", scope);
+    const names = new Set(index.matching(uri).map((template) => template.backend));
+    const known = [...names].flatMap((name) => this.#hub.topology.get(name) ?? []).map((backend) => ({ backend, local: uri }));
+    // A link in a result may name a resource that no listing shows.
+    const rest = this.#hub.backendsOf(view).filter(({ plan, facts, state }) => {
+      return !names.has(plan.name) && facts?.capabilities["resources"] !== undefined && state.kind === "up";
     });
+    return [...known, ...rest.map((backend) => ({ backend, local: uri, guessed: true }))];
   }
 }
 
@@ -149,40 +167,26 @@ function replaced(request: Envelope, name: SpanName, exposed: string, local: str
   return span && exposed !== local ? [{ span, bytes: encodeJson(local) }] : [];
 }
 
-function parsed(reply: Uint8Array): Readonly<Record<string, unknown>> {
-  return asRecord(JSON.parse(decodeText(reply)));
-}
-
 /** Only a small reply is looked into: an error is small, a result need not be. */
 const maxErrorBytes = 64 * 1024;
 
-function errorOf(reply: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-  if (reply.length > maxErrorBytes) return undefined;
-  const { error } = parsed(reply);
+/** The error of a small reply that holds `text`; a reply without it is not parsed. */
+export function errorOf(reply: Uint8Array, text: string): Readonly<Record<string, unknown>> | undefined {
+  const bytes = Buffer.from(reply.buffer, reply.byteOffset, reply.length);
+  if (reply.length > maxErrorBytes || !bytes.includes(text)) return undefined;
+  const { error } = asRecord(JSON.parse(decodeText(reply)));
   return error === undefined ? undefined : asRecord(error);
 }
 
-function isNotFound(reply: Uint8Array): boolean {
-  return errorOf(reply)?.["code"] === notFoundCode;
-}
-
-/** Remembers which backend a task belongs to. */
-function noteTask(session: Session, reply: Uint8Array, backend: string): void {
-  if (reply.length > maxErrorBytes) return;
-  const id = asRecord(asRecord(parsed(reply)["result"])["task"])["taskId"];
-  if (typeof id !== "string") return;
-  session.tasks.set(id, backend);
-  const [oldest] = session.tasks.keys();
-  if (session.tasks.size > maxTasks && oldest !== undefined) session.tasks.delete(oldest);
+/** The code of an error reply; undefined for a result. */
+export function errorCode(reply: Uint8Array): unknown {
+  return errorOf(reply, '"error"')?.["code"];
 }
 
 /** Remembers which elicitations by URL this client was sent to; their completion goes to nobody else. */
-function noteElicitations(session: Session, reply: Uint8Array): void {
-  const marker = Buffer.from(reply.buffer, reply.byteOffset, Math.min(reply.length, maxErrorBytes));
-  if (reply.length > maxErrorBytes || !marker.includes(String(elicitationRequiredCode))) return;
-  const error = errorOf(reply);
+function noteElicitations(session: Session, backend: string, reply: Uint8Array): void {
+  const error = errorOf(reply, String(elicitationRequiredCode));
   const { elicitations } = asRecord(error?.["data"]);
   if (error?.["code"] !== elicitationRequiredCode || !Array.isArray(elicitations)) return;
-  for (const elicitation of elicitations) session.expectElicitation(asRecord(elicitation)["elicitationId"]);
+  for (const elicitation of elicitations) session.expectElicitation(backend, asRecord(elicitation)["elicitationId"]);
 }
-

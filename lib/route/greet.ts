@@ -47,19 +47,27 @@ export function greet(hub: Hub, view: View, version: string, identity: ServerIde
 const unknownCapabilities = { tools: {}, prompts: {}, resources: { subscribe: true }, completions: {}, logging: {} };
 
 function mergeCapabilities(hub: Hub, view: View): Readonly<Record<string, unknown>> {
-  const all = hub.backendsOf(view).map((backend) => backend.facts?.capabilities ?? unknownCapabilities);
-  const merged: Record<string, unknown> = {};
-  for (const capabilities of all) {
-    for (const [name, value] of Object.entries(capabilities)) {
-      const known = merged[name];
-      merged[name] = isRecord(known) && isRecord(value) ? { ...known, ...value } : (known ?? value);
-    }
-  }
+  const all: unknown[] = hub.backendsOf(view).map((backend) => backend.facts?.capabilities ?? unknownCapabilities);
+  const merged: Record<string, unknown> = { ...asRecord(all.reduce(union, {})) };
   // The gateway itself tells of changes: its own set changes when a backend comes, goes or is configured.
   for (const name of ["tools", "prompts", "resources"]) {
     if (name === "tools" || merged[name] !== undefined) merged[name] = { ...asRecord(merged[name]), listChanged: true };
   }
   return merged;
+}
+
+/** What either declares; a flag that one backend lacks is no less true of the other. */
+function union(known: unknown, more: unknown): unknown {
+  if (known === undefined || known === false) return more ?? known;
+  if (!isRecord(known) || !isRecord(more)) return known;
+  const merged: [string, unknown][] = Object.entries(known);
+  for (const [name, value] of Object.entries(more)) merged.push([name, union(ownOf(known, name), value)]);
+  // Not by assignment: a backend chooses these names, and one of them could be __proto__.
+  return Object.fromEntries(merged);
+}
+
+function ownOf(record: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(record, name) ? record[name] : undefined;
 }
 
 function instructionsOf(hub: Hub, view: View): { readonly instructions?: string } {

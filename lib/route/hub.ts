@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { Backend } from "../backend/backend.ts";
+import type { Link } from "../backend/link.ts";
 import type { Topology } from "../backend/registry.ts";
 import type { Uplink } from "../backend/uplink.ts";
 import type { Plan } from "../config/plan.ts";
@@ -17,6 +18,7 @@ export class Hub {
   readonly sessions: Sessions;
   #plan: Plan;
   #topology: Topology = new Map();
+  readonly #releaseListeners: ((session: Session) => void)[] = [];
 
   constructor(plan: Plan, observer: Observer) {
     this.#plan = plan;
@@ -63,9 +65,18 @@ export class Hub {
   }
 
   uplinkOf(backend: Backend, session: Session): Uplink {
-    const { principal, key, capabilities } = session.facts;
-    const owner = backend.ownerOf(principal, key);
-    return backend.uplink(owner, backend.plan.isolation === "session" ? capabilities : undefined);
+    const { capabilities } = session.facts;
+    return backend.uplink(this.ownerOf(backend, session), backend.plan.isolation === "session" ? capabilities : undefined);
+  }
+
+  ownerOf(backend: Backend, { facts }: Session): string {
+    return backend.ownerOf(facts.principal, facts.key);
+  }
+
+  /** Whether this is the link that calls of its owner take now, or would but for its end; one of a removed backend is not. */
+  isCurrent(link: Link): boolean {
+    const uplink = this.#topology.get(link.backend)?.find(link.owner);
+    return uplink !== undefined && (uplink.link === link || (uplink.link === undefined && uplink.holds(link)));
   }
 
   /** The sessions that use the links of an owner at a backend. */
@@ -85,9 +96,17 @@ export class Hub {
     return backend && parts ? { backend, local: parts.local } : undefined;
   }
 
-  #release({ facts }: Session): void {
+  /** Calls `listener` for each session that is over, before its links are. */
+  whenReleased(listener: (session: Session) => void): void {
+    this.#releaseListeners.push(listener);
+  }
+
+  #release(session: Session): void {
+    for (const listener of this.#releaseListeners) listener(session);
     for (const backend of this.#topology.values()) {
-      if (backend.plan.isolation === "session") void backend.release(backend.ownerOf(facts.principal, facts.key));
+      const owner = this.ownerOf(backend, session);
+      if (backend.plan.isolation === "session") void backend.release(owner);
+      else backend.forget(owner, session);
     }
   }
 }

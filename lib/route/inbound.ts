@@ -13,6 +13,8 @@ import type { Subscriptions } from "./subscribe.ts";
 interface Recipient {
   readonly session: Session;
   readonly deliver: (message: Uint8Array) => void;
+  /** The call that it is about, if any. */
+  readonly call?: ActiveCall;
 }
 
 type Cause =
@@ -68,21 +70,28 @@ export class Inbound {
 
   /** The backend takes back a request that it sent to a client. */
   cancelled(link: Link, message: Envelope): void {
-    for (const session of this.#hub.attached(link.backend, link.owner)) if (session.asks.cancel(link, message)) return;
+    for (const session of this.#hub.sessions.all()) if (session.asks.cancel(link, message)) return;
+  }
+
+  /** A link is gone, and with it what its backend had asked; also that of a backend that is no part of the topology now. */
+  ended(link: Link): void {
+    for (const session of this.#hub.sessions.all()) session.asks.drop(link);
   }
 
   elicitationComplete(link: Link, message: Envelope): void {
     const id = spanText(message, "params.elicitationId");
     for (const session of this.#hub.attached(link.backend, link.owner)) {
-      if (session.completeElicitation(id)) return session.outlet.send(message.bytes);
+      if (session.completeElicitation(link.backend, id)) return session.outlet.send(message.bytes);
     }
   }
 
   taskStatus(link: Link, message: Envelope, caller: Caller | undefined): void {
     const id = spanText(message, "params.taskId");
-    const owners = this.#hub.attached(link.backend, link.owner).filter((session) => id !== undefined && session.tasks.has(id));
-    if (owners.length === 0) return this.other(link, message, caller);
+    const sessions = this.#hub.attached(link.backend, link.owner);
+    const owners = sessions.filter((session) => id !== undefined && session.tasks.get(id) === link.backend);
     for (const session of owners) session.outlet.send(message.bytes);
+    // A task of nobody that is known here (made before a restart) is the only client's, or nobody's.
+    if (owners.length === 0 && (caller || sessions.length <= 1)) this.other(link, message, caller);
   }
 
   /** Sampling, elicitation, roots: to the client that caused it, if it declared that it can. */
@@ -104,8 +113,8 @@ export class Inbound {
     if (missing !== undefined) {
       return refuse(new GatewayError("clientUnable", `the client did not declare ${missing}, which ${method} needs`, { backend }));
     }
-    if (spanText(request, "params.mode") === "url") recipient.session.expectElicitation(spanText(request, "params.elicitationId"));
-    recipient.session.asks.open(link, request, recipient.deliver);
+    if (spanText(request, "params.mode") === "url") recipient.session.expectElicitation(backend, spanText(request, "params.elicitationId"));
+    recipient.session.asks.open(link, request, recipient.deliver, recipient.call);
   }
 
   #cause(link: Link, caller: Caller | undefined): Cause {
@@ -132,5 +141,5 @@ export class Inbound {
 
 function known(caller: Caller): Cause {
   if (!(caller instanceof ActiveCall)) return { kind: "none", sessions: [] };
-  return { kind: "known", recipient: { session: caller.session, deliver: (message) => caller.deliver(message) } };
+  return { kind: "known", recipient: { session: caller.session, call: caller, deliver: (message) => caller.deliver(message) } };
 }

@@ -7,7 +7,7 @@ import { type Envelope, spanBytes } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
-import type { Scope } from "../core/scope.ts";
+import { Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
 import { Listings } from "./fanout.ts";
 import { Forwarder } from "./forward.ts";
@@ -34,6 +34,10 @@ export class Router implements LinkPeer {
     this.subscriptions = new Subscriptions(hub, this.#forwarder);
     this.#inbound = new Inbound(hub, this.subscriptions);
     this.#tasks = new Tasks(hub, this.#forwarder);
+    hub.whenReleased((session) => {
+      this.subscriptions.release(session);
+      this.listings.release(session);
+    });
   }
 
   /** A new session: links of its own begin to open before it asks. */
@@ -44,15 +48,18 @@ export class Router implements LinkPeer {
   /** Answers one request; undefined when the client took it back, and so expects no answer. */
   async request(session: Session, request: Envelope, scope: Scope, port: Port): Promise<Uint8Array | undefined> {
     const id = spanBytes(request, "id") ?? encodeText("null");
-    const call = session.start(request, scope, port);
+    // Its own scope: the requests of a batch share one, and each is cancelled by itself.
+    using own = new Scope(scope);
+    const call = session.start(request, own, port);
     try {
       return await this.#dispatch(request, call, id);
     } catch (error) {
-      if (scope.reason instanceof ClientCancel) return undefined;
+      if (own.reason instanceof ClientCancel) return undefined;
       const failure = asGatewayError(error);
       if (failure.code === "internal") this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
       return errorMessage(id, failure);
     } finally {
+      if (own.reason instanceof ClientCancel && !own.reason.notice) session.asks.abandon(call);
       session.finish(request, call);
     }
   }
@@ -134,17 +141,16 @@ export class Router implements LinkPeer {
   }
 
   notified(link: Link, notification: Envelope, caller: Caller | undefined): void {
-    const backend = this.#hub.topology.get(link.backend);
-    if (!backend) return;
     switch (notification.method) {
       case "notifications/tools/list_changed":
-        return this.listings.stale(backend, link, "tools");
+        return this.#listChanged(link, "tools");
       case "notifications/prompts/list_changed":
-        return this.listings.stale(backend, link, "prompts");
+        return this.#listChanged(link, "prompts");
       case "notifications/resources/list_changed":
-        return this.listings.stale(backend, link, "resources");
+        return this.#listChanged(link, "resources");
       case "notifications/resources/updated":
-        return this.subscriptions.updated(link, notification);
+        if (this.#hub.isCurrent(link)) this.subscriptions.updated(link, notification);
+        return;
       case "notifications/message":
         return this.#inbound.log(link, notification, caller);
       case "notifications/cancelled":
@@ -163,12 +169,24 @@ export class Router implements LinkPeer {
     this.#inbound.asked(link, request, caller);
   }
 
+  /** One of a link that is not in use any more must not bring the old listing back. */
+  #listChanged(link: Link, member: string): void {
+    const backend = this.#hub.topology.get(link.backend);
+    if (backend && this.#hub.isCurrent(link)) this.listings.stale(backend, link, member);
+  }
+
+  ended(link: Link): void {
+    this.#inbound.ended(link);
+  }
+
   strayed(link: Link, what: string): void {
     this.#hub.observer.log("debug", `backend ${link.backend}`, `ignored ${what}`);
   }
 
   /** A link is up: what was asked of the one before is asked of it, and its listings are read. */
   connected(backend: Backend, link: Link): void {
+    // One that was removed while it connected.
+    if (this.#hub.topology.get(backend.plan.name) !== backend) return;
     this.subscriptions.restore(link);
     this.listings.connected(backend, link);
   }

@@ -4,7 +4,7 @@ import type { Caller } from "../backend/link.ts";
 import { ClientCancel } from "../backend/link.ts";
 import type { Envelope } from "../core/envelope.ts";
 import { spanBytes } from "../core/envelope.ts";
-import type { Scope } from "../core/scope.ts";
+import { after, type Scope } from "../core/scope.ts";
 import { decodeText } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
 import { Asks } from "./asks.ts";
@@ -20,6 +20,8 @@ export interface Outlet {
 /** Where the messages of one call go before its reply. */
 export interface Port {
   deliver(message: Uint8Array): void;
+  /** The backend ended its stream and wants to be asked again in `retryMs`; a front that can do so hands this on. */
+  pause?(retryMs: number): void;
 }
 
 export interface SessionFacts {
@@ -37,6 +39,8 @@ export interface Subscription {
   readonly backend: string;
   /** URI at the backend. */
   readonly local: string;
+  /** False until the backend has agreed. */
+  readonly isOpen: boolean;
 }
 
 /** One call in flight; after its reply, what still comes for it (progress of a task) goes to the session's outlet. */
@@ -44,6 +48,7 @@ export class ActiveCall implements Caller {
   readonly session: Session;
   readonly scope: Scope;
   #port: Port | undefined;
+  #isTask = false;
 
   constructor(session: Session, scope: Scope, port: Port) {
     this.session = session;
@@ -52,8 +57,20 @@ export class ActiveCall implements Caller {
   }
 
   deliver(message: Uint8Array): void {
-    if (this.#port) this.#port.deliver(message);
+    // In another turn, and so after the reply that creates the task: that one is still on its way.
+    if (this.#isTask && this.#port) after(0, () => this.session.outlet.send(message));
+    else if (this.#port) this.#port.deliver(message);
     else this.session.outlet.send(message);
+  }
+
+  paused(retryMs: number): void {
+    this.#port?.pause?.(retryMs);
+  }
+
+  /** The call became a task, which is this session's. */
+  created(backend: string, taskId: string): void {
+    this.session.noteTask(backend, taskId);
+    this.#isTask = true;
   }
 
   finish(): void {
@@ -62,6 +79,7 @@ export class ActiveCall implements Caller {
 }
 
 const maxElicitations = 1000;
+const maxTasks = 10_000;
 
 export class Session {
   readonly facts: SessionFacts;
@@ -105,17 +123,24 @@ export class Session {
     if (this.#calls.get(key) === call) this.#calls.delete(key);
   }
 
+  /** A task belongs to this session; `backend` is who made it. */
+  noteTask(backend: string, id: string): void {
+    this.tasks.set(id, backend);
+    const [oldest] = this.tasks.keys();
+    if (this.tasks.size > maxTasks && oldest !== undefined) this.tasks.delete(oldest);
+  }
+
   /** The client was asked to open a URL, and may be told later that the user is done there. */
-  expectElicitation(id: unknown): void {
+  expectElicitation(backend: string, id: unknown): void {
     if (typeof id !== "string") return;
-    this.#elicitations.add(id);
+    this.#elicitations.add(JSON.stringify([backend, id]));
     const [oldest] = this.#elicitations;
     if (this.#elicitations.size > maxElicitations && oldest !== undefined) this.#elicitations.delete(oldest);
   }
 
   /** True once for an elicitation of this session that is complete. */
-  completeElicitation(id: unknown): boolean {
-    return typeof id === "string" && this.#elicitations.delete(id);
+  completeElicitation(backend: string, id: unknown): boolean {
+    return this.#elicitations.delete(JSON.stringify([backend, id]));
   }
 
   /** The client takes a call back; an unknown id is ignored (2025-11-25, Cancellation, "Error Handling"). */

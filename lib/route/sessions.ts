@@ -1,6 +1,7 @@
 // All sessions: their ids are sealed facts, so that any gateway with the same keys can go on with a session.
 
 import { randomUUID } from "node:crypto";
+import { GatewayError } from "../core/errors.ts";
 import type { SessionId } from "../core/nouns.ts";
 import type { Sealer } from "../core/seal.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
@@ -42,6 +43,9 @@ export class Sessions {
 
   create(facts: Omit<SessionFacts, "key">, outlet: Outlet, limits: SessionLimits): Session {
     this.sweep(limits);
+    if (this.#byKey.size >= limits.sessions) {
+      throw new GatewayError("tooManySessions", `${limits.sessions} sessions are open and in use, and there may not be more`);
+    }
     const session = new Session({ ...facts, key: randomUUID(), capabilities: bounded(facts.capabilities) }, outlet);
     this.#byKey.set(session.facts.key, session);
     return session;
@@ -80,14 +84,15 @@ export class Sessions {
     this.#forget(session);
   }
 
-  /** Forgets idle sessions, and the one unused for the longest time where there are too many. */
+  /** Forgets idle sessions, and those unused for the longest time where there is no room for one more. */
   sweep({ sessions, idleMs }: SessionLimits): void {
     const now = Date.now();
     const idle = [...this.#byKey.values()].filter((session) => session.callCount === 0 && !session.connected);
     for (const session of idle) if (now - session.usedAt > idleMs) this.#forget(session);
-    if (this.#byKey.size < sessions) return;
-    const oldest = idle.sort((a, b) => a.usedAt - b.usedAt)[0];
-    if (oldest) this.#forget(oldest);
+    const excess = this.#byKey.size - sessions + 1;
+    if (excess <= 0) return;
+    const oldest = idle.filter(({ facts }) => this.#byKey.has(facts.key)).sort((a, b) => a.usedAt - b.usedAt);
+    for (const session of oldest.slice(0, excess)) this.#forget(session);
   }
 
   #forget(session: Session): void {

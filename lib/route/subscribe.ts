@@ -2,19 +2,21 @@
 
 import type { Backend } from "../backend/backend.ts";
 import type { Link } from "../backend/link.ts";
-import { type Envelope, spanText, splice } from "../core/envelope.ts";
+import { type Envelope, scan, spanText, splice } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
-import { resultMessage } from "../core/rpc.ts";
+import { notificationMessage, resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
-import { asRecord, decodeText, encodeJson, encodeText } from "../core/text.ts";
+import { encodeJson, encodeText } from "../core/text.ts";
+import { exposeUri } from "../merge/names.ts";
 import { logLevels } from "../protocol/legacy.ts";
-import type { Forwarder } from "./forward.ts";
+import { errorCode, type Forwarder } from "./forward.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
 
 const emptyResult = encodeText("{}");
 /** Housekeeping at a backend must not wait longer. */
 const housekeepingMs = 10_000;
+const maxSubscriptions = 10_000;
 
 export class Subscriptions {
   readonly #hub: Hub;
@@ -27,12 +29,26 @@ export class Subscriptions {
 
   async subscribe(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
     const { session } = call;
+    const { subscriptions } = session;
     const exposed = spanText(request, "params.uri") ?? "";
-    const { reply, backend, local } = await this.#forwarder.resource(request, call);
-    if (asRecord(JSON.parse(decodeText(reply)))["error"] === undefined) {
-      session.subscriptions.set(exposed, { backend: backend.plan.name, local });
+    const before = subscriptions.get(exposed);
+    if (!before && subscriptions.size >= maxSubscriptions) {
+      throw new GatewayError("invalidParams", `a session may have ${maxSubscriptions} subscriptions`);
     }
-    return reply;
+    let isOpen = false;
+    try {
+      // Noted before it is asked for: an update may come right behind the reply, and an unsubscribe of another session
+      // that shares the link must see that the resource is wanted.
+      const { reply, owner } = await this.#forwarder.resource(request, call, ({ backend, local }) => {
+        subscriptions.set(exposed, { backend: backend.plan.name, local, isOpen });
+      });
+      isOpen = errorCode(reply) === undefined;
+      if (isOpen) subscriptions.set(exposed, { backend: owner.backend.plan.name, local: owner.local, isOpen });
+      return reply;
+    } finally {
+      if (!isOpen && before) subscriptions.set(exposed, before);
+      else if (!isOpen) subscriptions.delete(exposed);
+    }
   }
 
   /** The backend is told only when no other session of its link still wants the resource. */
@@ -42,11 +58,20 @@ export class Subscriptions {
     const subscription = session.subscriptions.get(exposed);
     session.subscriptions.delete(exposed);
     const backend = subscription && this.#hub.topology.get(subscription.backend);
-    if (!subscription || !backend) return (await this.#forwarder.resource(request, call)).reply;
+    if (!subscription || !backend) return this.#unsubscribeUnknown(request, call, id, exposed);
     if (this.#isWanted(backend, session, subscription.local)) return resultMessage(id, emptyResult);
     const span = request.spans["params.uri"];
     const edits = span && exposed !== subscription.local ? [{ span, bytes: encodeJson(subscription.local) }] : [];
     return this.#forwarder.send(request, call, { backend, edits });
+  }
+
+  /** Nothing is known of it here: the backend's word, unless that would take it from a session that shares the link. */
+  async #unsubscribeUnknown(request: Envelope, call: ActiveCall, id: Uint8Array, uri: string): Promise<Uint8Array> {
+    const { view } = call.session.facts;
+    const addressed = this.#hub.addressed(view, uri);
+    const local = addressed?.local ?? uri;
+    const wanted = this.#hub.backendsOf(view).some((backend) => this.#isWanted(backend, call.session, local));
+    return wanted ? resultMessage(id, emptyResult) : (await this.#forwarder.resource(request, call)).reply;
   }
 
   /** A session is gone: what nobody else wants is given up. */
@@ -55,16 +80,18 @@ export class Subscriptions {
       const backend = this.#hub.topology.get(name);
       if (!backend || backend.plan.isolation === "session" || this.#isWanted(backend, session, local)) continue;
       const link = backend.find(backend.ownerOf(session.facts.principal, session.facts.key))?.link;
-      if (link) housekeep(link, "resources/unsubscribe", { uri: local });
+      if (link) void housekeep(link, "resources/unsubscribe", { uri: local });
     }
     session.subscriptions.clear();
+    if (session.level !== undefined) this.#sendLevels(session);
   }
 
-  #isWanted(backend: Backend, but: Session, local: string): boolean {
-    const owner = backend.ownerOf(but.facts.principal, but.facts.key);
+  /** Whether any session still wants it on the link that this session uses. */
+  #isWanted(backend: Backend, { facts }: Session, local: string): boolean {
+    const owner = backend.ownerOf(facts.principal, facts.key);
     return this.#hub
       .attached(backend.plan.name, owner)
-      .some((session) => session !== but && [...session.subscriptions.values()].some((held) => held.backend === backend.plan.name && held.local === local));
+      .some((session) => [...session.subscriptions.values()].some((held) => held.backend === backend.plan.name && held.local === local));
   }
 
   /** A resource changed: its subscribers hear of it by the name under which they subscribed, and nobody else. */
@@ -75,8 +102,9 @@ export class Subscriptions {
     for (const session of this.#hub.attached(link.backend, link.owner)) {
       for (const [exposed, { backend, local }] of session.subscriptions) {
         if (backend !== link.backend || !isWithin(uri, local)) continue;
-        const renamed = exposed !== local && uri === local;
-        session.outlet.send(renamed ? splice(notification.bytes, [{ span, bytes: encodeJson(exposed) }]) : notification.bytes);
+        // A part of a resource that has another address here has one of the same kind.
+        const name = exposed === local ? uri : uri === local ? exposed : exposeUri(backend, uri);
+        session.outlet.send(name === uri ? notification.bytes : splice(notification.bytes, [{ span, bytes: encodeJson(name) }]));
         break;
       }
     }
@@ -88,11 +116,16 @@ export class Subscriptions {
       throw new GatewayError("invalidParams", `params.level must be one of ${logLevels.join(", ")}`);
     }
     session.level = level;
+    this.#sendLevels(session);
+    return resultMessage(id, emptyResult);
+  }
+
+  /** The backends of a session hear what its links are to log from now on. */
+  #sendLevels(session: Session): void {
     for (const backend of this.#hub.backendsOf(session.facts.view)) {
-      const link = backend.find(backend.ownerOf(session.facts.principal, session.facts.key))?.link;
+      const link = backend.find(this.#hub.ownerOf(backend, session))?.link;
       if (link) this.#sendLevel(link);
     }
-    return resultMessage(id, emptyResult);
   }
 
   /** A new link knows nothing of what was asked of the one before. */
@@ -100,9 +133,18 @@ export class Subscriptions {
     this.#sendLevel(link);
     const uris = new Set<string>();
     for (const session of this.#hub.attached(link.backend, link.owner)) {
-      for (const { backend, local } of session.subscriptions.values()) if (backend === link.backend) uris.add(local);
+      for (const { backend, local, isOpen } of session.subscriptions.values()) {
+        if (isOpen && backend === link.backend) uris.add(local);
+      }
     }
-    for (const uri of uris) housekeep(link, "resources/subscribe", { uri });
+    for (const uri of uris) void this.#resubscribe(link, uri);
+  }
+
+  /** A change while there was no link was not heard of: the subscribers are told to look. */
+  async #resubscribe(link: Link, uri: string): Promise<void> {
+    if (!(await housekeep(link, "resources/subscribe", { uri }))) return;
+    const scanned = scan(notificationMessage("notifications/resources/updated", { uri }));
+    if (scanned.kind === "message") this.updated(link, scanned.envelope);
   }
 
   /** True where a session wants log messages of this level from the link. */
@@ -120,7 +162,7 @@ export class Subscriptions {
 
   #sendLevel(link: Link): void {
     const level = this.#linkLevel(link);
-    if (level !== undefined && link.facts?.capabilities["logging"] !== undefined) housekeep(link, "logging/setLevel", { level });
+    if (level !== undefined && link.facts?.capabilities["logging"] !== undefined) void housekeep(link, "logging/setLevel", { level });
   }
 }
 
@@ -131,11 +173,12 @@ function isWithin(updated: string, subscribed: string): boolean {
   return subscribed.endsWith("/") || "/?#".includes(updated.charAt(subscribed.length));
 }
 
-/** A request of the gateway's own whose answer changes nothing. */
-function housekeep(link: Link, method: string, params: unknown): void {
-  const scope = new Scope(undefined, housekeepingMs);
-  link
-    .request(method, params, scope)
-    .catch(() => {})
-    .finally(() => scope[Symbol.dispose]());
+/** A request of the gateway's own whose answer changes nothing; false where it failed. */
+async function housekeep(link: Link, method: string, params: unknown): Promise<boolean> {
+  using scope = new Scope(undefined, housekeepingMs);
+  try {
+    return errorCode(await link.request(method, params, scope)) === undefined;
+  } catch {
+    return false;
+  }
 }

@@ -2,10 +2,12 @@
 
 import type { Backend } from "../backend/backend.ts";
 import { type Envelope, spanText } from "../core/envelope.ts";
-import { GatewayError } from "../core/errors.ts";
+import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { resultMessage } from "../core/rpc.ts";
-import { asRecord, decodeText, encodeJson } from "../core/text.ts";
-import type { Forwarder } from "./forward.ts";
+import { Scope } from "../core/scope.ts";
+import { encodeText, joinBytes } from "../core/text.ts";
+import { type Item, joinArray, readItems } from "../merge/catalog.ts";
+import { errorCode, type Forwarder } from "./forward.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
 
@@ -26,44 +28,73 @@ export class Tasks {
     const id = spanText(request, "params.taskId");
     if (id === undefined) throw new GatewayError("invalidParams", `${request.method ?? "the request"} needs a string in params.taskId`);
     const owner = this.#hub.topology.get(session.tasks.get(id) ?? "");
-    let reply: Uint8Array | undefined;
-    for (const backend of owner ? [owner] : this.#able(session)) {
-      reply = await this.#forwarder.send(request, call, { backend, edits: [] });
-      if (errorCode(reply) !== invalidParams) return reply;
+    if (owner) return this.#forwarder.send(request, call, { backend: owner, edits: [] });
+    let refusal: Uint8Array | undefined;
+    let failure: unknown;
+    for (const backend of this.#able(session)) {
+      try {
+        const reply = await this.#forwarder.send(request, call, { backend, edits: [] });
+        if (errorCode(reply) !== invalidParams) return reply;
+        refusal ??= reply;
+      } catch (error) {
+        // One that cannot be asked must not hide the task of another.
+        if (call.scope.cancelled) throw error;
+        failure ??= error;
+      }
     }
-    if (reply) return reply;
+    if (failure !== undefined) throw failure;
+    if (refusal) return refusal;
     throw new GatewayError("invalidParams", `unknown task ${JSON.stringify(id)}`);
   }
 
-  /** `tasks/list`: the first page of each backend's, merged; with one backend its own pages. */
+  /** `tasks/list`: all pages of each backend, merged; with one backend its own pages. */
   async list(request: Envelope, call: ActiveCall, id: Uint8Array): Promise<Uint8Array> {
-    const backends = this.#able(call.session);
+    const { session } = call;
+    const backends = this.#able(session);
     const [only, ...others] = backends;
     if (!only) throw new GatewayError("unknownMethod", "no backend has tasks");
     if (others.length === 0) return this.#forwarder.send(request, call, { backend: only, edits: [] });
     if (request.spans["params.cursor"]) throw new GatewayError("invalidParams", "unknown cursor");
-    const replies = await Promise.all(
-      backends.map((backend) => this.#forwarder.send(request, call, { backend, edits: [] }).catch(() => undefined)),
-    );
-    const tasks: unknown[] = [];
-    for (const [at, reply] of replies.entries()) {
-      const listed = reply && asRecord(asRecord(JSON.parse(decodeText(reply)))["result"])["tasks"];
-      if (!Array.isArray(listed)) continue;
-      for (const task of listed) {
-        const taskId = asRecord(task)["taskId"];
-        const backend = backends[at];
-        if (typeof taskId === "string" && backend) call.session.tasks.set(taskId, backend.plan.name);
-        tasks.push(task);
+    const listings = await Promise.all(backends.map((backend) => this.#listOf(backend, session, call.scope)));
+    call.scope.throwIfCancelled();
+    const tasks: Uint8Array[] = [];
+    const partial: unknown[] = [];
+    for (const [at, listing] of listings.entries()) {
+      const name = backends[at]?.plan.name ?? "";
+      if (listing instanceof GatewayError) partial.push({ backend: name, state: "missing", code: listing.row.id, message: listing.message });
+      else {
+        for (const { local } of listing) session.noteTask(name, local);
+        tasks.push(...listing.map(({ bytes }) => bytes));
       }
     }
-    return resultMessage(id, encodeJson({ tasks }));
+    const meta = partial.length > 0 ? encodeText(`,"_meta":${JSON.stringify({ "mcpctl/partial": partial })}`) : new Uint8Array();
+    return resultMessage(id, joinBytes([encodeText('{"tasks":'), joinArray(tasks), meta, encodeText("}")]));
+  }
+
+  async #listOf(backend: Backend, session: Session, scope: Scope): Promise<readonly Item[] | GatewayError> {
+    const { pages, items: most } = this.#hub.plan.limits;
+    const { name, connectMs } = backend.plan;
+    const fail = (why: string): GatewayError => new GatewayError("badProtocol", `tasks/list of backend "${name}" ${why}`, { backend: name });
+    using patience = new Scope(scope, connectMs, () => fail(`was not complete after ${connectMs} ms`));
+    const tasks: Item[] = [];
+    let cursor: string | undefined;
+    try {
+      const link = await this.#hub.uplinkOf(backend, session).acquire(patience);
+      for (let read = 0; read < pages && tasks.length <= most; read += 1) {
+        const reply = await link.request("tasks/list", cursor === undefined ? {} : { cursor }, patience);
+        const page = readItems(name, "tasks", "taskId", reply);
+        if (!page) return fail("holds no list");
+        tasks.push(...page.items);
+        if (page.nextCursor === undefined) return tasks;
+        cursor = page.nextCursor;
+      }
+      return fail("does not end");
+    } catch (error) {
+      return asGatewayError(error);
+    }
   }
 
   #able(session: Session): readonly Backend[] {
     return this.#hub.backendsOf(session.facts.view).filter(({ facts }) => facts?.capabilities["tasks"] !== undefined);
   }
-}
-
-function errorCode(reply: Uint8Array): unknown {
-  return asRecord(asRecord(JSON.parse(decodeText(reply)))["error"])["code"];
 }

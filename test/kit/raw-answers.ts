@@ -4,6 +4,7 @@ import process from "node:process";
 /** How the raw server misbehaves; see `raw-server.ts`. */
 export interface RawOptions {
   readonly silent: boolean;
+  readonly hangList: boolean;
   readonly garbage: boolean;
   readonly exitAfterInit: boolean;
   readonly pages: number;
@@ -49,17 +50,26 @@ export function outcomeOf(message: string, options: RawOptions): Outcome {
   if (received.id === undefined || received.method === undefined) return { kind: "accept" };
   const isInitialize = received.method === "initialize";
   if (isInitialize && options.silent) return { kind: "hang" };
+  if (received.method === "tools/list" && options.hangList) return { kind: "hang" };
   const tool = received.method === "tools/call" ? received.params["name"] : undefined;
   if (tool === "hang") return { kind: "hang" };
   if (tool === "reset") return { kind: "drop" };
   const body = bodyOf(message, received, options);
   const text = `{"jsonrpc":"2.0","id":${JSON.stringify(received.id)},${body}}`;
-  return { kind: "answer", text, afterMs: isInitialize ? 0 : options.delayMs };
+  const { ms } = { ms: 0, ...recordOf(received.params["arguments"]) };
+  const waits = tool === "wait" && typeof ms === "number" ? ms : 0;
+  return { kind: "answer", text, afterMs: isInitialize ? 0 : options.delayMs + waits };
 }
 
 /** The method of a message, if it has one. */
 export function methodOf(message: string): string | undefined {
   return parse(message).method;
+}
+
+/** The tool that a message calls, if it calls one. */
+export function toolOf(message: string): unknown {
+  const { method, params } = parse(message);
+  return method === "tools/call" ? params["name"] : undefined;
 }
 
 function bodyOf(message: string, { method = "", params }: Received, options: RawOptions): string {
@@ -102,8 +112,14 @@ function toolJson(name: string): string {
 
 function callTool(message: string, params: Received["params"], options: RawOptions): string {
   const name = params["name"];
+  const args = recordOf(params["arguments"]);
+  // The JSON text of an error, so that a test sees each byte of it again.
+  if (name === "fail") return `"error":${String(args["error"])}`;
+  if (name === "big") return textResult("x".repeat(Number(args["bytes"])));
   if (options.bigint || name === "raw") return `"result":${rawResult}`;
   if (name === "pid") return textResult(JSON.stringify({ pid: process.pid, grandchild: options.grandchildPid }));
+  if (name === "size") return textResult(String(message.length));
+  if (name === "wait" || name === "forget") return textResult("done");
   if (name === "echo" || String(name).startsWith("page_") || options.tools.includes(String(name)))
     return textResult(message);
   return `"error":{"code":-32602,"message":"Unknown tool: ${JSON.stringify(name)?.slice(1, -1) ?? ""}"}`;

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import process from "node:process";
 import { setTimeout as pause } from "node:timers/promises";
-import { methodOf, outcomeOf } from "./raw-answers.ts";
+import { methodOf, outcomeOf, toolOf } from "./raw-answers.ts";
 import type { RawOptions } from "./raw-answers.ts";
 
 export interface RawHttpOptions extends RawOptions {
@@ -13,15 +13,25 @@ export interface RawHttpOptions extends RawOptions {
   readonly sessionLoss: number;
   readonly sse: boolean;
   readonly noGet: boolean;
+  /** Status of every answer to a POST, with an HTML page; 0: none. */
+  readonly status: number;
+  readonly redirect: boolean;
+  readonly cut: boolean;
   readonly record: (message: string) => void;
+}
+
+interface World {
+  /** Requests that each session has left. */
+  readonly sessions: Map<string, number>;
+  /** Answers of streams that were cut, by event id. */
+  readonly parked: Map<string, string>;
 }
 
 /** Serves on 127.0.0.1 and resolves to the URL. */
 export async function serveRawHttp(options: RawHttpOptions): Promise<string> {
-  // Requests that each session has left.
-  const sessions = new Map<string, number>();
+  const world: World = { sessions: new Map(), parked: new Map() };
   const server = createServer((request, response) => {
-    serve(request, response, sessions, options).catch(() => response.destroy());
+    serve(request, response, world, options).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => {
     server.listen(options.port, "127.0.0.1", resolve);
@@ -34,17 +44,28 @@ export async function serveRawHttp(options: RawHttpOptions): Promise<string> {
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  sessions: Map<string, number>,
+  world: World,
   options: RawHttpOptions,
 ): Promise<void> {
+  const { sessions } = world;
   const id = String(request.headers["mcp-session-id"] ?? "");
-  if (request.method === "GET") return openStream(response, sessions.has(id), options);
+  if (options.redirect && request.url === "/mcp") {
+    await readBody(request);
+    response.writeHead(307, { location: "/mcp/" }).end();
+    return;
+  }
+  if (request.method === "GET") return openStream(request, response, world, options);
   if (request.method === "DELETE") {
     sendStatus(response, sessions.delete(id) ? 200 : 404);
     return;
   }
   const body = await readBody(request);
   options.record(body);
+  if (options.status !== 0) {
+    const page = `<html><body><h1>Error ${options.status}</h1></body></html>`;
+    response.writeHead(options.status, { "content-type": "text/html" }).end(page);
+    return;
+  }
   if (methodOf(body) === "initialize") {
     const fresh = randomUUID();
     sessions.set(fresh, options.sessionLoss === 0 ? Number.POSITIVE_INFINITY : options.sessionLoss);
@@ -53,6 +74,8 @@ async function serve(
     sendStatus(response, id === "" ? 400 : 404);
     return;
   }
+  if (toolOf(body) === "forget") sessions.clear();
+  if (options.cut && toolOf(body) !== undefined) return cutStream(body, response, world, options);
   await answer(body, request, response, options);
 }
 
@@ -92,8 +115,20 @@ async function answer(
   else response.writeHead(200, { "content-type": "application/json" }).end(outcome.text);
 }
 
-function openStream(response: ServerResponse, isKnown: boolean, { noGet }: RawHttpOptions): void {
-  if (noGet) sendStatus(response, 405);
+/** Ends a call's stream before its answer, with an id to come back to. */
+function cutStream(body: string, response: ServerResponse, { parked }: World, options: RawHttpOptions): void {
+  const outcome = outcomeOf(body, options);
+  const eventId = `cut-${randomUUID()}`;
+  if (outcome.kind === "answer") parked.set(eventId, outcome.text);
+  response.writeHead(200, { "content-type": "text/event-stream" }).end(`retry: 20\nid: ${eventId}\ndata:\n\n`);
+}
+
+function openStream(request: IncomingMessage, response: ServerResponse, world: World, { noGet }: RawHttpOptions): void {
+  const parked = world.parked.get(String(request.headers["last-event-id"]));
+  const isKnown = world.sessions.has(String(request.headers["mcp-session-id"]));
+  if (parked !== undefined)
+    response.writeHead(200, { "content-type": "text/event-stream" }).end(`id: after\ndata: ${parked}\n\n`);
+  else if (noGet) sendStatus(response, 405);
   else if (!isKnown) sendStatus(response, 404);
   else response.writeHead(200, { "content-type": "text/event-stream" }).write(": open\n\n");
 }

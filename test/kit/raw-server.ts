@@ -15,6 +15,8 @@ const { positionals, values } = parseArgs({
   options: {
     /** Never answers initialize. */
     silent: { type: "boolean", default: false },
+    /** Never answers tools/list. */
+    "hang-list": { type: "boolean", default: false },
     /** stdio: lines that are no JSON before every message; HTTP: HTML instead of JSON. */
     garbage: { type: "boolean", default: false },
     /** Exits when it hears `notifications/initialized`. */
@@ -35,6 +37,12 @@ const { positionals, values } = parseArgs({
     version: { type: "string" },
     /** HTTP: a session is unknown after this many requests. */
     "session-loss": { type: "string", default: "0" },
+    /** HTTP: answers every POST with this status and an HTML page. */
+    status: { type: "string", default: "0" },
+    /** HTTP: redirects /mcp to /mcp/ with 307. */
+    redirect: { type: "boolean", default: false },
+    /** HTTP: the stream of a tool call ends after an event id; a GET with Last-Event-ID gives the answer. */
+    cut: { type: "boolean", default: false },
     /** HTTP: answers every request with an event stream. */
     sse: { type: "boolean", default: false },
     /** HTTP: 405 on GET. */
@@ -53,6 +61,7 @@ const { positionals, values } = parseArgs({
 
 const options: RawOptions = {
   silent: values.silent,
+  hangList: values["hang-list"],
   garbage: values.garbage,
   exitAfterInit: values["exit-after-init"],
   pages: Number(values.pages),
@@ -75,7 +84,9 @@ if (values["ignore-sigterm"]) {
 if (positionals[0] === "http") {
   const port = Number(values.port);
   const sessionLoss = Number(values["session-loss"]);
-  const url = await serveRawHttp({ ...options, port, sessionLoss, sse: values.sse, noGet: values["no-get"], record });
+  const { sse, redirect, cut } = values;
+  const flags = { sse, redirect, cut, noGet: values["no-get"], status: Number(values.status) };
+  const url = await serveRawHttp({ ...options, ...flags, port, sessionLoss, record });
   process.stdout.write(`listening ${url}\n`);
   // Set by the kit: a test that was aborted leaves no server behind.
   if (process.env["EXIT_WITH_STDIN"] === "1") process.stdin.resume().on("end", () => process.exit(0));

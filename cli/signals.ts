@@ -1,0 +1,42 @@
+// What the operating system tells a running gateway: stop, stop at once, look at your config again.
+
+import process from "node:process";
+import { isatty } from "node:tty";
+
+export interface Signals extends Disposable {
+  /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+  readonly stopped: Promise<void>;
+  /** Called on SIGHUP; without it, and where the terminal has gone, SIGHUP stops. */
+  reload: (() => void) | undefined;
+}
+
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+const stderr = 2;
+
+export function listenForSignals(): Signals {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const hadTerminal = isatty(stderr);
+  const signals: Signals = { stopped: promise, reload: undefined, [Symbol.dispose]: dispose };
+  let isStopping = false;
+  const stop = (name: keyof typeof exitCodes): void => {
+    if (isStopping) process.exit(exitCodes[name]);
+    isStopping = true;
+    resolve();
+  };
+  const onInterrupt = (): void => stop("SIGINT");
+  const onTerminate = (): void => stop("SIGTERM");
+  const onHangup = (): void => {
+    // Closing a terminal sends the same signal as an operator who wants a reload.
+    if (signals.reload && !(hadTerminal && !isatty(stderr))) signals.reload();
+    else resolve();
+  };
+  process.on("SIGINT", onInterrupt);
+  process.on("SIGTERM", onTerminate);
+  process.on("SIGHUP", onHangup);
+  function dispose(): void {
+    process.off("SIGINT", onInterrupt);
+    process.off("SIGTERM", onTerminate);
+    process.off("SIGHUP", onHangup);
+  }
+  return signals;
+}

@@ -1,0 +1,20 @@
+// Why a call on a link failed, and whether it may have been executed.
+
+import { GatewayError } from "../core/errors.ts";
+
+/** A call that never left, because of `error`. */
+export function notSent(backend: string, error: GatewayError): GatewayError {
+  const { message, data } = error;
+  return new GatewayError("unreachable", message, { backend, cause: error, data: { ...data, sent: false } });
+}
+
+/** The wire gave up its reply before the answer. */
+export function unanswered(backend: string): GatewayError {
+  const message = `backend "${backend}" ended its reply before the result came`;
+  return new GatewayError("lost", message, { backend, data: { sent: true } });
+}
+
+export function noMessage(backend: string, why: string): GatewayError {
+  const message = `backend "${backend}" answered with something that is no JSON-RPC message: ${why}`;
+  return new GatewayError("badProtocol", message, { backend, data: { sent: true } });
+}

@@ -1,0 +1,31 @@
+// Progress tokens of tasks: a task goes on after its call was answered (2025-11-25, Progress), and so does its token.
+
+import type { Caller } from "./peer.ts";
+
+/** Tasks whose progress is still restored; the oldest is dropped. */
+const maxTasks = 1000;
+
+export interface TaskToken {
+  /** The client's own token. */
+  readonly token: Uint8Array;
+  readonly caller: Caller;
+}
+
+export class TaskTokens {
+  readonly #byCall = new Map<number, TaskToken>();
+
+  get(call: number): TaskToken | undefined {
+    return this.#byCall.get(call);
+  }
+
+  keep(call: number, token: TaskToken): void {
+    this.#byCall.set(call, token);
+    const [oldest] = this.#byCall.keys();
+    if (this.#byCall.size > maxTasks && oldest !== undefined) this.#byCall.delete(oldest);
+  }
+
+  /** A client is gone; nothing of it is kept alive. */
+  forget(session: object): void {
+    for (const [call, { caller }] of this.#byCall) if (caller.session === session) this.#byCall.delete(call);
+  }
+}

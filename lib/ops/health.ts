@@ -1,0 +1,129 @@
+// Asks a running gateway how it is, over its /health, as a container's health check does.
+
+import { planDefaults } from "../config/plan.ts";
+import { GatewayError } from "../core/errors.ts";
+import { Scope } from "../core/scope.ts";
+import { isRecord } from "../core/text.ts";
+
+/** What a gateway says of itself; members that this version does not know are kept in `document`. */
+export interface RemoteHealth {
+  readonly url: string;
+  /** True for `ok` and `degraded`: it serves what it can. */
+  readonly healthy: boolean;
+  readonly status: string;
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly sessions: number;
+  readonly inFlight: number;
+  readonly backends: readonly BackendLine[];
+  /** As it was received. */
+  readonly document: Readonly<Record<string, unknown>>;
+}
+
+/** One backend of a health document. */
+export interface BackendLine {
+  readonly name: string;
+  readonly state: string;
+  readonly transport: string;
+  /** Code and message of the last error; empty while there is none. */
+  readonly error: string;
+}
+
+/**
+ * The health of the gateway at `address`: `host:port`, a base URL, or an MCP endpoint; by default the default address.
+ * Rejects with `unreachable` after `timeoutMs`, `unauthorized`, or `badProtocol` where something else answers.
+ */
+export async function checkHealth(address: string | undefined, timeoutMs: number): Promise<RemoteHealth> {
+  const url = healthUrl(address);
+  const { status, text } = await get(url, timeoutMs);
+  if (status === 401 || status === 403)
+    throw new GatewayError("unauthorized", `${url} refuses to tell (HTTP ${status})`);
+  const document = parse(text);
+  if (!document) throw new GatewayError("badProtocol", `${url} answers HTTP ${status} and no health of a gateway`);
+  const overall = textOf(document["status"]);
+  return {
+    url,
+    healthy: overall === "ok" || overall === "degraded",
+    status: overall,
+    version: textOf(document["version"]),
+    uptimeSeconds: numberOf(document["uptimeSeconds"]),
+    sessions: numberOf(document["sessions"]),
+    inFlight: numberOf(document["inFlight"]),
+    backends: backendLines(document["backends"]),
+    document,
+  };
+}
+
+/** One line for each backend of a health document. */
+export function backendLines(backends: unknown): readonly BackendLine[] {
+  if (!isRecord(backends)) return [];
+  return Object.entries(backends).flatMap(([name, value]) => {
+    if (!isRecord(value)) return [];
+    const { error } = value;
+    const said = isRecord(error) ? `${textOf(error["code"])} ${textOf(error["message"])}` : "";
+    return [{ name, state: textOf(value["state"]), transport: textOf(value["transport"]), error: said }];
+  });
+}
+
+function healthUrl(address: string | undefined): string {
+  const { host, port } = planDefaults.listen;
+  const written = address ?? `${host}:${port}`;
+  try {
+    const url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(written) ? written : `http://${written}`);
+    if (url.protocol !== "http:" && url.protocol !== "https:") throw new TypeError("not http");
+    url.pathname = `${url.pathname.replace(/\/(?:mcp(?:\/.*)?|health)?$/, "")}/health`;
+    url.search = "";
+    url.hash = "";
+    return url.href;
+  } catch (error) {
+    throw new GatewayError("usage", `${JSON.stringify(written)} is no address of a gateway`, { cause: error });
+  }
+}
+
+async function get(url: string, timeoutMs: number): Promise<{ readonly status: number; readonly text: string }> {
+  const { ofetch } = await import("ofetch");
+  const abort = new AbortController();
+  // ofetch's own timeout ends with the head, and a gateway that hangs in the middle is no better.
+  using scope = new Scope(undefined, timeoutMs, () => new Error(`no answer within ${timeoutMs} ms`));
+  scope.onCancel((reason) => abort.abort(reason));
+  try {
+    const response = await ofetch.raw(url, {
+      // A check says how it is now; its caller repeats it.
+      retry: 0,
+      ignoreResponseError: true,
+      responseType: "text",
+      redirect: "manual",
+      signal: abort.signal,
+    });
+    return { status: response.status, text: response._data ?? "" };
+  } catch (error) {
+    const why = scope.cancelled ? `did not answer within ${timeoutMs} ms` : `cannot be reached (${reasonOf(error)})`;
+    throw new GatewayError("unreachable", `${url} ${why}`, { cause: error });
+  }
+}
+
+/** The system's code where there is one; ofetch wraps what the runtime wraps. */
+function reasonOf(error: unknown): string {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if ("code" in each && typeof each.code === "string") return each.code;
+    if (!(each.cause instanceof Error)) return each.message;
+  }
+  return String(error);
+}
+
+function parse(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isRecord(value) && typeof value["status"] === "string" && isRecord(value["backends"]) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}

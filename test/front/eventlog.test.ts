@@ -1,0 +1,139 @@
+// The bounds of what streams keep, and of what a slow reader may leave unread.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Archive } from "../../lib/front/archive.ts";
+import { EventLog, type EventSink } from "../../lib/front/eventlog.ts";
+import { eventStream } from "../../lib/front/reply.ts";
+import { SessionStreams } from "../../lib/front/streams.ts";
+import { Events } from "./kit.ts";
+
+const mebibyte = 2 ** 20;
+const message = (text: string): Uint8Array =>
+  Buffer.from(`{"jsonrpc":"2.0","method":"notifications/x","params":{"text":"${text}"}}`);
+
+/** A connection that records what it was given. */
+class Recorder implements EventSink {
+  readonly texts: string[] = [];
+  ended = false;
+  write(frame: Uint8Array): void {
+    const [, text] = /"text":"([^"]*)"/.exec(Buffer.from(frame).toString()) ?? [];
+    if (text !== undefined) this.texts.push(text);
+  }
+  end(): void {
+    this.ended = true;
+  }
+}
+
+test("event log: keeps so many bytes and events, the newest one whatever its size", () => {
+  const log = new EventLog({ id: "a", maxBytes: 10_000 });
+  for (let n = 0; n < 100; n += 1) log.send(message("x".repeat(1000)));
+  assert.ok(log.bytes <= 10_000, String(log.bytes));
+  log.send(message("y".repeat(50_000)));
+  const sink = new Recorder();
+  log.attach(sink, false, 0);
+  assert.deepEqual(
+    sink.texts.map(({ length }) => length),
+    [50_000],
+  );
+  const many = new EventLog({ id: "b", maxBytes: mebibyte });
+  for (let n = 0; n < 2000; n += 1) many.send(message(String(n)));
+  const last = new Recorder();
+  many.attach(last, false, 0);
+  assert.deepEqual([last.texts.length, last.texts[0], last.texts.at(-1)], [1000, "1000", "1999"]);
+});
+
+test("event log: equal hints wait once, equal messages as often as they came", () => {
+  const log = new EventLog({ id: "a", maxBytes: mebibyte });
+  const changed = Buffer.from('{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}');
+  const updated = Buffer.from('{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"x:y"}}');
+  for (let n = 0; n < 5; n += 1) for (const hint of [changed, updated]) log.send(hint);
+  for (let n = 0; n < 3; n += 1) log.send(message("tick"));
+  log.send(changed);
+  const frames: string[] = [];
+  log.attach({ write: (frame) => void frames.push(Buffer.from(frame).toString()), end: () => {} }, false);
+  const methods = frames.map((frame) => /notifications\/([^"]+)/.exec(frame)?.[1]);
+  assert.deepEqual(methods, ["tools/list_changed", "resources/updated", "x", "x", "x", "tools/list_changed"]);
+});
+
+test("event log: a forged number beyond the last event hides nothing", () => {
+  const log = new EventLog({ id: "a", maxBytes: mebibyte });
+  log.send(message("1"));
+  const sink = new Recorder();
+  log.attach(sink, true, 999_999);
+  log.send(message("2"));
+  assert.deepEqual(sink.texts, ["2"]);
+});
+
+test("streams: ended ones are dropped, the oldest first, and all of them with their session", () => {
+  const archive = new Archive();
+  const streams = new SessionStreams(archive);
+  for (let n = 0; n < 500; n += 1) {
+    const log = streams.open(() => {});
+    log.send(message(String(n)));
+    streams.finish(log);
+  }
+  assert.deepEqual([streams.size, archive.size], [100, 100]);
+  const live = streams.open(() => {});
+  live.send(message("live"));
+  assert.equal(streams.size, 101);
+  streams.close();
+  assert.deepEqual([streams.size, archive.size, archive.bytes], [0, 0, 0]);
+});
+
+test("streams: ended ones of all sessions stay within one limit of bytes, and live a minute", () => {
+  const archive = new Archive();
+  const sessions = Array.from({ length: 40 }, () => new SessionStreams(archive));
+  for (const streams of sessions) {
+    for (let n = 0; n < 3; n += 1) {
+      const log = streams.open(() => {});
+      log.send(message("x".repeat(mebibyte)));
+      streams.finish(log);
+    }
+  }
+  assert.ok(archive.bytes <= 64 * mebibyte, String(archive.bytes));
+  assert.equal(sessions[0]?.size, 0, "the oldest went first");
+  assert.equal(sessions.at(-1)?.size, 3);
+  archive.expire(Date.now() + 59_000);
+  assert.equal(sessions.at(-1)?.size, 3);
+  archive.expire(Date.now() + 61_000);
+  assert.deepEqual([sessions.at(-1)?.size, archive.bytes], [0, 0]);
+});
+
+test("event stream: a reader that falls too far behind is cut and told apart from one large message", async () => {
+  const { signal } = new AbortController();
+  const sinks: EventSink[] = [];
+  let gone = 0;
+  const events = new Events(eventStream(signal, (sink) => (sinks.push(sink), () => void (gone += 1))));
+  const [sink] = sinks;
+  sink?.write(new Uint8Array(20 * mebibyte).fill(0x3a));
+  assert.equal(gone, 0, "one message may be larger than the limit");
+  for (let n = 0; n < 5; n += 1) sink?.write(new Uint8Array(mebibyte));
+  assert.equal(gone, 1);
+  await assert.rejects(events.rest(), /does not read/);
+});
+
+test("event stream: one that cannot take its replay leaves its log at once", () => {
+  const { signal } = new AbortController();
+  const connected: boolean[] = [];
+  const log = new EventLog({ id: "a", maxBytes: 64 * mebibyte, watch: (is) => void connected.push(is) });
+  for (let n = 0; n < 40; n += 1) log.send(message("x".repeat(mebibyte)));
+  eventStream(signal, (sink) => {
+    log.attach(sink, false, 0);
+    return () => log.detach(sink);
+  });
+  assert.deepEqual(connected, [true, false]);
+  assert.equal(log.connected, false);
+});
+
+test("event stream: an abort of the request ends it once, also where the stream has ended before", () => {
+  for (const endsFirst of [false, true]) {
+    const abort = new AbortController();
+    let gone = 0;
+    eventStream(abort.signal, (sink) => {
+      if (endsFirst) sink.end();
+      return () => void (gone += 1);
+    });
+    abort.abort();
+    assert.equal(gone, endsFirst ? 0 : 1);
+  }
+});
