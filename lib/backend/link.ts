@@ -191,7 +191,7 @@ export class Link implements TransportEvents {
     } finally {
       release();
       // What a task says may come on the stream of the call that created it.
-      if (!over && !this.#tasks.get(upstream)) stopLinger = after(lingerMs, () => wire.cancel());
+      if (!over && !wire.cancelled && !this.#tasks.get(upstream)) stopLinger = after(lingerMs, () => wire.cancel());
       if (this.life.cancelled && this.#calls.size === 0) void this.close();
     }
   }

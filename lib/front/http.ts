@@ -201,9 +201,7 @@ export class HttpFront {
   }
 
   async #answer(session: Session, request: Envelope, call: CallStream): Promise<void> {
-    // Its own scope: a client may take back one request of a batch.
-    using scope = new Scope(call.scope);
-    call.reply(await this.#router.request(session, request, scope, call));
+    call.reply(await this.#router.request(session, request, call.scope, call));
   }
 
   #listen(request: Request, view: View): Response {

@@ -179,8 +179,7 @@ export class StdioFront implements Outlet {
   }
 
   async #call(session: Session, request: Envelope, answer: Answer): Promise<void> {
-    using scope = new Scope(this.#scope);
-    answer(await this.#options.router.request(session, request, scope, this.#port));
+    answer(await this.#options.router.request(session, request, this.#scope, this.#port));
   }
 
   #greet(request: Envelope, id: Uint8Array): Uint8Array {

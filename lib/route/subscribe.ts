@@ -21,6 +21,8 @@ const maxSubscriptions = 10_000;
 export class Subscriptions {
   readonly #hub: Hub;
   readonly #forwarder: Forwarder;
+  /** What each link was told of the log level. */
+  readonly #levels = new WeakMap<Link, Promise<string | undefined>>();
 
   constructor(hub: Hub, forwarder: Forwarder) {
     this.#hub = hub;
@@ -160,9 +162,20 @@ export class Subscriptions {
     return logLevels.find((level) => asked.includes(level));
   }
 
+  /** One after the other: over HTTP the earlier of two requests may arrive last. */
   #sendLevel(link: Link): void {
+    const before = this.#levels.get(link) ?? Promise.resolve(undefined);
+    this.#levels.set(
+      link,
+      before.then((told) => this.#tellLevel(link, told)),
+    );
+  }
+
+  /** Resolves to the level that the backend has been told. */
+  async #tellLevel(link: Link, told: string | undefined): Promise<string | undefined> {
     const level = this.#linkLevel(link);
-    if (level !== undefined && link.facts?.capabilities["logging"] !== undefined) void housekeep(link, "logging/setLevel", { level });
+    if (level === undefined || level === told || link.facts?.capabilities["logging"] === undefined) return told;
+    return (await housekeep(link, "logging/setLevel", { level })) ? level : told;
   }
 }
 

@@ -22,6 +22,7 @@ interface Peers {
   /** The reference server with links of each session's own, which declare what its client declared. */
   readonly own: Gateway;
   readonly stdioFront: StdioFront;
+  readonly clients: Readonly<Record<Front, TestClient>>;
 }
 
 type Front = "HTTP" | "stdio";
@@ -32,10 +33,15 @@ const state: { peers?: Promise<Peers> } = {};
 
 async function startPeers(): Promise<Peers> {
   const servers = await startServers();
-  const gateway = await Gateway.start(servers.config());
-  await gateway.up("fixture", "fixture-http", "everything", "everything-http");
-  const own = await Gateway.start(servers.config(["everything", "everything-http"], { isolation: "session" }));
-  return { servers, gateway, own, stdioFront: createStdioFront(servers.config(["fixture", "fixture-http"])) };
+  const reference = ["everything", "everything-http"] as const;
+  const [gateway, own] = await Promise.all([
+    Gateway.start(servers.config()),
+    Gateway.start(servers.config(reference, { isolation: "session" })),
+  ]);
+  await Promise.all([gateway.up(...fixtures, ...reference), own.up(...reference)]);
+  const stdioFront = createStdioFront(servers.config(fixtures));
+  const [HTTP, stdio] = await Promise.all([connectClient({ url: gateway.url() }), connectClient(stdioFront.target)]);
+  return { servers, gateway, own, stdioFront, clients: { HTTP, stdio } };
 }
 
 function peers(): Promise<Peers> {
@@ -43,12 +49,18 @@ function peers(): Promise<Peers> {
 }
 
 after(async () => {
-  const { servers, gateway, own, stdioFront } = await peers();
+  const { servers, gateway, own, stdioFront, clients } = await peers();
+  await Promise.all([clients.HTTP, clients.stdio].map((each) => each[Symbol.asyncDispose]()));
   await Promise.all([servers, gateway, own].map((each) => each[Symbol.asyncDispose]()));
   stdioFront[Symbol.dispose]();
 });
 
-async function connect(front: Front, options?: ClientOptions): Promise<TestClient> {
+/** The client that most tests share. */
+async function clientOf(front: Front): Promise<TestClient> {
+  return (await peers()).clients[front];
+}
+
+async function connect(front: Front, options: ClientOptions): Promise<TestClient> {
   const { gateway, stdioFront } = await peers();
   return connectClient(front === "HTTP" ? { url: gateway.url() } : stdioFront.target, options);
 }
@@ -63,22 +75,20 @@ async function progressOf(one: TestClient, name: string, args: Record<string, un
 
 for (const front of fronts) {
   test(`dialogue: progress comes in order and before the result, over ${front}`, limits, async () => {
-    await using one = await connect(front);
+    const one = await clientOf(front);
     const expected = [0, 50, 100].map((progress) => ({ progress, total: 150, message: `${progress} of 150` }));
-    for (const name of fixtures) {
-      assert.deepEqual(await progressOf(one, `${name}__slow`, { ms: 150 }), expected);
-    }
+    for (const name of fixtures) assert.deepEqual(await progressOf(one, `${name}__slow`, { ms: 150 }), expected);
   });
 
   test(`dialogue: an aborted call is cancelled at its server, over ${front}`, limits, async () => {
-    await using one = await connect(front);
+    const one = await clientOf(front);
     for (const name of fixtures) {
       const [gone, kept] = [randomUUID(), randomUUID()];
       const abort = new AbortController();
       const started = Promise.withResolvers<void>();
       const options = { signal: abort.signal, onprogress: (): void => started.resolve() };
       const args = (ms: number, nonce: string) => ({ name: `${name}__slow`, arguments: { ms, nonce } });
-      const other = one.client.callTool(args(300, kept));
+      const other = one.client.callTool(args(100, kept));
       const cancelled = one.client.callTool(args(60_000, gone), undefined, options);
       await started.promise;
       abort.abort("enough");
@@ -87,12 +97,12 @@ for (const front of fronts) {
       const nonces = await one.callText(`${name}__cancelled`, { nonce: gone });
       assert.ok(nonces.includes(gone));
       assert.ok(!nonces.includes(kept));
-      assert.equal(textOf(await other), "done after 300 ms");
+      assert.equal(textOf(await other), "done after 100 ms");
     }
   });
 
   test(`dialogue: log messages keep to the level that the client set, over ${front}`, limits, async () => {
-    await using one = await connect(front);
+    const one = await clientOf(front);
     for (const name of fixtures) {
       const log = (level: string, standalone: boolean): Promise<string> =>
         one.callText(`${name}__log`, { level, standalone, text: `${name} ${level} ${standalone}` });
@@ -116,7 +126,7 @@ for (const front of fronts) {
     `dialogue: a client's refusal reaches the server with its code, message and data, over ${front}`,
     limits,
     async () => {
-      await using one = await connect(front);
+      await using one = await connect(front, { capabilities: { sampling: {} } });
       one.client.setRequestHandler(CreateMessageRequestSchema, () => {
         throw new McpError(-32_123, "the user says no", { reason: ["private", 1] });
       });
@@ -153,7 +163,7 @@ for (const front of fronts) {
 }
 
 test("dialogue: the reference server reports progress through both of its links", limits, async () => {
-  await using one = await connect("HTTP");
+  const one = await clientOf("HTTP");
   for (const name of ["everything", "everything-http"]) {
     const tool = `${name}__trigger-long-running-operation`;
     assert.deepEqual(await progressOf(one, tool, { duration: 0.1, steps: 2 }), [
@@ -178,7 +188,7 @@ test("dialogue: a call whose client is gone is cancelled at its server", limits,
 });
 
 test("dialogue: an error that asks for an elicitation by URL passes as it is", limits, async () => {
-  await using one = await connect("HTTP");
+  const one = await clientOf("HTTP");
   for (const name of ["everything", "everything-http"]) {
     const args = { url: "https://example.com/", message: "Please", errorPath: true };
     const failed: unknown = await one.call(`${name}__trigger-url-elicitation`, args).catch((error: unknown) => error);
@@ -238,7 +248,7 @@ test(
 );
 
 test("dialogue: a task is created, found, listed and cancelled at the server that runs it", limits, async () => {
-  await using one = await connect("HTTP");
+  const one = await clientOf("HTTP");
   for (const name of ["everything", "everything-http"]) {
     const params = { name: `${name}__simulate-research-query`, arguments: { topic: "x" }, task: { ttl: 60_000 } };
     const { task } = await one.client.request({ method: "tools/call", params }, CreateTaskResultSchema);

@@ -147,7 +147,9 @@ for (const front of fronts) {
 
   test(`parity: every resource reads the same, listed or made by a template, over ${front}`, limits, async () => {
     await eachServer(front, async ({ name, direct, through }) => {
-      const listed = (await direct.client.listResources()).resources.map(({ uri }) => uri);
+      const { resources } = await direct.client.listResources();
+      // The reference server keeps a file for the last of its sessions that made one.
+      const listed = resources.map(({ uri }) => uri).filter((uri) => !uri.startsWith("demo://resource/session/"));
       assert.ok(listed.length > 0);
       for (const uri of [...listed, ...templateUris(name)]) {
         const expected = await outcomeOf(direct.client.readResource({ uri }));

@@ -157,7 +157,9 @@ for (const link of links) {
 for (const name of serverNames) {
   test(`wire: /mcp/${name} is the server by its own names`, limits, async () => {
     const { servers, gateway } = await peers();
-    await using direct = await connectClient(servers.all[name].direct);
+    // The same program; the one over HTTP is running.
+    const running = name.startsWith("fixture") ? "fixture-http" : "everything-http";
+    await using direct = await connectClient(servers.all[running].direct);
     await using one = await connectClient({ url: gateway.url(name) });
     const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1);
     const { tools } = await one.client.listTools();

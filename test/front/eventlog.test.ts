@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Archive } from "../../lib/front/archive.ts";
+import { CallStream } from "../../lib/front/callstream.ts";
 import { EventLog, type EventSink } from "../../lib/front/eventlog.ts";
 import { eventStream } from "../../lib/front/reply.ts";
 import { SessionStreams } from "../../lib/front/streams.ts";
@@ -136,4 +137,29 @@ test("event stream: an abort of the request ends it once, also where the stream 
     abort.abort();
     assert.equal(gone, endsFirst ? 0 : 1);
   }
+});
+
+test("call stream: a call that is to be polled ends its connection with a time, and the client gets the reply later", async () => {
+  const { signal } = new AbortController();
+  const streams = new SessionStreams(new Archive());
+  const call = new CallStream({ streams, prime: true, resumeMs: 5_000, replies: 1, isBatch: false, signal });
+  call.pause(30);
+  const events = await new Events(await call.response).rest();
+  assert.deepEqual(
+    events.map(({ text }) => text),
+    ["", ""],
+  );
+  assert.equal(events[1]?.retryMs, 30);
+  const resumed = new Events(streams.listen(events[1]?.id ?? "", true, signal));
+  call.reply(Buffer.from('{"jsonrpc":"2.0","id":1,"result":{}}'));
+  assert.deepEqual(await resumed.messages(), [{ jsonrpc: "2.0", id: 1, result: {} }]);
+});
+
+test("call stream: an older client, which knows no polling, keeps its connection", async () => {
+  const { signal } = new AbortController();
+  const streams = new SessionStreams(new Archive());
+  const call = new CallStream({ streams, prime: false, resumeMs: 5_000, replies: 1, isBatch: false, signal });
+  call.pause(30);
+  call.reply(Buffer.from('{"jsonrpc":"2.0","id":1,"result":{}}'));
+  assert.equal((await call.response).headers.get("content-type"), "application/json");
 });

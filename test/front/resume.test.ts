@@ -34,6 +34,22 @@ test("resume: exactly the missed messages and the reply, none of another stream"
   assert.deepEqual(others.map(progressOf), [100, 101, undefined]);
 });
 
+test("resume: a client that came back in time is not given up later", async () => {
+  await using bench = await startBench({ timeouts: { resumeMs: 50, keepAliveMs: 200 } });
+  const client = await bench.client();
+  const head = client.call("a");
+  const call = await bench.peer.call();
+  call.progress(1);
+  const events = new Events(await head);
+  const primed = await events.next();
+  await events.drop();
+  const resumed = await client.listen(primed?.id);
+  // The comment comes after resume has passed.
+  while (!resumed.raw.includes(": keep-alive")) assert.ok(await resumed.pull());
+  call.reply("done");
+  assert.equal(resultText((await resumed.messages()).at(-1) ?? {}), "done");
+});
+
 test("resume: a reply that was sent while the client was away is there when it comes back, and again", async () => {
   await using bench = await startBench();
   const client = await bench.client();
