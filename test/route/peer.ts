@@ -40,10 +40,6 @@ export async function servePeer(capabilities: object, answers: Answers): Promise
   const streams = new Set<ServerResponse>();
   const waiting = new Set<() => void>();
   let epoch = 0;
-  const note = (message: Message): void => {
-    got.push(message);
-    for (const check of waiting) check();
-  };
   const server = createServer((request, response) => {
     response.on("error", () => {});
     const session = request.headers["mcp-session-id"];
@@ -59,8 +55,9 @@ export async function servePeer(capabilities: object, answers: Answers): Promise
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const message = JSON.parse(Buffer.concat(chunks).toString()) as Message;
-      note(message);
+      got.push(message);
       answer(message, response);
+      for (const check of waiting) check();
     });
   });
   const answer = (message: Message, response: ServerResponse): void => {

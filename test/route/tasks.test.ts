@@ -1,0 +1,115 @@
+// Tasks, elicitations and the greeting: what belongs to one backend and one client stays theirs.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { greet } from "../../lib/route/greet.ts";
+import { decodeText } from "../../lib/core/text.ts";
+import { planOf, TestNet } from "./kit.ts";
+import { type Answers, type Exchange, type McpPeer, servePeer } from "./peer.ts";
+
+const capabilities = { tools: {}, tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } };
+
+/** A backend that makes tasks with this prefix, and lists them one a page. */
+function taskPeer(prefix: string, more: Answers = {}): Promise<McpPeer> {
+  const tasks: { taskId: string; big?: number }[] = [];
+  const byId = (exchange: Exchange): void => {
+    const id = exchange.params["taskId"];
+    if (tasks.some(({ taskId }) => taskId === id)) exchange.reply({ taskId: id, by: prefix });
+    else exchange.fail(-32602, "unknown task");
+  };
+  return servePeer(capabilities, {
+    "tools/call": (exchange) => {
+      const task = { taskId: `${prefix}${tasks.push({ taskId: `${prefix}${tasks.length + 1}` })}` };
+      const { progressToken } = (exchange.params["_meta"] ?? {}) as { progressToken?: number };
+      exchange.send({ jsonrpc: "2.0", id: exchange.message.id, result: { task } });
+      if (progressToken === undefined) return exchange.drop();
+      exchange.send({ jsonrpc: "2.0", method: "notifications/progress", params: { progressToken, progress: 1 } });
+    },
+    "tasks/get": byId,
+    "tasks/cancel": byId,
+    "tasks/list": (exchange) => {
+      const at = Number(exchange.params["cursor"] ?? 0);
+      exchange.reply({ tasks: tasks.slice(at, at + 1), ...(at + 1 < tasks.length ? { nextCursor: String(at + 1) } : {}) });
+    },
+    ...more,
+  });
+}
+
+test("tasks: an id leads to the backend that made it, also from a session that did not", async () => {
+  await using a = await taskPeer("a");
+  await using b = await taskPeer("b");
+  await using net = new TestNet([planOf("a", a.url), planOf("b", b.url)]);
+  const client = net.client();
+  await client.result("tools/call", { name: "b__t", task: {} });
+  assert.equal((await client.result("tasks/get", { taskId: "b1" }))["by"], "b");
+  assert.equal(a.count("tasks/get"), 0);
+  assert.equal((await net.client().result("tasks/cancel", { taskId: "b1" }))["by"], "b");
+  assert.equal((await client.request("tasks/get", { taskId: "none" }))?.error?.code, -32602);
+});
+
+test("tasks: a list has every page of every backend, and names one that failed", async () => {
+  await using a = await taskPeer("a");
+  await using b = await taskPeer("b");
+  await using c = await taskPeer("c", { "tasks/list": (exchange) => exchange.fail(-32603, "broken") });
+  await using net = new TestNet([planOf("a", a.url), planOf("b", b.url), planOf("c", c.url)]);
+  const client = net.client();
+  for (const name of ["a__t", "a__t", "b__t"]) await client.result("tools/call", { name, task: {} });
+  const { tasks, _meta } = await client.result("tasks/list");
+  assert.deepEqual((tasks as { taskId: string }[]).map(({ taskId }) => taskId), ["a1", "a2", "b1"]);
+  const partial = (_meta as Record<string, { backend: string }[]>)["mcpctl/partial"];
+  assert.deepEqual(partial?.map(({ backend }) => backend), ["c"]);
+});
+
+test("tasks: progress after the task was created comes outside of the call, with the client's token", async () => {
+  await using a = await taskPeer("a");
+  await using net = new TestNet([planOf("a", a.url)]);
+  const client = net.client();
+  const reply = client.request("tools/call", { name: "a__t", task: {}, _meta: { progressToken: "mine" } });
+  await client.until(() => client.heard.some(({ method }) => method === "notifications/progress"));
+  assert.deepEqual((await reply)?.result, { task: { taskId: "a1" } });
+  assert.deepEqual([client.heard.find(({ method }) => method === "notifications/progress")?.params?.["progressToken"], client.streamed], ["mine", []]);
+});
+
+test("tasks: a status goes to the session of the task, and one of nobody's to no client of several", async () => {
+  await using a = await taskPeer("a");
+  await using net = new TestNet([planOf("a", a.url)]);
+  const [owner, other] = [net.client(), net.client()];
+  await owner.result("tools/call", { name: "a__t", task: {} });
+  await a.until(() => a.count("notifications/initialized") === 1);
+  const status = (taskId: string): object => ({ jsonrpc: "2.0", method: "notifications/tasks/status", params: { taskId, status: "working" } });
+  for (const id of ["unknown", "a1"]) a.push(status(id));
+  const heard = (client: typeof owner): unknown[] => client.heard.filter(({ params }) => params?.["taskId"]).map(({ params }) => params?.["taskId"]);
+  await owner.until(() => heard(owner).length > 0);
+  assert.deepEqual([heard(owner), heard(other)], [["a1"], []]);
+});
+
+test("elicitation: its completion goes to the client that was sent there by that backend, once", async () => {
+  const required = { code: -32042, message: "open it", data: { elicitations: [{ mode: "url", elicitationId: "e1", url: "https://x.example/" }] } };
+  const peer = (): Promise<McpPeer> =>
+    servePeer({ tools: {} }, { "tools/call": (exchange) => exchange.send({ jsonrpc: "2.0", id: exchange.message.id, error: required }) });
+  await using a = await peer();
+  await using b = await peer();
+  await using net = new TestNet([planOf("a", a.url), planOf("b", b.url)]);
+  const [sent, other] = [net.client(), net.client()];
+  assert.equal((await sent.request("tools/call", { name: "a__t" }))?.error?.code, -32042);
+  await sent.request("tools/call", { name: "b__t" });
+  const complete = { jsonrpc: "2.0", method: "notifications/elicitation/complete", params: { elicitationId: "e1" } };
+  const count = (client: typeof sent): number => client.heard.filter(({ method }) => method === complete.method).length;
+  for (const backend of [a, a, b]) backend.push(complete);
+  await sent.until(() => count(sent) === 2);
+  assert.equal(count(other), 0);
+});
+
+test("greet: what either backend declares is declared, at any depth, and a false takes nothing away", async () => {
+  await using a = await servePeer({ resources: { subscribe: true }, tasks: { requests: { tools: { call: {} } } } }, {});
+  await using b = await servePeer({ resources: { subscribe: false }, tasks: { list: {}, requests: { x: {} } } }, {});
+  await using net = new TestNet([planOf("a", a.url), planOf("b", b.url)]);
+  const client = net.client();
+  await Promise.all(["ping", "resources/list"].map((method) => client.request(method)));
+  const { view } = client.session.facts;
+  const result = JSON.parse(decodeText(greet(net.hub, view, "2025-11-25", { name: "g", version: "1" }))) as { capabilities: unknown };
+  assert.deepEqual(result.capabilities, {
+    tools: { listChanged: true },
+    resources: { subscribe: true, listChanged: true },
+    tasks: { list: {}, requests: { tools: { call: {} }, x: {} } },
+  });
+});
