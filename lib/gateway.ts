@@ -57,7 +57,9 @@ export class Gateway {
   apply(plan: Plan): void {
     // Backends that came after the end would have nobody who closes them.
     if (this.#status.draining) return;
-    const { topology, added, removed } = nextTopology(this.#hub.topology, plan.backends, (backend) => this.#create(backend, plan));
+    const { topology, added, removed } = nextTopology(this.#hub.topology, plan.backends, (backend) =>
+      this.#create(backend, plan),
+    );
     this.#hub.replace(plan, topology);
     for (const backend of removed) this.#router.listings.forget(backend);
     for (const session of [...this.#hub.sessions.all()]) {
@@ -67,7 +69,8 @@ export class Gateway {
       else this.#router.prepare(session);
     }
     if (removed.length > 0 || added.length > 0) {
-      for (const member of ["tools", "prompts", "resources"]) this.#router.listings.announce(this.#hub.sessions.all(), member);
+      for (const member of ["tools", "prompts", "resources"])
+        this.#router.listings.announce(this.#hub.sessions.all(), member);
     }
     if (removed.length === 0) return;
     const done = drain(removed, plan.timeouts.drainMs).finally(() => this.#draining.delete(done));
@@ -94,8 +97,10 @@ export class Gateway {
   /** How the backends are once each of them has come up or failed, or after `patienceMs`. */
   async settled(patienceMs: number): Promise<Health> {
     using scope = new Scope(undefined, patienceMs);
-    const isConnecting = (): boolean => [...this.#hub.topology.values()].some(({ state }) => state.kind === "connecting");
-    while (isConnecting() && !this.#status.draining && !scope.cancelled) await sleep(settleStepMs, scope).catch(() => {});
+    const isConnecting = (): boolean =>
+      [...this.#hub.topology.values()].some(({ state }) => state.kind === "connecting");
+    while (isConnecting() && !this.#status.draining && !scope.cancelled)
+      await sleep(settleStepMs, scope).catch(() => {});
     return await this.#status.health();
   }
 
@@ -117,7 +122,8 @@ export class Gateway {
     this.#status.draining = true;
     for (const front of fronts) front.drain();
     using scope = new Scope(undefined, drainMs);
-    while (fronts.some(({ inFlight }) => inFlight > 0) && !scope.cancelled) await sleep(drainStepMs, scope).catch(() => {});
+    while (fronts.some(({ inFlight }) => inFlight > 0) && !scope.cancelled)
+      await sleep(drainStepMs, scope).catch(() => {});
     await Promise.all([...this.#stdio].map((front) => front.stop()));
     await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
@@ -147,7 +153,9 @@ export class Gateway {
         this.#router.connected(backend, link);
       },
       down: (_backend, _owner, error, failures) => {
-        observer.log(failures > 1 ? "debug" : "warn", source, `is down: ${error.message}`);
+        // The source names it already.
+        const why = error.message.replace(`backend "${plan.name}"`, "").replace(/^:?\s+/, "");
+        observer.log(failures > 1 ? "debug" : "warn", source, `is down: ${why}`);
       },
     });
   }

@@ -24,7 +24,7 @@ export interface BackendCounts {
 }
 
 /** Whose link the gateway opens by itself, to know the backend before a client comes. */
-export const firstOwner = "principal:anonymous";
+const firstOwner = "principal:anonymous";
 /** The one owner of a backend with `isolation: shared`. */
 const sharedOwner = "shared";
 /** A call is tried again this often where it was never sent: the uplink reconnects or moves to another replica between. */
@@ -70,7 +70,10 @@ export class Backend {
     if (this.#closed) {
       // Somebody still held this backend over a reload: a link opened now would have no owner.
       const { name } = this.plan;
-      throw new GatewayError("draining", `backend "${name}" was removed or replaced`, { backend: name, data: { sent: false } });
+      throw new GatewayError("draining", `backend "${name}" was removed or replaced`, {
+        backend: name,
+        data: { sent: false },
+      });
     }
     const client = capabilities ? { ...this.#options.client, capabilities } : this.#options.client;
     const uplink = new Uplink(
@@ -112,7 +115,13 @@ export class Backend {
   }
 
   /** Forwards one call on a link of the owner, within the time that the plan gives it. */
-  async call(uplink: Uplink, request: Envelope, edits: readonly Edit[], caller: Caller, outer: Scope): Promise<Uint8Array> {
+  async call(
+    uplink: Uplink,
+    request: Envelope,
+    edits: readonly Edit[],
+    caller: Caller,
+    outer: Scope,
+  ): Promise<Uint8Array> {
     const { name, callMs } = this.plan;
     const late = (): GatewayError => {
       const text = `backend "${name}" did not answer ${request.method ?? "the call"} within ${callMs} ms`;

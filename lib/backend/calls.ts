@@ -1,7 +1,7 @@
 // The calls of one link that have no answer yet, by upstream id.
 
 import type { GatewayError } from "../core/errors.ts";
-import type { Caller } from "./peer.ts";
+import type { Caller } from "./caller.ts";
 
 export interface Outgoing {
   /** The client's own id. */

@@ -52,7 +52,12 @@ export async function openLink(
   }
 }
 
-function openTransport(options: LinkOptions, replica: ReplicaPlan, events: TransportEvents, scope: Scope): Promise<Transport> | Transport {
+function openTransport(
+  options: LinkOptions,
+  replica: ReplicaPlan,
+  events: TransportEvents,
+  scope: Scope,
+): Promise<Transport> | Transport {
   const { plan, maxMessageBytes, observer } = options;
   const source = `backend ${plan.name}`;
   const stray = (what: string): void => observer.log("warn", source, what);
@@ -74,5 +79,8 @@ function refusedHandshake(backend: string, method: string, result: unknown, erro
         ? `with protocol version ${JSON.stringify(version.slice(0, 40))}, which this gateway does not speak`
         : "without a protocol version"
       : `with error ${String(code)}: ${String(message)}`;
-  return new GatewayError("badProtocol", `backend "${backend}" answered ${method} ${why}`, { backend, data: { sent: false } });
+  return new GatewayError("badProtocol", `backend "${backend}" answered ${method} ${why}`, {
+    backend,
+    data: { sent: false },
+  });
 }

@@ -81,7 +81,8 @@ class HttpTransport implements Transport {
     const reply = await this.#request({ method: "POST", path: this.#path, headers, body: message }, scope);
     const location = reply.headers.get("location");
     // Frameworks redirect /mcp to /mcp/ before they run anything; another origin would get this one's credentials.
-    if ((reply.status !== 307 && reply.status !== 308) || location === undefined || redirects >= maxRedirects) return reply;
+    if ((reply.status !== 307 && reply.status !== 308) || location === undefined || redirects >= maxRedirects)
+      return reply;
     const { origin } = new URL(this.#options.replica.url);
     const target = new URL(location, origin + this.#path);
     if (target.origin !== origin) return reply;
@@ -132,7 +133,7 @@ class HttpTransport implements Transport {
   async #follow(first: HttpReply, call: number, scope: Scope): Promise<void> {
     const position: EventPosition = { lastId: undefined, retryMs: undefined };
     let reply: HttpReply | undefined = first;
-    for (let broken = 0; broken <= maxResumes; ) {
+    for (let broken = 0; broken <= maxResumes;) {
       const ended = reply !== undefined && (await this.#readToEnd(reply, position, call, scope));
       if (!this.#events.waiting(call) || position.lastId === undefined) return;
       const delay = delayOf(position);
@@ -216,9 +217,14 @@ class HttpTransport implements Transport {
     }
     if (call !== undefined && error) return this.#events.message(body, call);
     if (call === undefined) return this.#options.stray(`HTTP ${status} for a notification or an answer`);
-    if (status === 401 || status === 403) throw this.#failure("unauthorized", `refused the credentials (HTTP ${status})`, false);
+    if (status === 401 || status === 403)
+      throw this.#failure("unauthorized", `refused the credentials (HTTP ${status})`, false);
     const sent = status >= 500 && status !== 503;
-    throw this.#failure(status === 503 || status === 429 ? "unavailable" : "badProtocol", `answered with HTTP ${status}`, sent);
+    throw this.#failure(
+      status === 503 || status === 429 ? "unavailable" : "badProtocol",
+      `answered with HTTP ${status}`,
+      sent,
+    );
   }
 
   #failure(code: "badProtocol" | "unauthorized" | "unavailable", what: string, sent: boolean): GatewayError {
@@ -228,7 +234,10 @@ class HttpTransport implements Transport {
 
   #sessionLost(): GatewayError {
     const { backend } = this.#options;
-    return new GatewayError("sessionLost", `backend "${backend}" does not know the session any more`, { backend, data: { sent: false } });
+    return new GatewayError("sessionLost", `backend "${backend}" does not know the session any more`, {
+      backend,
+      data: { sent: false },
+    });
   }
 
   async #end(): Promise<void> {

@@ -1,19 +1,39 @@
 // One live upstream connection: many callers share it, so ids and progress tokens are made unique here and restored.
 
-import { type Edit, type Envelope, type Malformed, scan, spanBytes, spanText, spanValue, splice } from "../core/envelope.ts";
+import {
+  type Edit,
+  type Envelope,
+  type Malformed,
+  scan,
+  spanBytes,
+  spanText,
+  spanValue,
+  splice,
+} from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { errorMessage, requestMessage, resultMessage } from "../core/rpc.ts";
 import { after, Scope } from "../core/scope.ts";
 import { decodeText, encodeText } from "../core/text.ts";
 import type { ServerFacts } from "../protocol/codec.ts";
+import type { Caller } from "./caller.ts";
 import { Calls, type Outgoing } from "./calls.ts";
 import { noMessage, notSent, unanswered } from "./failures.ts";
-import type { Caller, LinkPeer } from "./peer.ts";
 import { cancelNotice, copied, isMalformedRequest, withId } from "./rewrite.ts";
 import { TaskTokens } from "./tokens.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
-export { type Caller, ClientCancel, type LinkPeer } from "./peer.ts";
+export { type Caller, ClientCancel } from "./caller.ts";
+
+/** Hears what a backend says on its own. `caller` is the call that caused it, where that is known. */
+export interface LinkPeer {
+  notified(link: Link, envelope: Envelope, caller: Caller | undefined): void;
+  /** A request of the backend; the peer answers it with `link.send`. */
+  asked(link: Link, envelope: Envelope, caller: Caller | undefined): void;
+  /** Something came that is no message, or answers nothing. */
+  strayed(link: Link, what: string): void;
+  /** The wire is gone: nothing that the backend asked can be answered any more. */
+  ended(link: Link): void;
+}
 
 /** A server should end a call's stream after the answer (2025-11-25, Transports); one that does not is left after this. */
 const lingerMs = 5_000;
@@ -122,7 +142,8 @@ export class Link implements TransportEvents {
     const transport = this.#transport;
     if (!transport || this.#wire.cancelled) return;
     transport.send(message, undefined, this.#wire).catch((error: unknown) => {
-      if (!this.#wire.cancelled) this.#peer.strayed(this, `that a message could not be sent: ${asGatewayError(error).message}`);
+      if (!this.#wire.cancelled)
+        this.#peer.strayed(this, `that a message could not be sent: ${asGatewayError(error).message}`);
     });
   }
 
@@ -152,7 +173,9 @@ export class Link implements TransportEvents {
   }
 
   /** Closes the wire at once; calls in flight fail with `error`. */
-  async close(error: GatewayError = new GatewayError("draining", `the link to "${this.backend}" was closed`)): Promise<void> {
+  async close(
+    error: GatewayError = new GatewayError("draining", `the link to "${this.backend}" was closed`),
+  ): Promise<void> {
     this.closed(error);
     await this.#transport?.close();
   }
@@ -167,7 +190,8 @@ export class Link implements TransportEvents {
     const reply = this.#calls.add(upstream, call);
     const release = scope.onCancel((reason) => {
       if (!this.#calls.fail(upstream, reason)) return;
-      this.#sendCancel(upstream, reason);
+      // 2025-11-25, Cancellation: initialize must not be cancelled.
+      if (this.#facts) this.send(cancelNotice(upstream, reason));
       wire.cancel(reason);
     });
     let stopLinger: (() => void) | undefined;
@@ -181,7 +205,8 @@ export class Link implements TransportEvents {
       .send(message, upstream, wire)
       .then(
         (outcome) => {
-          if (outcome === "ended") this.#calls.fail(upstream, this.#calls.get(upstream)?.wrong ?? unanswered(this.backend));
+          if (outcome === "ended")
+            this.#calls.fail(upstream, this.#calls.get(upstream)?.wrong ?? unanswered(this.backend));
         },
         (error: unknown) => this.#calls.fail(upstream, error),
       )
@@ -194,12 +219,6 @@ export class Link implements TransportEvents {
       if (!over && !wire.cancelled && !this.#tasks.get(upstream)) stopLinger = after(lingerMs, () => wire.cancel());
       if (this.life.cancelled && this.#calls.size === 0) void this.close();
     }
-  }
-
-  #sendCancel(upstream: number, reason: unknown): void {
-    // 2025-11-25, Cancellation: initialize must not be cancelled.
-    if (!this.#facts) return;
-    this.send(cancelNotice(upstream, reason));
   }
 
   message(bytes: Uint8Array, cause: number | undefined): void {

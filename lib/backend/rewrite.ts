@@ -3,7 +3,7 @@
 import { type Envelope, spanBytes, type SpanName, splice } from "../core/envelope.ts";
 import { notificationMessage } from "../core/rpc.ts";
 import { asRecord, decodeText, encodeText, joinBytes } from "../core/text.ts";
-import { ClientCancel } from "./peer.ts";
+import { ClientCancel } from "./caller.ts";
 
 /** A member's raw bytes, copied: a view would keep the whole message for as long as a call, an ask or a task goes on. */
 export function copied(envelope: Envelope, name: SpanName): Uint8Array | undefined {

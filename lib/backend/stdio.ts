@@ -3,12 +3,12 @@
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import process from "node:process";
 import type { StdioReplicaPlan } from "../config/plan.ts";
-import { toLine } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
 import { LineSplitter } from "./lines.ts";
 import { StderrTail } from "./stderr.ts";
 import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
+import { LineWriter } from "./writer.ts";
 
 export interface StdioOptions {
   readonly backend: string;
@@ -26,7 +26,6 @@ const exitAfterTermMs = 2_000;
 const drainAfterExitMs = 100;
 /** Unread bytes on a child's stdin after which it counts as hung. */
 const maxUnreadBytes = 64 * 2 ** 20;
-const lineEnd = Buffer.from("\n");
 /** What a child sees of the environment when it does not inherit all of it. */
 const passedVariables = (
   "PATH HOME USER LOGNAME SHELL TERM LANG LC_ALL TZ TMPDIR TEMP TMP " +
@@ -80,12 +79,12 @@ class ChildTransport implements Transport {
   readonly #events: TransportEvents;
   readonly #stderr: StderrTail;
   readonly #exited = Promise.withResolvers<void>();
+  readonly #finished = Promise.withResolvers<void>();
   readonly #startedAt = Date.now();
   readonly #kill = (): void => endGroup(this.#child, "SIGKILL");
   #closing: Promise<void> | undefined;
   #over = false;
-  /** Calls that the child's stdin has not taken in full: no child executes a part of a message. */
-  readonly #unwritten = new Set<number>();
+  readonly #writer: LineWriter;
   #unreadBytes = 0;
 
   constructor(child: ChildProcessWithoutNullStreams, options: StdioOptions, events: TransportEvents) {
@@ -93,6 +92,7 @@ class ChildTransport implements Transport {
     this.#options = options;
     this.#events = events;
     this.#stderr = new StderrTail(options.stderr);
+    this.#writer = new LineWriter(child.stdin, () => this.#pipeEnded());
     const lines = new LineSplitter(
       options.maxMessageBytes,
       (line) => this.#line(line),
@@ -103,7 +103,7 @@ class ChildTransport implements Transport {
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.on("error", () => {});
     child.stdout.once("end", () => {
       lines.end();
-      this.#stdoutEnded();
+      this.#pipeEnded();
     });
     // The last words of a crash often have no line end.
     child.stderr.once("end", () => this.#stderr.end());
@@ -120,32 +120,15 @@ class ChildTransport implements Transport {
       const text = `backend "${this.#options.backend}" does not read its input`;
       throw new GatewayError("unavailable", text, { backend: this.#options.backend, data: { sent: false } });
     }
-    if (call !== undefined) this.#unwritten.add(call);
+    this.#unreadBytes += message.length;
     try {
-      await this.#write(message);
+      await this.#writer.write(message, call);
     } catch {
-      // The pipe is broken: whoever read it is gone, and did not get the whole message.
       throw this.#ended(false);
     } finally {
-      if (call !== undefined) this.#unwritten.delete(call);
+      this.#unreadBytes -= message.length;
     }
     return call === undefined ? "ended" : "open";
-  }
-
-  #write(message: Uint8Array): Promise<void> {
-    const { stdin } = this.#child;
-    // Counted here: Bun's `writableLength` of a pipe is always 0.
-    this.#unreadBytes += message.length;
-    return new Promise((resolve, reject) => {
-      stdin.cork();
-      stdin.write(toLine(message));
-      stdin.write(lineEnd, (error) => {
-        this.#unreadBytes -= message.length;
-        if (error) reject(error);
-        else resolve();
-      });
-      queueMicrotask(() => stdin.uncork());
-    });
   }
 
   negotiated(): void {}
@@ -161,7 +144,9 @@ class ChildTransport implements Transport {
     // Servers print banners to stdout; a line that cannot be a message must not cost a call.
     const first = line[0];
     if (first === 0x7b || first === 0x5b) return this.#events.message(line, undefined);
-    this.#options.stray(`stdout held a line that is no message: ${JSON.stringify(Buffer.from(line).toString("utf8", 0, 80))}`);
+    this.#options.stray(
+      `stdout held a line that is no message: ${JSON.stringify(Buffer.from(line).toString("utf8", 0, 80))}`,
+    );
   }
 
   #tooLong(): void {
@@ -171,8 +156,8 @@ class ChildTransport implements Transport {
     void this.close();
   }
 
-  /** The server may end a link by closing its output (2025-11-25, Lifecycle, "Shutdown"). */
-  #stdoutEnded(): void {
+  /** The server may end a link by closing its output (2025-11-25, Lifecycle, "Shutdown"); without an input it is no use either. */
+  #pipeEnded(): void {
     after(drainAfterExitMs, () => this.#finish(this.#ended(true)));
     void this.close();
   }
@@ -181,26 +166,36 @@ class ChildTransport implements Transport {
     this.#exited.resolve();
     // A message that is sent from now on reaches nobody, and can go to the next child.
     this.#events.retired(this.#ended(false));
-    // The rest of stdout may come after the exit; a grandchild that keeps the pipe open must not hold the verdict.
+    // The rest of stdout and the last words on stderr may come after the exit; a grandchild that keeps a pipe open must
+    // not hold the verdict.
     const finish = (): void => this.#finish(this.#ended(true));
     const stop = after(drainAfterExitMs, finish);
-    this.#child.stdout.once("close", () => {
+    const outputs = [this.#child.stdout, this.#child.stderr];
+    const check = (): void => {
+      if (!outputs.every(({ readableEnded }) => readableEnded)) return;
       stop();
       finish();
-    });
+    };
+    for (const output of outputs) output.once("end", check);
+    check();
     void this.close();
   }
 
   #finish(error: GatewayError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#events.closed(error, this.#unwritten);
+    this.#finished.resolve();
+    this.#events.closed(error, this.#writer.unsent);
   }
 
   #ended(sent: boolean): GatewayError {
     const { backend } = this.#options;
     const { exitCode, signalCode } = this.#child;
-    const how = signalCode ? `was ended by ${signalCode}` : exitCode === null ? "closed its output" : `exited with code ${exitCode}`;
+    const how = signalCode
+      ? `was ended by ${signalCode}`
+      : exitCode === null
+        ? "closed its output"
+        : `exited with code ${exitCode}`;
     const lived = Date.now() - this.#startedAt;
     const said = this.#stderr.last;
     const message = `backend "${backend}" ${how} after ${lived} ms${said ? `; it said: ${said}` : ""}`;
@@ -220,15 +215,15 @@ class ChildTransport implements Transport {
     patience.cancel();
     process.off("exit", this.#kill);
     process.setMaxListeners(process.getMaxListeners() - 1);
+    // What the child said last is still in its pipes: often the answer to the last call.
+    await this.#finished.promise;
     this.#child.stdout.destroy();
     this.#child.stderr.destroy();
-    this.#finish(this.#ended(true));
   }
 
   get #hasExited(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
-
 }
 
 /** A signal to the child and all that it started; that there is none left is no error. */

@@ -1,6 +1,6 @@
 // Progress tokens of tasks: a task goes on after its call was answered (2025-11-25, Progress), and so does its token.
 
-import type { Caller } from "./peer.ts";
+import type { Caller } from "./caller.ts";
 
 /** Tasks whose progress is still restored; the oldest is dropped. */
 const maxTasks = 1000;

@@ -32,6 +32,3 @@ export interface Transport {
   /** Ends the wire and what belongs to it (session, child process). Idempotent. */
   close(): Promise<void>;
 }
-
-/** Opens the wire of one replica. */
-export type OpenTransport = (events: TransportEvents, scope: Scope) => Promise<Transport>;

@@ -102,7 +102,10 @@ export class Uplink {
   /** Asks the backend whether it is there; one that does not answer within `timeoutMs` is not up until it is heard. */
   async verify(scope: Scope, timeoutMs: number = pingMs): Promise<void> {
     const { link } = this;
-    if (!link) return;
+    if (!link) {
+      this.#retryEarly();
+      return;
+    }
     const since = Date.now();
     this.#ping ??= this.#probe(link).finally(() => {
       this.#ping = undefined;
@@ -114,6 +117,12 @@ export class Uplink {
       // The asker went away: that says nothing.
       if (!scope.cancelled) this.#silence = { link, since, error: this.#unheard(link, timeoutMs) };
     }
+  }
+
+  /** A server in the network may be back before its next attempt; a child is started at its own pace. */
+  #retryEarly(): void {
+    const isRemote = this.#options.plan.replicas.some(({ kind }) => kind === "http");
+    if (isRemote && this.#state.kind === "down" && Date.now() >= this.#attemptedAt + onDemandMs) this.#wake.cancel();
   }
 
   /** Pings once, however many ask; a backend that does not answer loses its link. */
@@ -136,7 +145,9 @@ export class Uplink {
 
   /** Ends the link and the attempts; calls in flight fail unless they were waited for before. */
   async close(): Promise<void> {
-    this.#scope.cancel(new GatewayError("draining", `backend "${this.#options.plan.name}" was removed`, { data: { sent: false } }));
+    this.#scope.cancel(
+      new GatewayError("draining", `backend "${this.#options.plan.name}" was removed`, { data: { sent: false } }),
+    );
     await Promise.all([this.#done, ...[...this.#links].map((link) => link.close())]);
   }
 
@@ -239,7 +250,11 @@ export class Uplink {
   #unavailable(error: GatewayError): GatewayError {
     const { name } = this.#options.plan;
     const data = { sent: false, cause: error.row.id };
-    return new GatewayError("unavailable", `backend "${name}" is unavailable: ${error.message}`, { backend: name, cause: error, data });
+    return new GatewayError("unavailable", `backend "${name}" is unavailable: ${error.message}`, {
+      backend: name,
+      cause: error,
+      data,
+    });
   }
 
   async #pause(ms: number): Promise<void> {

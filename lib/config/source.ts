@@ -41,7 +41,7 @@ function onlyMaps(read: Read): Read {
 }
 
 /** A file as people name it: relative to the working directory unless that leads upwards. */
-export function labelOf(file: string, cwd: string): string {
+function labelOf(file: string, cwd: string): string {
   const short = relative(cwd, file);
   return short === "" || short.startsWith("..") || isAbsolute(short) ? file : short;
 }
@@ -123,6 +123,6 @@ function failed(kind: "unreadable" | "empty", label: string, message: string): R
 }
 
 /** `ENOENT` and the like; the runtime's own words are no use to people. */
-export function systemCode(error: unknown): string {
+function systemCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
 }

@@ -14,7 +14,14 @@ export interface ErrorRow {
   readonly hint: string;
 }
 
-const row = (id: ErrorRow["id"], rpc: number, http: number, exit: number, retryable: boolean, hint: string): ErrorRow => ({
+const row = (
+  id: ErrorRow["id"],
+  rpc: number,
+  http: number,
+  exit: number,
+  retryable: boolean,
+  hint: string,
+): ErrorRow => ({
   id,
   rpc,
   http,
@@ -131,7 +138,12 @@ export class GatewayError extends Error {
   /** The `error` member of a JSON-RPC reply. */
   toRpc(): { code: number; message: string; data: Record<string, unknown> } {
     const { id, rpc, hint } = this.row;
-    const data: Record<string, unknown> = { code: id, ...(this.backend ? { backend: this.backend } : {}), ...this.data, hint };
+    const data: Record<string, unknown> = {
+      code: id,
+      ...(this.backend ? { backend: this.backend } : {}),
+      ...this.data,
+      hint,
+    };
     return { code: rpc, message: this.message, data };
   }
 }

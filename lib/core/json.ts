@@ -8,9 +8,9 @@ export interface Span {
 
 export const quote = 0x22;
 export const openBrace = 0x7b;
-export const closeBrace = 0x7d;
+const closeBrace = 0x7d;
 export const openBracket = 0x5b;
-export const closeBracket = 0x5d;
+const closeBracket = 0x5d;
 export const backslash = 0x5c;
 const comma = 0x2c;
 const colon = 0x3a;

@@ -77,7 +77,9 @@ function readItem(backend: string, reply: Uint8Array, { item, key }: ListedItem)
 
 /** True where two snapshots list the same bytes. */
 export function sameItems(a: readonly Item[], b: readonly Item[]): boolean {
-  return a.length === b.length && a.every((item, at) => Buffer.compare(item.bytes, b[at]?.bytes ?? new Uint8Array()) === 0);
+  return (
+    a.length === b.length && a.every((item, at) => Buffer.compare(item.bytes, b[at]?.bytes ?? new Uint8Array()) === 0)
+  );
 }
 
 /** What one backend offers of one kind, and where it stands in the config. */
@@ -102,11 +104,18 @@ export interface Index {
  * Merges sources that come in config order; items are ordered by (source, exposed name). `priority` says who keeps a name
  * that several have.
  */
-export function buildIndex(kind: ListingKind, sources: readonly Source[], view: View, priority: readonly string[]): Index {
+export function buildIndex(
+  kind: ListingKind,
+  sources: readonly Source[],
+  view: View,
+  priority: readonly string[],
+): Index {
   const owners = new Map<string, Item>();
   const collisions: string[] = [];
   const rank = new Map(priority.map((name, at) => [name, at]));
-  const byPriority = [...sources].sort((a, b) => (rank.get(a.backend) ?? Infinity) - (rank.get(b.backend) ?? Infinity) || 0);
+  const byPriority = [...sources].sort(
+    (a, b) => (rank.get(a.backend) ?? Infinity) - (rank.get(b.backend) ?? Infinity) || 0,
+  );
   const exposedBy = new Map<string, [exposed: string, item: Item][]>();
   for (const { backend, items } of byPriority) {
     const kept: [string, Item][] = [];
@@ -118,10 +127,18 @@ export function buildIndex(kind: ListingKind, sources: readonly Source[], view: 
         kept.push([exposed, item]);
       }
     }
-    exposedBy.set(backend, kept.sort(([a], [b]) => (a < b ? -1 : 1)));
+    exposedBy.set(
+      backend,
+      kept.sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
   }
-  const parts = sources.flatMap(({ backend }) => (exposedBy.get(backend) ?? []).map(([name, item]) => renderItem(name, item)));
-  const patterns = kind === "resourceTemplates" ? [...owners.values()].map((item) => ({ item, matches: templateMatcher(item.local) })) : [];
+  const parts = sources.flatMap(({ backend }) =>
+    (exposedBy.get(backend) ?? []).map(([name, item]) => renderItem(name, item)),
+  );
+  const patterns =
+    kind === "resourceTemplates"
+      ? [...owners.values()].map((item) => ({ item, matches: templateMatcher(item.local) }))
+      : [];
   return {
     array: joinArray(parts),
     size: parts.length,

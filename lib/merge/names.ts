@@ -33,7 +33,10 @@ export function isShortened(exposed: string): boolean {
 }
 
 /** Backend and local name of a prefixed name; undefined where it has no prefix. */
-export function splitName(view: View, exposed: string): { readonly backend: string; readonly local: LocalName } | undefined {
+export function splitName(
+  view: View,
+  exposed: string,
+): { readonly backend: string; readonly local: LocalName } | undefined {
   const at = exposed.indexOf(view.separator);
   if (view.naming === "none" || at <= 0) return undefined;
   return { backend: exposed.slice(0, at), local: exposed.slice(at + view.separator.length) as LocalName };

@@ -52,7 +52,8 @@ function expressionPart(body: string): Part {
 function matches(parts: readonly Part[], uri: string): boolean {
   let ends: Uint8Array = new Uint8Array(uri.length + 1);
   ends[0] = 1;
-  for (const part of parts) ends = part.kind === "literal" ? afterLiteral(part.text, uri, ends) : afterVariable(part, uri, ends);
+  for (const part of parts)
+    ends = part.kind === "literal" ? afterLiteral(part.text, uri, ends) : afterVariable(part, uri, ends);
   return ends[uri.length] === 1;
 }
 
@@ -65,7 +66,11 @@ function afterLiteral(text: string, uri: string, ends: Uint8Array): Uint8Array {
 }
 
 /** An expression without values becomes nothing. */
-function afterVariable({ first, takes }: Extract<Part, { kind: "variable" }>, uri: string, ends: Uint8Array): Uint8Array {
+function afterVariable(
+  { first, takes }: Extract<Part, { kind: "variable" }>,
+  uri: string,
+  ends: Uint8Array,
+): Uint8Array {
   const next = ends.slice();
   let open = false;
   for (let at = 1; at < ends.length; at += 1) {

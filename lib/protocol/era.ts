@@ -5,7 +5,7 @@ import type { EraCodec } from "./codec.ts";
 import { legacyCodec } from "./legacy.ts";
 
 /** Every revision that the front speaks, newest first. */
-export const spokenVersions: readonly string[] = legacyCodec.versions;
+const spokenVersions: readonly string[] = legacyCodec.versions;
 
 export type EraVerdict =
   | { readonly kind: "spoken"; readonly codec: EraCodec; readonly version: string | undefined }

@@ -5,9 +5,6 @@ import type { ClientFacts, EraCodec, ServerFacts } from "./codec.ts";
 
 const versions = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] as const;
 
-/** 2025-11-25, Transports, "Protocol Version Header": assumed where nothing says which revision a client speaks. */
-export const assumedVersion = "2025-03-26";
-
 /** The one revision whose messages may come as a JSON array (2025-03-26, Basic, "Batching"). */
 export function allowsBatch(version: string): boolean {
   return version === "2025-03-26";
@@ -51,7 +48,8 @@ export const legacyCodec: EraCodec = {
   readOpened(result: unknown): ServerFacts | undefined {
     if (!isRecord(result)) return undefined;
     const { protocolVersion, capabilities, serverInfo, instructions } = result;
-    if (typeof protocolVersion !== "string" || !versions.some((version) => version === protocolVersion)) return undefined;
+    if (typeof protocolVersion !== "string" || !versions.some((version) => version === protocolVersion))
+      return undefined;
     return {
       protocolVersion,
       capabilities: asRecord(capabilities),

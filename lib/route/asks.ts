@@ -17,7 +17,10 @@ interface Ask {
 }
 
 /** Capability, and member of it, that a client must have declared to get a request. */
-export function missingCapability(capabilities: Readonly<Record<string, unknown>>, request: Envelope): string | undefined {
+export function missingCapability(
+  capabilities: Readonly<Record<string, unknown>>,
+  request: Envelope,
+): string | undefined {
   switch (request.method) {
     case "roots/list":
       return capabilities["roots"] === undefined ? "roots" : undefined;
@@ -65,7 +68,12 @@ export class Asks {
     const span = request.spans.id;
     if (!id || !span) return;
     if (this.#open.size >= maxOpen) {
-      link.send(errorMessage(id, new GatewayError("clientUnable", "the client has too many open requests", { backend: link.backend })));
+      link.send(
+        errorMessage(
+          id,
+          new GatewayError("clientUnable", "the client has too many open requests", { backend: link.backend }),
+        ),
+      );
       return;
     }
     this.#lastId += 1;

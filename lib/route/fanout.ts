@@ -176,7 +176,9 @@ export class Listings {
     let failure: GatewayError | undefined;
     const { listMs } = this.#hub.plan.timeouts;
     const slow = (): GatewayError =>
-      new GatewayError("connectTimeout", `backend "${backend.plan.name}" is still starting`, { backend: backend.plan.name });
+      new GatewayError("connectTimeout", `backend "${backend.plan.name}" is still starting`, {
+        backend: backend.plan.name,
+      });
     // A backend that began to start, or to list, long ago has used up its time: hung ones must not add up over requests.
     const started = uplink.state.kind === "connecting" ? uplink.state.since : (shelf.readingSince(kind) ?? Date.now());
     using scope = new Scope(outer, Math.max(0, started + listMs - Date.now()), slow);
@@ -224,11 +226,16 @@ export class Listings {
     const key = JSON.stringify([kind, view.backend, view.naming, view.separator, ...new Set(owners)]);
     const parts: unknown[] = [priority, ...sources.map(({ items }) => items)];
     const cached = this.#cache.get(key);
-    if (cached && cached.parts.length === parts.length && cached.parts.every((part, at) => part === parts[at])) return cached.index;
+    if (cached && cached.parts.length === parts.length && cached.parts.every((part, at) => part === parts[at]))
+      return cached.index;
     const index = buildIndex(kind, sources, view, priority);
     if (index.collisions.length > 0) {
       const names = index.collisions.slice(0, 5).join(", ");
-      this.#hub.observer.log("warn", "gateway", `${index.collisions.length} ${kind} are hidden by others of the same name: ${names}`);
+      this.#hub.observer.log(
+        "warn",
+        "gateway",
+        `${index.collisions.length} ${kind} are hidden by others of the same name: ${names}`,
+      );
     }
     this.#cache.delete(key);
     this.#cache.set(key, { parts, index });

@@ -50,7 +50,12 @@ export class Forwarder {
   }
 
   /** `tools/call` and `prompts/get`. */
-  async named(request: Envelope, call: ActiveCall, kind: ListingKind, span: SpanName = "params.name"): Promise<Uint8Array> {
+  async named(
+    request: Envelope,
+    call: ActiveCall,
+    kind: ListingKind,
+    span: SpanName = "params.name",
+  ): Promise<Uint8Array> {
     const exposed = required(request, span);
     const target = await this.#byName(exposed, call, kind, request, span);
     const reply = await this.send(request, call, target);
@@ -88,7 +93,8 @@ export class Forwarder {
   async completion(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
     const type = spanText(request, "params.ref.type");
     if (type === "ref/prompt") return this.named(request, call, "prompts", "params.ref.name");
-    if (type !== "ref/resource") throw new GatewayError("invalidParams", "params.ref.type must be ref/prompt or ref/resource");
+    if (type !== "ref/resource")
+      throw new GatewayError("invalidParams", "params.ref.type must be ref/prompt or ref/resource");
     const template = required(request, "params.ref.uri");
     const only = this.#onlyBackend(call.session);
     if (only) return this.send(request, call, { backend: only, edits: [] });
@@ -97,7 +103,8 @@ export class Forwarder {
     if (backend) return this.send(request, call, { backend, edits: [] });
     // A reference to a plain URI: the backend that has it.
     const [first] = await this.#owners(template, call);
-    if (!first) throw new GatewayError("invalidParams", `no backend has the resource template ${JSON.stringify(template)}`);
+    if (!first)
+      throw new GatewayError("invalidParams", `no backend has the resource template ${JSON.stringify(template)}`);
     const edits = replaced(request, "params.ref.uri", template, first.local);
     return this.send(request, call, { backend: first.backend, edits });
   }
@@ -114,7 +121,13 @@ export class Forwarder {
     return others.length === 0 ? only : undefined;
   }
 
-  async #byName(exposed: string, call: ActiveCall, kind: ListingKind, request: Envelope, span: SpanName): Promise<Target> {
+  async #byName(
+    exposed: string,
+    call: ActiveCall,
+    kind: ListingKind,
+    request: Envelope,
+    span: SpanName,
+  ): Promise<Target> {
     const { session, scope } = call;
     const { view } = session.facts;
     const split = splitName(view, exposed);
@@ -146,7 +159,9 @@ export class Forwarder {
     if (item && listed) return [{ backend: listed, local: item.local }];
     const { index } = await this.#listings.merged(session, "resourceTemplates", scope);
     const names = new Set(index.matching(uri).map((template) => template.backend));
-    const known = [...names].flatMap((name) => this.#hub.topology.get(name) ?? []).map((backend) => ({ backend, local: uri }));
+    const known = [...names]
+      .flatMap((name) => this.#hub.topology.get(name) ?? [])
+      .map((backend) => ({ backend, local: uri }));
     // A link in a result may name a resource that no listing shows.
     const rest = this.#hub.backendsOf(view).filter(({ plan, facts, state }) => {
       return !names.has(plan.name) && facts?.capabilities["resources"] !== undefined && state.kind === "up";
@@ -158,7 +173,8 @@ export class Forwarder {
 /** The text of a parameter without which a call cannot be routed. */
 function required(request: Envelope, span: SpanName): string {
   const text = spanText(request, span);
-  if (text === undefined) throw new GatewayError("invalidParams", `${request.method ?? "the request"} needs a string in ${span}`);
+  if (text === undefined)
+    throw new GatewayError("invalidParams", `${request.method ?? "the request"} needs a string in ${span}`);
   return text;
 }
 
@@ -171,7 +187,7 @@ function replaced(request: Envelope, name: SpanName, exposed: string, local: str
 const maxErrorBytes = 64 * 1024;
 
 /** The error of a small reply that holds `text`; a reply without it is not parsed. */
-export function errorOf(reply: Uint8Array, text: string): Readonly<Record<string, unknown>> | undefined {
+function errorOf(reply: Uint8Array, text: string): Readonly<Record<string, unknown>> | undefined {
   const bytes = Buffer.from(reply.buffer, reply.byteOffset, reply.length);
   if (reply.length > maxErrorBytes || !bytes.includes(text)) return undefined;
   const { error } = asRecord(JSON.parse(decodeText(reply)));

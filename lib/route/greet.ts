@@ -14,7 +14,12 @@ export interface ServerIdentity {
 }
 
 /** What a client's initialize says of it; throws `invalidParams` where it says too little. */
-export function readInitialize(request: Envelope, codec: EraCodec, view: View, principal: string): Omit<SessionFacts, "key"> {
+export function readInitialize(
+  request: Envelope,
+  codec: EraCodec,
+  view: View,
+  principal: string,
+): Omit<SessionFacts, "key"> {
   const params = asRecord(spanValue(request, "params"));
   const { protocolVersion, capabilities, clientInfo } = params;
   if (typeof protocolVersion !== "string") {
@@ -38,7 +43,11 @@ export function greet(hub: Hub, view: View, version: string, identity: ServerIde
   return encodeJson({
     protocolVersion: version,
     capabilities: mergeCapabilities(hub, view),
-    serverInfo: { name: identity.name, title: view.backend === "" ? "mcpctl gateway" : view.backend, version: identity.version },
+    serverInfo: {
+      name: identity.name,
+      title: view.backend === "" ? "mcpctl gateway" : view.backend,
+      version: identity.version,
+    },
     ...instructionsOf(hub, view),
   });
 }

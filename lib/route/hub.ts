@@ -66,7 +66,10 @@ export class Hub {
 
   uplinkOf(backend: Backend, session: Session): Uplink {
     const { capabilities } = session.facts;
-    return backend.uplink(this.ownerOf(backend, session), backend.plan.isolation === "session" ? capabilities : undefined);
+    return backend.uplink(
+      this.ownerOf(backend, session),
+      backend.plan.isolation === "session" ? capabilities : undefined,
+    );
   }
 
   ownerOf(backend: Backend, { facts }: Session): string {

@@ -100,7 +100,8 @@ export class Inbound {
     const refuse = (error: GatewayError): void => link.send(errorMessage(spanBytes(request, "id"), error));
     const { backend } = link;
     const method = request.method ?? "the request";
-    const recipient = cause.kind === "none" ? this.#sole(cause.sessions) : cause.kind === "known" ? cause.recipient : undefined;
+    const recipient =
+      cause.kind === "none" ? this.#sole(cause.sessions) : cause.kind === "known" ? cause.recipient : undefined;
     if (!recipient) {
       const clients = cause.kind === "ambiguous" ? cause.clients : cause.kind === "none" ? cause.sessions.length : 1;
       const text =
@@ -111,9 +112,12 @@ export class Inbound {
     }
     const missing = missingCapability(recipient.session.facts.capabilities, request);
     if (missing !== undefined) {
-      return refuse(new GatewayError("clientUnable", `the client did not declare ${missing}, which ${method} needs`, { backend }));
+      return refuse(
+        new GatewayError("clientUnable", `the client did not declare ${missing}, which ${method} needs`, { backend }),
+      );
     }
-    if (spanText(request, "params.mode") === "url") recipient.session.expectElicitation(backend, spanText(request, "params.elicitationId"));
+    if (spanText(request, "params.mode") === "url")
+      recipient.session.expectElicitation(backend, spanText(request, "params.elicitationId"));
     recipient.session.asks.open(link, request, recipient.deliver, recipient.call);
   }
 
@@ -141,5 +145,8 @@ export class Inbound {
 
 function known(caller: Caller): Cause {
   if (!(caller instanceof ActiveCall)) return { kind: "none", sessions: [] };
-  return { kind: "known", recipient: { session: caller.session, call: caller, deliver: (message) => caller.deliver(message) } };
+  return {
+    kind: "known",
+    recipient: { session: caller.session, call: caller, deliver: (message) => caller.deliver(message) },
+  };
 }

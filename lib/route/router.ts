@@ -56,7 +56,8 @@ export class Router implements LinkPeer {
     } catch (error) {
       if (own.reason instanceof ClientCancel) return undefined;
       const failure = asGatewayError(error);
-      if (failure.code === "internal") this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
+      if (failure.code === "internal")
+        this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
       return errorMessage(id, failure);
     } finally {
       if (own.reason instanceof ClientCancel && !own.reason.notice) session.asks.abandon(call);
@@ -106,7 +107,9 @@ export class Router implements LinkPeer {
 
   async #list(request: Envelope, call: ActiveCall, kind: ListingKind, id: Uint8Array): Promise<Uint8Array> {
     if (request.spans["params.cursor"]) {
-      throw new GatewayError("invalidParams", "unknown cursor: this gateway gives each listing in one page", { data: { reason: "unknown cursor" } });
+      throw new GatewayError("invalidParams", "unknown cursor: this gateway gives each listing in one page", {
+        data: { reason: "unknown cursor" },
+      });
     }
     return resultMessage(id, await this.listings.result(call.session, kind, call.scope));
   }

@@ -44,7 +44,10 @@ export class Sessions {
   create(facts: Omit<SessionFacts, "key">, outlet: Outlet, limits: SessionLimits): Session {
     this.sweep(limits);
     if (this.#byKey.size >= limits.sessions) {
-      throw new GatewayError("tooManySessions", `${limits.sessions} sessions are open and in use, and there may not be more`);
+      throw new GatewayError(
+        "tooManySessions",
+        `${limits.sessions} sessions are open and in use, and there may not be more`,
+      );
     }
     const session = new Session({ ...facts, key: randomUUID(), capabilities: bounded(facts.capabilities) }, outlet);
     this.#byKey.set(session.facts.key, session);
@@ -54,7 +57,10 @@ export class Sessions {
   /** The id that a client is given; it says who may use it and what was negotiated, sealed. */
   seal({ facts }: Session): SessionId {
     const { key, principal, version, capabilities, client, view } = facts;
-    return this.#sealer.seal(purpose, encodeJson([key, principal, version, capabilities, client, view.backend])) as SessionId;
+    return this.#sealer.seal(
+      purpose,
+      encodeJson([key, principal, version, capabilities, client, view.backend]),
+    ) as SessionId;
   }
 
   /**
@@ -120,7 +126,9 @@ export class Sessions {
 
 function bounded(capabilities: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   if (encodeJson(capabilities).length <= maxCapabilityBytes) return capabilities;
-  const kept = actedOn.flatMap((name) => (capabilities[name] === undefined ? [] : [[name, capabilities[name]] as const]));
+  const kept = actedOn.flatMap((name) =>
+    capabilities[name] === undefined ? [] : [[name, capabilities[name]] as const],
+  );
   const reduced = Object.fromEntries(kept);
   if (encodeJson(reduced).length <= maxCapabilityBytes) return reduced;
   return Object.fromEntries(kept.map(([name]) => [name, {}]));

@@ -93,7 +93,9 @@ export class Subscriptions {
     const owner = backend.ownerOf(facts.principal, facts.key);
     return this.#hub
       .attached(backend.plan.name, owner)
-      .some((session) => [...session.subscriptions.values()].some((held) => held.backend === backend.plan.name && held.local === local));
+      .some((session) =>
+        [...session.subscriptions.values()].some((held) => held.backend === backend.plan.name && held.local === local),
+      );
   }
 
   /** A resource changed: its subscribers hear of it by the name under which they subscribed, and nobody else. */
@@ -106,7 +108,9 @@ export class Subscriptions {
         if (backend !== link.backend || !isWithin(uri, local)) continue;
         // A part of a resource that has another address here has one of the same kind.
         const name = exposed === local ? uri : uri === local ? exposed : exposeUri(backend, uri);
-        session.outlet.send(name === uri ? notification.bytes : splice(notification.bytes, [{ span, bytes: encodeJson(name) }]));
+        session.outlet.send(
+          name === uri ? notification.bytes : splice(notification.bytes, [{ span, bytes: encodeJson(name) }]),
+        );
         break;
       }
     }
@@ -158,7 +162,9 @@ export class Subscriptions {
 
   /** The least severe level that any session of the link asked for. */
   #linkLevel(link: Link): string | undefined {
-    const asked = this.#hub.attached(link.backend, link.owner).flatMap(({ level }) => (level === undefined ? [] : [level]));
+    const asked = this.#hub
+      .attached(link.backend, link.owner)
+      .flatMap(({ level }) => (level === undefined ? [] : [level]));
     return logLevels.find((level) => asked.includes(level));
   }
 

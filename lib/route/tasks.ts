@@ -26,7 +26,8 @@ export class Tasks {
   async byId(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
     const { session } = call;
     const id = spanText(request, "params.taskId");
-    if (id === undefined) throw new GatewayError("invalidParams", `${request.method ?? "the request"} needs a string in params.taskId`);
+    if (id === undefined)
+      throw new GatewayError("invalidParams", `${request.method ?? "the request"} needs a string in params.taskId`);
     const owner = this.#hub.topology.get(session.tasks.get(id) ?? "");
     if (owner) return this.#forwarder.send(request, call, { backend: owner, edits: [] });
     let refusal: Uint8Array | undefined;
@@ -61,20 +62,23 @@ export class Tasks {
     const partial: unknown[] = [];
     for (const [at, listing] of listings.entries()) {
       const name = backends[at]?.plan.name ?? "";
-      if (listing instanceof GatewayError) partial.push({ backend: name, state: "missing", code: listing.row.id, message: listing.message });
+      if (listing instanceof GatewayError)
+        partial.push({ backend: name, state: "missing", code: listing.row.id, message: listing.message });
       else {
         for (const { local } of listing) session.noteTask(name, local);
         tasks.push(...listing.map(({ bytes }) => bytes));
       }
     }
-    const meta = partial.length > 0 ? encodeText(`,"_meta":${JSON.stringify({ "mcpctl/partial": partial })}`) : new Uint8Array();
+    const meta =
+      partial.length > 0 ? encodeText(`,"_meta":${JSON.stringify({ "mcpctl/partial": partial })}`) : new Uint8Array();
     return resultMessage(id, joinBytes([encodeText('{"tasks":'), joinArray(tasks), meta, encodeText("}")]));
   }
 
   async #listOf(backend: Backend, session: Session, scope: Scope): Promise<readonly Item[] | GatewayError> {
     const { pages, items: most } = this.#hub.plan.limits;
     const { name, connectMs } = backend.plan;
-    const fail = (why: string): GatewayError => new GatewayError("badProtocol", `tasks/list of backend "${name}" ${why}`, { backend: name });
+    const fail = (why: string): GatewayError =>
+      new GatewayError("badProtocol", `tasks/list of backend "${name}" ${why}`, { backend: name });
     using patience = new Scope(scope, connectMs, () => fail(`was not complete after ${connectMs} ms`));
     const tasks: Item[] = [];
     let cursor: string | undefined;

@@ -20,7 +20,14 @@ function split(chunks: readonly (string | Uint8Array)[], maxBytes = 1000): strin
 }
 
 test("lines: several in a chunk, one in several chunks, with and without a return, the last without an end", () => {
-  assert.deepEqual(split(["a\nb\n", "c", "", "d", "\n", "e\r", "\n\r\n\n", "f\rg\n", "h"]), ["a", "b", "cd", "e", "f\rg", "h"]);
+  assert.deepEqual(split(["a\nb\n", "c", "", "d", "\n", "e\r", "\n\r\n\n", "f\rg\n", "h"]), [
+    "a",
+    "b",
+    "cd",
+    "e",
+    "f\rg",
+    "h",
+  ]);
   assert.deepEqual(split([]), []);
 });
 

@@ -56,7 +56,8 @@ export class TestWire implements Transport, LinkPeer {
 
   send(message: Uint8Array, call: number | undefined, scope: Scope): Promise<SendOutcome> {
     const { promise, resolve, reject } = Promise.withResolvers<SendOutcome>();
-    const settle = (outcome: SendOutcome | Error): void => (outcome instanceof Error ? reject(outcome) : resolve(outcome));
+    const settle = (outcome: SendOutcome | Error): void =>
+      outcome instanceof Error ? reject(outcome) : resolve(outcome);
     this.sent.push({ text: decodeText(message), call, scope, settle });
     return promise;
   }

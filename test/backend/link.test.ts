@@ -10,6 +10,8 @@ import { cancelBy, request, TestCaller, TestWire } from "./link-kit.ts";
 
 const scope = new Scope();
 const text = async (reply: Promise<Uint8Array>): Promise<string> => decodeText(await reply);
+/** Lets what was settled go on. */
+const turn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve));
 const failure = (reply: Promise<unknown>): Promise<GatewayError> =>
   reply.then(
     () => assert.fail("it did not fail"),
@@ -33,7 +35,10 @@ test("link: any id comes back as it was written, whatever order the answers come
         const [[number, at] = [0, 0]] = left.splice((order.next().value ?? 0) % left.length, 1);
         wire.receive(`{"jsonrpc":"2.0","result":{"n":${at}},"id":${number}}`);
       }
-      assert.deepEqual(await Promise.all(replies), ids.map((each, at) => `{"jsonrpc":"2.0","result":{"n":${at}},"id":${each}}`));
+      assert.deepEqual(
+        await Promise.all(replies),
+        ids.map((each, at) => `{"jsonrpc":"2.0","result":{"n":${at}},"id":${each}}`),
+      );
     }),
     { numRuns: 50 },
   );
@@ -43,17 +48,23 @@ test("link: equal progress tokens of two clients stay apart, and come back as th
   const wire = new TestWire();
   const callers = [new TestCaller(), new TestCaller()];
   const tokens = ['"t"', '"t"'];
-  const replies = callers.map((caller, at) => wire.link.call(request("1", `{"_meta":{"progressToken":${tokens[at]}}}`), [], caller, scope));
+  const replies = callers.map((caller, at) =>
+    wire.link.call(request("1", `{"_meta":{"progressToken":${tokens[at]}}}`), [], caller, scope),
+  );
   for (const [at, { text: sent }] of wire.sent.entries()) {
     const { id, params } = JSON.parse(sent) as { id: number; params: { _meta: { progressToken: number } } };
     assert.equal(params._meta.progressToken, id);
-    wire.receive(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${id},"progress":${at}}}`);
+    wire.receive(
+      `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${id},"progress":${at}}}`,
+    );
     wire.receive(`{"jsonrpc":"2.0","id":${id},"result":{}}`);
     wire.receive(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${id},"progress":9}}`);
   }
   await Promise.all(replies);
   for (const [at, { heard }] of callers.entries()) {
-    assert.deepEqual(heard, [`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":${at}}}`]);
+    assert.deepEqual(heard, [
+      `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"t","progress":${at}}}`,
+    ]);
   }
   assert.equal(wire.told.filter(({ kind }) => kind === "strayed").length, 2);
 });
@@ -82,9 +93,17 @@ test("link: an error without the call's id ends the call on whose stream it came
 test("link: answers and notifications of a batch each find their way", async () => {
   const wire = new TestWire();
   const replies = ["1", "2"].map((id) => text(wire.link.call(request(id), [], new TestCaller(), scope)));
-  wire.receive('[{"jsonrpc":"2.0","id":2,"result":{"n":2}},{"jsonrpc":"2.0","method":"x"},{"jsonrpc":"2.0","id":1,"result":{"n":1}}]');
-  assert.deepEqual(await Promise.all(replies), ['{"jsonrpc":"2.0","id":1,"result":{"n":1}}', '{"jsonrpc":"2.0","id":2,"result":{"n":2}}']);
-  assert.deepEqual(wire.told.map(({ kind }) => kind), ["notified"]);
+  wire.receive(
+    '[{"jsonrpc":"2.0","id":2,"result":{"n":2}},{"jsonrpc":"2.0","method":"x"},{"jsonrpc":"2.0","id":1,"result":{"n":1}}]',
+  );
+  assert.deepEqual(await Promise.all(replies), [
+    '{"jsonrpc":"2.0","id":1,"result":{"n":1}}',
+    '{"jsonrpc":"2.0","id":2,"result":{"n":2}}',
+  ]);
+  assert.deepEqual(
+    wire.told.map(({ kind }) => kind),
+    ["notified"],
+  );
 });
 
 test("link: an answer that is no valid message fails its call at once, and a bad request is answered", async () => {
@@ -112,10 +131,15 @@ test("link: a cancelled call is taken back under its upstream id with the client
   const wire = new TestWire();
   using own = new Scope();
   const reply = wire.link.call(request('"mine"'), [], new TestCaller(), own);
-  const cancel = cancelBy('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"mine","reason":"no","x":1}}');
+  const cancel = cancelBy(
+    '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"mine","reason":"no","x":1}}',
+  );
   own.cancel(cancel);
   await assert.rejects(reply, (error) => error === cancel);
-  assert.equal(wire.sent.at(-1)?.text, '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"no","x":1}}');
+  assert.equal(
+    wire.sent.at(-1)?.text,
+    '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1,"reason":"no","x":1}}',
+  );
   wire.receive('{"jsonrpc":"2.0","id":1,"result":{}}');
   assert.equal(wire.told.at(-1)?.kind, "strayed");
 });
@@ -133,7 +157,10 @@ test("link: when the wire ends, what it had not taken was never sent, and the re
   const replies = ["1", "2"].map((id) => failure(wire.link.call(request(id), [], new TestCaller(), scope)));
   wire.link.closed(new GatewayError("exited", "it exited", { data: { sent: true } }), new Set([2]));
   assert.deepEqual((await Promise.all(replies)).map(neverSent), [false, true]);
-  assert.deepEqual(wire.told.map(({ kind }) => kind), ["ended"]);
+  assert.deepEqual(
+    wire.told.map(({ kind }) => kind),
+    ["ended"],
+  );
   await wire.link.gone;
 });
 
@@ -153,9 +180,7 @@ test("link: a notification that could not be sent is told, and is not the end of
   const wire = new TestWire();
   wire.link.send(new TextEncoder().encode('{"jsonrpc":"2.0","method":"x"}'));
   wire.sent.at(-1)?.settle(new GatewayError("lost", "reset"));
-  await new Promise((resolve) => {
-    setTimeout(resolve);
-  });
+  await turn();
   assert.ok(wire.link.usable);
   assert.equal(wire.told.at(-1)?.kind, "strayed");
 });
@@ -184,6 +209,7 @@ test("link: calls leave nothing behind on a link that lives long", async () => {
   }
   assert.deepEqual([wire.link.callCount, wire.link.callers().length, wire.told.length], [0, 0, 0]);
   // The scope of each exchange has left that of the wire: it does not hear of its end.
+  await turn();
   await wire.link.close();
   assert.ok(wire.sent.every(({ scope: own }) => !own.cancelled));
 });
@@ -193,5 +219,8 @@ test("link: a ping is answered, and a request keeps its id of any kind for the a
   wire.receive('{"jsonrpc":"2.0","id":"p","method":"ping"}');
   assert.equal(wire.sent.at(-1)?.text, '{"jsonrpc":"2.0","id":"p","result":{}}');
   wire.receive('{"jsonrpc":"2.0","id":1.50,"method":"roots/list"}');
-  assert.deepEqual(wire.told.map(({ kind, text: told }) => [kind, told]), [["asked", '{"jsonrpc":"2.0","id":1.50,"method":"roots/list"}']]);
+  assert.deepEqual(
+    wire.told.map(({ kind, text: told }) => [kind, told]),
+    [["asked", '{"jsonrpc":"2.0","id":1.50,"method":"roots/list"}']],
+  );
 });

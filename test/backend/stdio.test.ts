@@ -57,7 +57,8 @@ async function open(replica: Partial<Replica> & Pick<Replica, "command">, maxMes
     retired,
     closed: closed.promise,
     message: async (pattern) => {
-      const find = (): RegExpExecArray | undefined => messages.map((each) => pattern.exec(each)).find((each) => each !== null) ?? undefined;
+      const find = (): RegExpExecArray | undefined =>
+        messages.map((each) => pattern.exec(each)).find((each) => each !== null) ?? undefined;
       await until(() => find() !== undefined, `a message like ${String(pattern)}`);
       const found = find();
       if (found === undefined) throw new Error("unreachable");
@@ -115,7 +116,10 @@ test("stdio: a child that exits says how, with its last words, and takes no new 
   assert.match(error.message, /backend "b" exited with code 7 after \d+ ms; it said: (no token given|cut off)/);
   assert.ok(child.stderr.includes("no token given"));
   assert.deepEqual([child.retired[0]?.code, child.retired[0]?.data["sent"]], ["exited", false]);
-  await assert.rejects(child.transport.send(message(1, "ping"), 1, new Scope()), { code: "exited", data: { sent: false } });
+  await assert.rejects(child.transport.send(message(1, "ping"), 1, new Scope()), {
+    code: "exited",
+    data: { sent: false },
+  });
 });
 
 test("stdio: a child does not see the gateway's secrets, but its own variables", async () => {

@@ -20,7 +20,10 @@ import { type RawServer, response, serveRaw, until } from "./raw-server.ts";
 const rawScript = "test/kit/raw-server.ts";
 
 async function optionsFor(urls: readonly (string | URL)[], connectMs = 5000): Promise<LinkOptions> {
-  const { backends } = await planOf("mcpctl.json", JSON.stringify({ backends: { b: { url: "http://127.0.0.1:1/mcp" } } }));
+  const { backends } = await planOf(
+    "mcpctl.json",
+    JSON.stringify({ backends: { b: { url: "http://127.0.0.1:1/mcp" } } }),
+  );
   const replicas = urls.map((url): ReplicaPlan => ({ kind: "http", url: String(url), headers: {} }));
   const [plan] = defaultPlan(backends.map((each) => ({ ...each, replicas, connectMs }))).backends;
   if (plan === undefined) throw new Error("no plan");
@@ -118,6 +121,25 @@ test("uplink: a call brings a backend back at once, long before its next attempt
   assert.equal(started.uplink.state.kind, "up");
 });
 
+test("uplink: a look at a backend that is down brings it back before its next attempt is due", async () => {
+  const server = await startHttpServer(rawScript);
+  await using started = await start([server.url]);
+  using scope = new Scope();
+  await started.uplink.acquire(scope);
+  await server[Symbol.asyncDispose]();
+  await started.uplink.verify(scope, 1000);
+  // After three failures the next attempt is 4 s away.
+  for (let count = 0; count < 3; count++) await failureOf(started.uplink.acquire(scope));
+  await using _back = await startHttpServer(rawScript, ["--port", new URL(server.url).port]);
+  const took = await timed(() =>
+    until(() => {
+      void started.uplink.verify(scope, 1000);
+      return started.uplink.state.kind === "up";
+    }, "the backend is up again"),
+  );
+  assert.ok(took < 2000, `${took} ms`);
+});
+
 test("uplink: a caller who goes away leaves at once and takes the attempt from nobody", async () => {
   const waiting: Socket[] = [];
   await using server = await serveRaw((_request, socket) => void waiting.push(socket));
@@ -142,7 +164,10 @@ test("uplink: a handshake that nobody answers ends with its time, and the next r
   const { state } = started.uplink;
   assert.deepEqual([state.kind, state.kind === "up" && state.replica], ["up", 1]);
   await using alone = await start([new URL("/mcp", silent.origin)], 200);
-  assert.match((await failureOf(alone.uplink.acquire(scope))).message, /backend "b" did not answer the handshake within 200 ms/);
+  assert.match(
+    (await failureOf(alone.uplink.acquire(scope))).message,
+    /backend "b" did not answer the handshake within 200 ms/,
+  );
 });
 
 test("uplink: closing ends a handshake under way, its waiters and its connection", async () => {
@@ -181,7 +206,9 @@ test("uplink: a backend that works on a call and answers no ping is up", async (
   await using started = await start([server.origin]);
   using scope = new Scope();
   const link = await started.uplink.acquire(scope);
-  const scanned = scan(new TextEncoder().encode('{"jsonrpc":"2.0","id":"mine","method":"tools/call","params":{"name":"t"}}'));
+  const scanned = scan(
+    new TextEncoder().encode('{"jsonrpc":"2.0","id":"mine","method":"tools/call","params":{"name":"t"}}'),
+  );
   if (scanned.kind !== "message") throw new Error("no message");
   const reply = link.call(scanned.envelope, [], { session: {}, deliver: () => {} }, scope);
   await started.uplink.verify(scope, 100);
@@ -200,7 +227,9 @@ test("uplink: a ping that fails opens another link, and the call in flight ends 
   await using started = await start([server.origin]);
   using scope = new Scope();
   const link = await started.uplink.acquire(scope);
-  const scanned = scan(new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}'));
+  const scanned = scan(
+    new TextEncoder().encode('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"t"}}'),
+  );
   if (scanned.kind !== "message") throw new Error("no message");
   const reply = link.call(scanned.envelope, [], { session: {}, deliver: () => {} }, scope);
   await until(() => held.length === 1, "the call has arrived");
@@ -212,6 +241,9 @@ test("uplink: a ping that fails opens another link, and the call in flight ends 
 });
 
 test("uplink: pauses between attempts are 1, 2, 4 and 8 s, and then up to 30 s, not all alike", () => {
-  assert.deepEqual([1, 2, 3, 4].map((failures) => backoffMs(failures)), [1000, 2000, 4000, 8000]);
+  assert.deepEqual(
+    [1, 2, 3, 4].map((failures) => backoffMs(failures)),
+    [1000, 2000, 4000, 8000],
+  );
   assert.deepEqual([backoffMs(5, 0), backoffMs(50, 1)], [30_000, 22_500]);
 });

@@ -15,6 +15,7 @@ import type { ClientOptions, TestClient } from "../kit/client.ts";
 import { createStdioFront, startServers } from "../kit/servers.ts";
 import type { Servers, StdioFront } from "../kit/servers.ts";
 import { call, Gateway, recordOf } from "./kit.ts";
+import { eventWith } from "./samples.ts";
 
 interface Peers {
   readonly servers: Servers;
@@ -27,7 +28,7 @@ interface Peers {
 
 type Front = "HTTP" | "stdio";
 const fronts: readonly Front[] = ["HTTP", "stdio"];
-const limits = { timeout: 60_000 };
+const limits = { timeout: 20_000 };
 const fixtures = ["fixture", "fixture-http"] as const;
 const state: { peers?: Promise<Peers> } = {};
 
@@ -180,7 +181,7 @@ test("dialogue: a call whose client is gone is cancelled at its server", limits,
     const client = await gateway.client();
     const params = { name: `${name}__slow`, arguments: { ms: 60_000, nonce }, _meta: { progressToken: "p" } };
     const stream = await client.postStream({ jsonrpc: "2.0", id: 1, method: "tools/call", params });
-    while (!(await stream.next())?.data.includes("notifications/progress"));
+    await eventWith(stream, "notifications/progress");
     await stream.close();
     const reply = await call(client, `${name}__cancelled`, { nonce });
     assert.ok(JSON.stringify(reply).includes(nonce));

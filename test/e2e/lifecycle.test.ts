@@ -62,7 +62,10 @@ test("lifecycle: a call that is slower than the drain timeout is cut", async () 
   const client = await gateway.client();
   const { pid } = await pidsOf(client, "child__pid");
   const hung = client.request("tools/call", { name: "child__hang" }).catch(String);
-  await until(async () => (await fetch(new URL("/health", gateway.url())).then((r) => r.text())).includes('"inFlight":1'), "the call is in flight");
+  await until(
+    async () => (await fetch(new URL("/health", gateway.url())).then((r) => r.text())).includes('"inFlight":1'),
+    "the call is in flight",
+  );
   gateway.proc.kill("SIGTERM");
   const took = await timed(() => gateway.proc.exited);
   assert.deepEqual(gateway.proc.exit, { code: 0, signal: null });

@@ -19,7 +19,7 @@ interface Peers {
 }
 
 const fronts: readonly Front[] = ["HTTP", "stdio"];
-const limits = { timeout: 60_000 };
+const limits = { timeout: 20_000 };
 const state: { peers?: Promise<Peers> } = {};
 
 async function startPeers(): Promise<Peers> {
@@ -202,4 +202,16 @@ test("parity: the gateway says what the servers can do, and their instructions w
 
 test("parity: ping is answered on both fronts", limits, async () => {
   for (const front of fronts) assert.deepEqual(await (await peers()).through[front].client.ping(), {});
+});
+
+test("parity: an unknown resource is the refusal of the server that knows best", limits, async () => {
+  const { servers, direct } = await peers();
+  // The reference server comes first, and has another code for a URI that it does not know.
+  await using gateway = await Gateway.start(servers.config(["everything-http", "fixture-http"]));
+  await gateway.up("everything-http", "fixture-http");
+  await using one = await connectClient({ url: gateway.url() });
+  const params = { uri: "test://no-such-thing" };
+  const expected = await outcomeOf(direct["fixture-http"].client.readResource(params));
+  assert.match(JSON.stringify(expected), /-32002.*no-such-thing/);
+  assert.deepEqual(await outcomeOf(one.client.readResource(params)), expected);
 });

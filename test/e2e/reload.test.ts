@@ -19,7 +19,8 @@ test("reload: a rename adds, changes and removes backends; the others keep their
   const held = callText(client, "good__wait", { ms: 1500 });
   gateway.replace({ backends: { good, fresh: extra } });
   await gateway.applied("good", "fresh");
-  for (let event = await stream.next(); !event?.data.includes("tools/list_changed"); event = await stream.next()) assert.ok(event);
+  for (let event = await stream.next(); !event?.data.includes("tools/list_changed"); event = await stream.next())
+    assert.ok(event);
   const { names } = await listTools(client);
   assert.ok(names.includes("fresh__more") && !names.includes("extra__more"), names.join(" "));
   gateway.replace({ backends: { fresh: rawStdio("--tools", "changed"), good } });
@@ -28,6 +29,27 @@ test("reload: a rename adds, changes and removes backends; the others keep their
   assert.ok(!(await listTools(client)).names.includes("fresh__more"));
   assert.equal((await pidsOf(client, "good__pid")).pid, pid, "an unchanged backend was started again");
   assert.equal(await held, "done");
+});
+
+test("reload: clients hear of a backend that is only removed", async () => {
+  await using gateway = await Gateway.start({ backends: { good, extra } });
+  const client = await gateway.client();
+  await using stream = await client.get();
+  let changes = 0;
+  const reading = (async () => {
+    for (let event = await stream.next(); event !== undefined; event = await stream.next()) {
+      if (event.data.includes("tools/list_changed")) changes += 1;
+    }
+  })().catch(() => {});
+  await listTools(client);
+  // What the start itself had to tell has been told by then.
+  await callText(client, "good__wait", { ms: 200 });
+  const before = changes;
+  gateway.replace({ backends: { good } });
+  await gateway.applied("good");
+  await until(() => changes > before, "tools/list_changed", 2000);
+  await stream.close();
+  await reading;
 });
 
 test("reload: a call in flight on a removed or changed backend ends before its link does", async () => {
@@ -54,10 +76,10 @@ test("reload: a file that is written in place, bit by bit, is read when it is co
   // Each part of it is no config; the first one is empty.
   const text = JSON.stringify({ backends: { good, extra } });
   writeFileSync(gateway.file, "");
-  for (let at = 0; at < text.length; at += Math.ceil(text.length / 6)) {
-    appendFileSync(gateway.file, text.slice(at, at + Math.ceil(text.length / 6)));
-    // As slow as a watcher that is too quick would notice.
-    await callText(client, "good__wait", { ms: 150 });
+  for (let at = 0; at < text.length; at += Math.ceil(text.length / 3)) {
+    // So slow that a watcher finds the same part of it twice.
+    await callText(client, "good__wait", { ms: 600 });
+    appendFileSync(gateway.file, text.slice(at, at + Math.ceil(text.length / 3)));
   }
   await gateway.applied("good", "extra");
   assert.ok((await listTools(client)).names.includes("extra__more"));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import type { TestClient } from "../kit/client.ts";
+import type { RawStream } from "../kit/raw-client.ts";
 import type { ServerName } from "../kit/servers.ts";
 
 type Args = Readonly<Record<string, unknown>>;
@@ -135,4 +136,13 @@ export async function useTool(one: TestClient, name: string, args: Args): Promis
     .slice(notified)
     .filter(({ method, params }) => method === "notifications/progress" || params?.["logger"] === "fixture");
   return { ...Object(outcome), asked: settled(askedNow), told: settled(told) };
+}
+
+/** Reads a stream up to an event that says `text`. */
+export async function eventWith(stream: RawStream, text: string): Promise<void> {
+  for (;;) {
+    const event = await stream.next();
+    assert.ok(event, `the stream ended without ${text}`);
+    if (event.data.includes(text)) return;
+  }
 }

@@ -8,7 +8,7 @@ import type { RawStream } from "../kit/raw-client.ts";
 import { serverNames, startServers } from "../kit/servers.ts";
 import type { Servers } from "../kit/servers.ts";
 import { call, Gateway, recordOf } from "./kit.ts";
-import { outcomeOf, toolSample, useTool } from "./samples.ts";
+import { eventWith, outcomeOf, toolSample, useTool } from "./samples.ts";
 
 interface Peers {
   readonly servers: Servers;
@@ -18,7 +18,7 @@ interface Peers {
   readonly bob: RawClient;
 }
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 20_000 };
 const links = ["fixture", "fixture-http", "own", "own-http"] as const;
 const state: { peers?: Promise<Peers> } = {};
 
@@ -108,7 +108,7 @@ for (const link of links) {
     const [hers, his] = [randomUUID(), randomUUID()];
     const start = async (client: RawClient, nonce: string): Promise<RawStream> => {
       const stream = await client.postStream(toolCall(`${link}__slow`, { ms: 60_000, nonce }, 9, "t"));
-      while (!(await stream.next())?.data.includes("notifications/progress"));
+      await eventWith(stream, "notifications/progress");
       return stream;
     };
     const cancel = (client: RawClient): Promise<unknown> =>

@@ -76,7 +76,7 @@ export interface Answer {
   readonly json: Message;
 }
 
-export const address = "http://127.0.0.1:7337";
+const address = "http://127.0.0.1:7337";
 
 export class FrontClient {
   readonly gateway: Gateway;

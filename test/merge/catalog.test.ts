@@ -4,7 +4,16 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { ListingKind } from "../../lib/core/nouns.ts";
 import { decodeText, encodeText } from "../../lib/core/text.ts";
-import { buildIndex, type Index, type Item, kinds, listingKinds, readPage, sameItems, type Source } from "../../lib/merge/catalog.ts";
+import {
+  buildIndex,
+  type Index,
+  type Item,
+  kinds,
+  listingKinds,
+  readPage,
+  sameItems,
+  type Source,
+} from "../../lib/merge/catalog.ts";
 import type { View } from "../../lib/merge/names.ts";
 
 const prefixed: View = { backend: "", naming: "prefix", separator: "__" };
@@ -12,14 +21,22 @@ const plain: View = { ...prefixed, naming: "none" };
 
 /** Items from the text of each, as a backend would send them. */
 function itemsOf(backend: string, kind: ListingKind, items: readonly string[]): readonly Item[] {
-  const page = readPage(backend, kind, encodeText(`{"jsonrpc":"2.0","id":1,"result":{"${kinds[kind].member}":[${items.join(",")}]}}`));
+  const page = readPage(
+    backend,
+    kind,
+    encodeText(`{"jsonrpc":"2.0","id":1,"result":{"${kinds[kind].member}":[${items.join(",")}]}}`),
+  );
   assert.ok(page);
   return page.items;
 }
 
 const source = (backend: string, kind: ListingKind, ...names: string[]): Source => ({
   backend,
-  items: itemsOf(backend, kind, names.map((name) => JSON.stringify({ [kinds[kind].key]: name, from: backend }))),
+  items: itemsOf(
+    backend,
+    kind,
+    names.map((name) => JSON.stringify({ [kinds[kind].key]: name, from: backend })),
+  ),
 });
 
 function listed(index: Index, kind: ListingKind): string[] {
@@ -29,12 +46,19 @@ function listed(index: Index, kind: ListingKind): string[] {
 
 test("catalog: items are ordered by backend as configured, then by exposed name, whatever order they came in", () => {
   fc.assert(
-    fc.property(fc.uniqueArray(fc.stringMatching(/^[a-z]{1,8}$/)), fc.uniqueArray(fc.stringMatching(/^[a-z]{1,8}$/)), (a, b) => {
-      const index = buildIndex("tools", [source("z", "tools", ...a), source("a", "tools", ...b)], prefixed, ["a", "z"]);
-      const expected = [...a.map((name) => `z__${name}`).toSorted(), ...b.map((name) => `a__${name}`).toSorted()];
-      assert.deepEqual(listed(index, "tools"), expected);
-      assert.equal(index.size, expected.length);
-    }),
+    fc.property(
+      fc.uniqueArray(fc.stringMatching(/^[a-z]{1,8}$/)),
+      fc.uniqueArray(fc.stringMatching(/^[a-z]{1,8}$/)),
+      (a, b) => {
+        const index = buildIndex("tools", [source("z", "tools", ...a), source("a", "tools", ...b)], prefixed, [
+          "a",
+          "z",
+        ]);
+        const expected = [...a.map((name) => `z__${name}`).toSorted(), ...b.map((name) => `a__${name}`).toSorted()];
+        assert.deepEqual(listed(index, "tools"), expected);
+        assert.equal(index.size, expected.length);
+      },
+    ),
   );
 });
 
@@ -62,7 +86,11 @@ test("catalog: every listed name leads to the item that it was made of", () => {
 
 test("catalog: a name of two backends is the one's that has priority, and the other's is told", () => {
   const sources = [source("a", "tools", "read", "x"), source("b", "tools", "read", "y")];
-  for (const [priority, owner] of [[[], "a"], [["b", "a"], "b"], [["b"], "b"]] as const) {
+  for (const [priority, owner] of [
+    [[], "a"],
+    [["b", "a"], "b"],
+    [["b"], "b"],
+  ] as const) {
     const index = buildIndex("tools", sources, plain, priority);
     assert.equal(index.find("read")?.backend, owner);
     assert.deepEqual(index.collisions, ["read"]);
@@ -90,15 +118,29 @@ test("catalog: a name that a backend lists twice is listed once", () => {
 });
 
 test("catalog: a colliding URI that no URI can hold costs itself and not the listing", () => {
-  const index = buildIndex("resources", [source("a", "resources", "x\ud800"), source("b", "resources", "x\ud800", "y")], plain, []);
+  const index = buildIndex(
+    "resources",
+    [source("a", "resources", "x\ud800"), source("b", "resources", "x\ud800", "y")],
+    plain,
+    [],
+  );
   assert.equal(index.size, 2);
 });
 
 test("catalog: templates are found by the URIs that they can make, those with priority first", () => {
-  const sources = [source("a", "resourceTemplates", "note://{id}"), source("b", "resourceTemplates", "note://{+path}", "x://{y}")];
+  const sources = [
+    source("a", "resourceTemplates", "note://{id}"),
+    source("b", "resourceTemplates", "note://{+path}", "x://{y}"),
+  ];
   const index = buildIndex("resourceTemplates", sources, plain, ["b", "a"]);
-  assert.deepEqual(index.matching("note://1").map(({ backend }) => backend), ["b", "a"]);
-  assert.deepEqual(index.matching("note://1/2").map(({ backend }) => backend), ["b"]);
+  assert.deepEqual(
+    index.matching("note://1").map(({ backend }) => backend),
+    ["b", "a"],
+  );
+  assert.deepEqual(
+    index.matching("note://1/2").map(({ backend }) => backend),
+    ["b"],
+  );
   assert.deepEqual(index.matching("y://1"), []);
 });
 

@@ -70,7 +70,8 @@ test("names: the address of a resource at a backend leads back to its URI", () =
 });
 
 test("names: a URI that is no address, or a broken one, is no address", () => {
-  for (const uri of ["file:///a", "mcpctl://", "mcpctl://fs", "mcpctl://fs/%", "mcpctl:/fs/a"]) assert.equal(splitUri(uri), undefined, uri);
+  for (const uri of ["file:///a", "mcpctl://", "mcpctl://fs", "mcpctl://fs/%", "mcpctl:/fs/a"])
+    assert.equal(splitUri(uri), undefined, uri);
   // Half a surrogate pair: JSON can hold it, a URI cannot.
   assert.equal(typeof exposeUri("fs", "a\ud800"), "string");
 });

@@ -12,9 +12,13 @@ test("backoff: 1, 2, 4 and 8 seconds, and then the backend counts as unavailable
 
 test("backoff: from the fifth failure on it is capped and jittered, however often it fails", () => {
   fc.assert(
-    fc.property(fc.integer({ min: 5, max: 1_000_000 }), fc.double({ min: 0, max: 1, noNaN: true }), (failures, random) => {
-      const ms = backoffMs(failures, random);
-      assert.ok(ms >= 22_500 && ms <= 30_000, `${ms}`);
-    }),
+    fc.property(
+      fc.integer({ min: 5, max: 1_000_000 }),
+      fc.double({ min: 0, max: 1, noNaN: true }),
+      (failures, random) => {
+        const ms = backoffMs(failures, random);
+        assert.ok(ms >= 22_500 && ms <= 30_000, `${ms}`);
+      },
+    ),
   );
 });

@@ -8,7 +8,10 @@ const fail = (code: ErrorCode, sent?: boolean): GatewayError =>
   new GatewayError(code, "it failed", sent === undefined ? {} : { data: { sent } });
 
 /** Runs attempts that fail with these errors in turn and then succeed; resolves to how many were made. */
-async function attemptsMade(errors: readonly unknown[], limit = 3): Promise<{ readonly made: number; readonly outcome: unknown }> {
+async function attemptsMade(
+  errors: readonly unknown[],
+  limit = 3,
+): Promise<{ readonly made: number; readonly outcome: unknown }> {
   let made = 0;
   const outcome = await execute(limit, async () => {
     const error = errors[made++];
@@ -19,9 +22,15 @@ async function attemptsMade(errors: readonly unknown[], limit = 3): Promise<{ re
 }
 
 test("execute: a call that never left is made again, up to the limit, and the last failure is told", async () => {
-  assert.deepEqual(await attemptsMade([fail("unreachable", false), fail("sessionLost", false)]), { made: 3, outcome: "done" });
+  assert.deepEqual(await attemptsMade([fail("unreachable", false), fail("sessionLost", false)]), {
+    made: 3,
+    outcome: "done",
+  });
   const last = fail("exited", false);
-  assert.deepEqual(await attemptsMade([fail("exited", false), fail("exited", false), last]), { made: 3, outcome: last });
+  assert.deepEqual(await attemptsMade([fail("exited", false), fail("exited", false), last]), {
+    made: 3,
+    outcome: last,
+  });
 });
 
 test("execute: what was sent, or may have been, is never made again", async () => {

@@ -26,7 +26,9 @@ test("asks: the same id of two backends stays apart, and each gets its answer un
     for (const [index, wire] of wires.entries()) {
       const own = idOf(heard[index] ?? []);
       // A client may give the number back as text.
-      assert.ok(asks.answer(envelopeOf(`{"jsonrpc":"2.0","id":${at === 0 ? own : `"${own}"`},"result":{"n":${index}}}`)));
+      assert.ok(
+        asks.answer(envelopeOf(`{"jsonrpc":"2.0","id":${at === 0 ? own : `"${own}"`},"result":{"n":${index}}}`)),
+      );
       assert.equal(wire.sent.at(-1)?.text, `{"jsonrpc":"2.0","id":${id},"result":{"n":${index}}}`);
       assert.ok(!asks.answer(envelopeOf(`{"jsonrpc":"2.0","id":${own},"result":{}}`)));
     }
@@ -38,7 +40,8 @@ test("asks: progress of the client goes back under the backend's token", () => {
   const asks = new Asks();
   const wire = new TestWire();
   const own = idOf(open(asks, wire, "5", '"tok"'));
-  const progress = (token: string): string => `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${token},"progress":1}}`;
+  const progress = (token: string): string =>
+    `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${token},"progress":1}}`;
   assert.ok(asks.progress(envelopeOf(progress(String(own)))));
   assert.equal(wire.sent.at(-1)?.text, progress('"tok"'));
   assert.ok(!asks.progress(envelopeOf(progress("99"))));
@@ -48,11 +51,16 @@ test("asks: a backend takes back its own question and no other's, and a late ans
   const asks = new Asks();
   const [wire, other] = [new TestWire(), new TestWire()];
   const heard = open(asks, wire, '"q"');
-  const notice = envelopeOf('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q","reason":"late"}}');
+  const notice = envelopeOf(
+    '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"q","reason":"late"}}',
+  );
   assert.ok(!asks.cancel(other.link, notice));
   assert.ok(asks.cancel(wire.link, notice));
   const own = idOf(heard);
-  assert.equal(heard[1], `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${own},"reason":"late"}}`);
+  assert.equal(
+    heard[1],
+    `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${own},"reason":"late"}}`,
+  );
   assert.ok(!asks.answer(envelopeOf(`{"jsonrpc":"2.0","id":${own},"result":{}}`)));
   assert.equal(wire.sent.length, 0);
 });
@@ -86,7 +94,10 @@ test("asks: a client that never answers does not fill the gateway", () => {
   const wire = new TestWire();
   for (let id = 1; id <= 1_001; id += 1) open(asks, wire, String(id));
   assert.equal(asks.size, 1_000);
-  assert.deepEqual(wire.sent.map(({ text }) => (JSON.parse(text) as { id: number }).id), [1_001]);
+  assert.deepEqual(
+    wire.sent.map(({ text }) => (JSON.parse(text) as { id: number }).id),
+    [1_001],
+  );
 });
 
 test("asks: a question comes before the result, and is taken back from the client when the backend goes", async () => {

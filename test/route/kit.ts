@@ -14,7 +14,13 @@ import type { Outlet, Session } from "../../lib/route/session.ts";
 import type { Message } from "./peer.ts";
 
 export function planOf(name: string, url: string, more: Partial<BackendPlan> = {}): BackendPlan {
-  return { ...backendDefaults, name: name as BackendName, replicas: [{ kind: "http", url, headers: {} }], connectMs: 5_000, ...more };
+  return {
+    ...backendDefaults,
+    name: name as BackendName,
+    replicas: [{ kind: "http", url, headers: {} }],
+    connectMs: 5_000,
+    ...more,
+  };
 }
 
 export class TestNet implements AsyncDisposable {
@@ -36,7 +42,14 @@ export class TestNet implements AsyncDisposable {
 
   #create(plan: BackendPlan): Backend {
     const client = { name: "test", version: "1", capabilities: sharedClientCapabilities };
-    const options = { plan, client, codec: legacyCodec, maxMessageBytes: 2 ** 20, peer: this.router, observer: silentObserver };
+    const options = {
+      plan,
+      client,
+      codec: legacyCodec,
+      maxMessageBytes: 2 ** 20,
+      peer: this.router,
+      observer: silentObserver,
+    };
     return new Backend(options, { up: (backend, link) => this.router.connected(backend, link), down: () => {} });
   }
 
@@ -81,7 +94,12 @@ export class TestClient implements Outlet {
   }
 
   /** Calls; resolves to the reply, or undefined where the call was taken back. */
-  async request(method: string, params: object = {}, scope: Scope = new Scope(), id: number = (this.#lastId += 1)): Promise<Message | undefined> {
+  async request(
+    method: string,
+    params: object = {},
+    scope: Scope = new Scope(),
+    id: number = (this.#lastId += 1),
+  ): Promise<Message | undefined> {
     const scanned = scan(encodeJson({ jsonrpc: "2.0", id, method, params }));
     if (scanned.kind !== "message") throw new Error("no message");
     const port = { deliver: (bytes: Uint8Array): void => this.#take(this.streamed, bytes) };
@@ -105,7 +123,8 @@ export class TestClient implements Outlet {
 
   until(holds: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
-      const late = (): void => reject(new Error(`not within 5 s; heard ${JSON.stringify([this.heard, this.streamed])}`));
+      const late = (): void =>
+        reject(new Error(`not within 5 s; heard ${JSON.stringify([this.heard, this.streamed])}`));
       const timer = setTimeout(late, 5_000);
       const check = (): void => {
         if (!holds()) return;

@@ -16,6 +16,10 @@ export interface Exchange {
   send(message: object): void;
   reply(result: object): void;
   fail(code: number, text?: string): void;
+  /** Takes a notification. */
+  accept(): void;
+  /** Ends the stream on which messages were sent. */
+  end(): void;
   /** Breaks the connection without an answer. */
   drop(): void;
 }
@@ -62,11 +66,18 @@ export async function servePeer(capabilities: object, answers: Answers): Promise
   });
   const answer = (message: Message, response: ServerResponse): void => {
     const { id, method = "" } = message;
-    if (id === undefined || message.method === undefined) return void response.writeHead(202).end();
     const exchange = exchangeOf(message, response);
+    if (id === undefined || message.method === undefined) {
+      const noted = answers[method];
+      return noted ? noted(exchange) : exchange.accept();
+    }
     if (method === "initialize") {
       response.setHeader("mcp-session-id", `s${epoch}`);
-      return exchange.reply({ protocolVersion: "2025-11-25", capabilities, serverInfo: { name: "peer", version: "1" } });
+      return exchange.reply({
+        protocolVersion: "2025-11-25",
+        capabilities,
+        serverInfo: { name: "peer", version: "1" },
+      });
     }
     if (method === "ping") return exchange.reply({});
     const own = answers[method];
@@ -123,6 +134,8 @@ function exchangeOf(message: Message, response: ServerResponse): Exchange {
     },
     reply: (result) => finish({ result }),
     fail: (code, text = "refused") => finish({ error: { code, message: text } }),
+    accept: () => void response.writeHead(202).end(),
+    end: () => void response.end(),
     drop: () => response.destroy(),
   };
 }

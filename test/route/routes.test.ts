@@ -10,17 +10,23 @@ const tools = (name: string, names: readonly string[], more: Answers = {}): Prom
   servePeer(
     { tools: { listChanged: true } },
     {
-      "tools/list": (exchange) => exchange.reply({ tools: names.map((each) => ({ name: each, inputSchema: { type: "object" } })) }),
+      "tools/list": (exchange) =>
+        exchange.reply({ tools: names.map((each) => ({ name: each, inputSchema: { type: "object" } })) }),
       "tools/call": (exchange) => exchange.reply({ by: name, name: exchange.params["name"] }),
       ...more,
     },
   );
-const resources = (uris: readonly string[], templates: readonly string[], read: (exchange: Exchange) => void): Promise<McpPeer> =>
+const resources = (
+  uris: readonly string[],
+  templates: readonly string[],
+  read: (exchange: Exchange) => void,
+): Promise<McpPeer> =>
   servePeer(
     { resources: { listChanged: true } },
     {
       "resources/list": (exchange) => exchange.reply({ resources: uris.map((uri) => ({ uri, name: uri })) }),
-      "resources/templates/list": (exchange) => exchange.reply({ resourceTemplates: templates.map((uriTemplate) => ({ uriTemplate, name: "t" })) }),
+      "resources/templates/list": (exchange) =>
+        exchange.reply({ resourceTemplates: templates.map((uriTemplate) => ({ uriTemplate, name: "t" })) }),
       "resources/read": read,
     },
   );

@@ -19,11 +19,25 @@ async function withShelf(run: (shelf: Shelf, changes: ListingKind[]) => Promise<
   // Nobody listens there, and nothing is sent to it.
   const plan = planOf("b", "http://127.0.0.1:1/mcp");
   const client = { name: "test", version: "1", capabilities: {} };
-  const options = { plan, client, codec: legacyCodec, maxMessageBytes: 1_000, peer: new TestWire(), observer: silentObserver };
+  const options = {
+    plan,
+    client,
+    codec: legacyCodec,
+    maxMessageBytes: 1_000,
+    peer: new TestWire(),
+    observer: silentObserver,
+  };
   const backend = new Backend(options, { up: () => {}, down: () => {} });
   const changes: ListingKind[] = [];
   try {
-    await run(new Shelf(backend, () => ({ ...planDefaults.limits, pages: 3, items: 5 }), (kind) => changes.push(kind)), changes);
+    await run(
+      new Shelf(
+        backend,
+        () => ({ ...planDefaults.limits, pages: 3, items: 5 }),
+        (kind) => changes.push(kind),
+      ),
+      changes,
+    );
   } finally {
     await backend.close(new Scope());
   }
@@ -31,7 +45,12 @@ async function withShelf(run: (shelf: Shelf, changes: ListingKind[]) => Promise<
 
 function wireWithTools(): TestWire {
   const wire = new TestWire();
-  wire.link.negotiated({ protocolVersion: "2025-11-25", capabilities: { tools: { listChanged: true } }, serverInfo: {}, instructions: undefined });
+  wire.link.negotiated({
+    protocolVersion: "2025-11-25",
+    capabilities: { tools: { listChanged: true } },
+    serverInfo: {},
+    instructions: undefined,
+  });
   return wire;
 }
 
@@ -101,11 +120,8 @@ test("shelf: a dead link leaves what was known, says why it is stale, and the ne
 test("shelf: a backend that says changed whenever it is asked is not read without end", () =>
   withShelf(async (shelf) => {
     const wire = wireWithTools();
-    let isOver = false;
-    const reading = shelf.refresh(wire.link, "tools", false).then(() => {
-      isOver = true;
-    });
-    for (let asked = 0; asked < 10 && !isOver; asked += 1) {
+    const reading = shelf.refresh(wire.link, "tools", false);
+    for (let asked = 0; asked < 10 && shelf.readingSince("tools") !== undefined; asked += 1) {
       void shelf.refresh(wire.link, "tools", true);
       list(wire, [`t${asked}`]);
       await turn();
@@ -118,7 +134,10 @@ test("shelf: a backend that says changed whenever it is asked is not read withou
 test("shelf: circles and endless listings fail, and keep what was known", () =>
   withShelf(async (shelf) => {
     const wire = wireWithTools();
-    for (const [pages, why] of [[["a", "a"], /cursor that it gave before/], [["a", "b", "c"], /more than 3 pages/]] as const) {
+    for (const [pages, why] of [
+      [["a", "a"], /cursor that it gave before/],
+      [["a", "b", "c"], /more than 3 pages/],
+    ] as const) {
       const reading = shelf.refresh(wire.link, "tools", false);
       for (const cursor of pages) {
         list(wire, [], cursor);
@@ -140,5 +159,8 @@ test("shelf: a backend without the method, or without the capability, has an emp
     wire.receive(JSON.stringify({ jsonrpc: "2.0", id: wire.last["id"], error: { code: -32601, message: "no" } }));
     await reading;
     await shelf.refresh(wire.link, "prompts", false);
-    assert.deepEqual([names(shelf), shelf.get("tools")?.error, shelf.get("prompts")?.items, wire.sent.length], [[], undefined, [], 1]);
+    assert.deepEqual(
+      [names(shelf), shelf.get("tools")?.error, shelf.get("prompts")?.items, wire.sent.length],
+      [[], undefined, [], 1],
+    );
   }));

@@ -9,7 +9,8 @@ const uri = "note://1";
 const updated = { jsonrpc: "2.0", method: "notifications/resources/updated", params: { uri } };
 const ok = (exchange: Exchange): void => exchange.reply({});
 const listing = (...uris: string[]) => ({
-  "resources/list": (exchange: Exchange): void => exchange.reply({ resources: uris.map((each) => ({ uri: each, name: each })) }),
+  "resources/list": (exchange: Exchange): void =>
+    exchange.reply({ resources: uris.map((each) => ({ uri: each, name: each })) }),
   "resources/templates/list": (exchange: Exchange): void => exchange.reply({ resourceTemplates: [] }),
 });
 const answers = { ...listing(uri), "resources/subscribe": ok, "resources/unsubscribe": ok, "logging/setLevel": ok };
@@ -27,7 +28,10 @@ test("subscribe: an update that comes before the reply is not lost, and a refuse
   await using net = new TestNet([planOf("a", peer.url)]);
   const client = net.client();
   await client.result("resources/subscribe", { uri });
-  assert.deepEqual(client.heard.map(({ method }) => method).filter((method) => method === updated.method), [updated.method]);
+  assert.deepEqual(
+    client.heard.map(({ method }) => method).filter((method) => method === updated.method),
+    [updated.method],
+  );
   const other = net.client();
   assert.equal((await other.request("resources/subscribe", { uri: "note://2" }))?.error?.code, -32602);
   assert.equal(other.session.subscriptions.size, 0);
@@ -40,7 +44,9 @@ test("subscribe: two clients of one URI both hear of it, and the backend is told
   const [first, second, third] = clients;
   for (const client of [first, second]) await client.result("resources/subscribe", { uri });
   peer.push(updated);
-  await Promise.all([first, second].map((client) => client.until(() => client.heard.some(({ method }) => method === updated.method))));
+  await Promise.all(
+    [first, second].map((client) => client.until(() => client.heard.some(({ method }) => method === updated.method))),
+  );
   assert.ok(!third.heard.some(({ method }) => method === updated.method));
   // Of a client that never subscribed it means nothing: it would take the updates of the others.
   for (const client of [third, first]) await client.result("resources/unsubscribe", { uri });
@@ -69,9 +75,15 @@ test("subscribe: a URI of two backends has an address at the second, and its upd
   const client = net.client();
   const { resources } = await client.result("resources/list");
   const address = `mcpctl://b/${encodeURIComponent(uri)}`;
-  assert.deepEqual((resources as { uri: string }[]).map((each) => each.uri), [uri, address]);
+  assert.deepEqual(
+    (resources as { uri: string }[]).map((each) => each.uri),
+    [uri, address],
+  );
   await client.result("resources/subscribe", { uri: address });
-  assert.deepEqual([a.count("resources/subscribe"), b.got.find(({ method }) => method === "resources/subscribe")?.params?.["uri"]], [0, uri]);
+  assert.deepEqual(
+    [a.count("resources/subscribe"), b.got.find(({ method }) => method === "resources/subscribe")?.params?.["uri"]],
+    [0, uri],
+  );
   b.push({ ...updated, params: { uri: `${uri}/part` } });
   await client.until(() => client.heard.some(({ method }) => method === updated.method));
   const heard = client.heard.find(({ method }) => method === updated.method);
@@ -85,9 +97,14 @@ test("subscribe: the link gets the least severe level of its clients, and each h
   await quiet.result("resources/list");
   await quiet.result("logging/setLevel", { level: "error" });
   await loud.result("logging/setLevel", { level: "debug" });
-  const levels = (): unknown[] => peer.got.filter(({ method }) => method === "logging/setLevel").map(({ params }) => params?.["level"]);
+  const levels = (): unknown[] =>
+    peer.got.filter(({ method }) => method === "logging/setLevel").map(({ params }) => params?.["level"]);
   await peer.until(() => levels().length === 2 && levels().includes("debug"));
-  const log = (level: string): object => ({ jsonrpc: "2.0", method: "notifications/message", params: { level, data: level } });
+  const log = (level: string): object => ({
+    jsonrpc: "2.0",
+    method: "notifications/message",
+    params: { level, data: level },
+  });
   for (const level of ["debug", "error"]) peer.push(log(level));
   const heard = (client: typeof loud): unknown[] =>
     client.heard.filter(({ method }) => method === "notifications/message").map(({ params }) => params?.["level"]);

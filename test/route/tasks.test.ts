@@ -21,14 +21,17 @@ function taskPeer(prefix: string, more: Answers = {}): Promise<McpPeer> {
       const task = { taskId: `${prefix}${tasks.push({ taskId: `${prefix}${tasks.length + 1}` })}` };
       const { progressToken } = (exchange.params["_meta"] ?? {}) as { progressToken?: number };
       exchange.send({ jsonrpc: "2.0", id: exchange.message.id, result: { task } });
-      if (progressToken === undefined) return exchange.drop();
+      if (progressToken === undefined) return exchange.end();
       exchange.send({ jsonrpc: "2.0", method: "notifications/progress", params: { progressToken, progress: 1 } });
     },
     "tasks/get": byId,
     "tasks/cancel": byId,
     "tasks/list": (exchange) => {
       const at = Number(exchange.params["cursor"] ?? 0);
-      exchange.reply({ tasks: tasks.slice(at, at + 1), ...(at + 1 < tasks.length ? { nextCursor: String(at + 1) } : {}) });
+      exchange.reply({
+        tasks: tasks.slice(at, at + 1),
+        ...(at + 1 < tasks.length ? { nextCursor: String(at + 1) } : {}),
+      });
     },
     ...more,
   });
@@ -54,9 +57,15 @@ test("tasks: a list has every page of every backend, and names one that failed",
   const client = net.client();
   for (const name of ["a__t", "a__t", "b__t"]) await client.result("tools/call", { name, task: {} });
   const { tasks, _meta } = await client.result("tasks/list");
-  assert.deepEqual((tasks as { taskId: string }[]).map(({ taskId }) => taskId), ["a1", "a2", "b1"]);
+  assert.deepEqual(
+    (tasks as { taskId: string }[]).map(({ taskId }) => taskId),
+    ["a1", "a2", "b1"],
+  );
   const partial = (_meta as Record<string, { backend: string }[]>)["mcpctl/partial"];
-  assert.deepEqual(partial?.map(({ backend }) => backend), ["c"]);
+  assert.deepEqual(
+    partial?.map(({ backend }) => backend),
+    ["c"],
+  );
 });
 
 test("tasks: progress after the task was created comes outside of the call, with the client's token", async () => {
@@ -66,7 +75,13 @@ test("tasks: progress after the task was created comes outside of the call, with
   const reply = client.request("tools/call", { name: "a__t", task: {}, _meta: { progressToken: "mine" } });
   await client.until(() => client.heard.some(({ method }) => method === "notifications/progress"));
   assert.deepEqual((await reply)?.result, { task: { taskId: "a1" } });
-  assert.deepEqual([client.heard.find(({ method }) => method === "notifications/progress")?.params?.["progressToken"], client.streamed], ["mine", []]);
+  assert.deepEqual(
+    [
+      client.heard.find(({ method }) => method === "notifications/progress")?.params?.["progressToken"],
+      client.streamed,
+    ],
+    ["mine", []],
+  );
 });
 
 test("tasks: a status goes to the session of the task, and one of nobody's to no client of several", async () => {
@@ -75,17 +90,29 @@ test("tasks: a status goes to the session of the task, and one of nobody's to no
   const [owner, other] = [net.client(), net.client()];
   await owner.result("tools/call", { name: "a__t", task: {} });
   await a.until(() => a.count("notifications/initialized") === 1);
-  const status = (taskId: string): object => ({ jsonrpc: "2.0", method: "notifications/tasks/status", params: { taskId, status: "working" } });
+  const status = (taskId: string): object => ({
+    jsonrpc: "2.0",
+    method: "notifications/tasks/status",
+    params: { taskId, status: "working" },
+  });
   for (const id of ["unknown", "a1"]) a.push(status(id));
-  const heard = (client: typeof owner): unknown[] => client.heard.filter(({ params }) => params?.["taskId"]).map(({ params }) => params?.["taskId"]);
+  const heard = (client: typeof owner): unknown[] =>
+    client.heard.filter(({ params }) => params?.["taskId"]).map(({ params }) => params?.["taskId"]);
   await owner.until(() => heard(owner).length > 0);
   assert.deepEqual([heard(owner), heard(other)], [["a1"], []]);
 });
 
 test("elicitation: its completion goes to the client that was sent there by that backend, once", async () => {
-  const required = { code: -32042, message: "open it", data: { elicitations: [{ mode: "url", elicitationId: "e1", url: "https://x.example/" }] } };
+  const required = {
+    code: -32042,
+    message: "open it",
+    data: { elicitations: [{ mode: "url", elicitationId: "e1", url: "https://x.example/" }] },
+  };
   const peer = (): Promise<McpPeer> =>
-    servePeer({ tools: {} }, { "tools/call": (exchange) => exchange.send({ jsonrpc: "2.0", id: exchange.message.id, error: required }) });
+    servePeer(
+      { tools: {} },
+      { "tools/call": (exchange) => exchange.send({ jsonrpc: "2.0", id: exchange.message.id, error: required }) },
+    );
   await using a = await peer();
   await using b = await peer();
   await using net = new TestNet([planOf("a", a.url), planOf("b", b.url)]);
@@ -106,7 +133,9 @@ test("greet: what either backend declares is declared, at any depth, and a false
   const client = net.client();
   await Promise.all(["ping", "resources/list"].map((method) => client.request(method)));
   const { view } = client.session.facts;
-  const result = JSON.parse(decodeText(greet(net.hub, view, "2025-11-25", { name: "g", version: "1" }))) as { capabilities: unknown };
+  const result = JSON.parse(decodeText(greet(net.hub, view, "2025-11-25", { name: "g", version: "1" }))) as {
+    capabilities: unknown;
+  };
   assert.deepEqual(result.capabilities, {
     tools: { listChanged: true },
     resources: { subscribe: true, listChanged: true },

@@ -1,7 +1,6 @@
-// Who a link speaks for, and who hears what its backend says.
+// Who a link speaks for.
 
 import type { Envelope } from "../core/envelope.ts";
-import type { Link } from "./link.ts";
 
 /** Who waits for the answer of a call, and hears what comes before it. */
 export interface Caller {
@@ -23,15 +22,4 @@ export class ClientCancel extends Error {
     super("the client cancelled the call");
     this.notice = notice;
   }
-}
-
-/** Hears what a backend says on its own. `caller` is the call that caused it, where that is known. */
-export interface LinkPeer {
-  notified(link: Link, envelope: Envelope, caller: Caller | undefined): void;
-  /** A request of the backend; the peer answers it with `link.send`. */
-  asked(link: Link, envelope: Envelope, caller: Caller | undefined): void;
-  /** Something came that is no message, or answers nothing. */
-  strayed(link: Link, what: string): void;
-  /** The wire is gone: nothing that the backend asked can be answered any more. */
-  ended(link: Link): void;
 }
