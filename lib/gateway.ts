@@ -7,6 +7,7 @@ import { GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import { Scope, sleep } from "./core/scope.ts";
 import { preflight, share } from "./front/cors.ts";
+import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import { refuseForeign } from "./front/guard.ts";
 import { HttpFront } from "./front/http.ts";
 import { errorReply } from "./front/reply.ts";
@@ -36,6 +37,8 @@ export class Gateway {
   readonly #status: Status;
   readonly #options: GatewayOptions;
   readonly #draining = new Set<Promise<void>>();
+  /** Heads of requests that came to an allowed host, and not from a page. */
+  #welcome = new WeakSet<object>();
   readonly #stdio = new Set<StdioFront>();
 
   /** Starts connecting to all backends, in the background and in parallel. */
@@ -61,6 +64,7 @@ export class Gateway {
       this.#create(backend, plan),
     );
     this.#hub.replace(plan, topology);
+    this.#welcome = new WeakSet();
     for (const backend of removed) this.#router.listings.forget(backend);
     for (const session of [...this.#hub.sessions.all()]) {
       const { backend } = session.facts.view;
@@ -78,18 +82,29 @@ export class Gateway {
   }
 
   /** Answers one HTTP request. */
-  async handle(request: Request): Promise<Response> {
+  handle(request: HttpRequest): HttpReply | Promise<HttpReply> {
+    if (this.#welcome.has(request.head)) return this.#answer(request);
     const { listen, allowedHosts, allowedOrigins } = this.#hub.plan;
     const foreign = refuseForeign(request, { host: listen.host, allowedHosts, allowedOrigins });
     if (foreign) return errorReply(foreign, undefined);
-    return preflight(request) ?? share(request, await this.#answer(request));
+    const early = preflight(request);
+    if (early) return early;
+    const answer = this.#answer(request);
+    if (request.header("origin") === undefined) {
+      this.#welcome.add(request.head);
+      return answer;
+    }
+    return answer instanceof Promise ? answer.then((late) => share(request, late)) : share(request, answer);
   }
 
-  async #answer(request: Request): Promise<Response> {
-    const { pathname } = new URL(request.url);
-    const path = pathname.length > 1 && pathname.endsWith("/") ? pathname.slice(0, -1) : pathname;
+  #answer(request: HttpRequest): HttpReply | Promise<HttpReply> {
+    const { path: sent } = request;
+    const path = sent.length > 1 && sent.endsWith("/") ? sent.slice(0, -1) : sent;
     const view = this.#viewAt(path);
-    if (view) return this.#front.handle(request, view);
+    return view ? this.#front.handle(request, view) : this.#state(request, path);
+  }
+
+  async #state(request: HttpRequest, path: string): Promise<HttpReply> {
     const answer = await this.#status.handle(request, path);
     return answer ?? errorReply(new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`), undefined);
   }

@@ -1,8 +1,12 @@
-// The sockets of the front: the one place that knows which runtime serves HTTP.
+// The sockets of the front: accepts connections, ends those that stall, and closes them all.
 
-import { serve, type Server, type ServerRequest } from "srvx";
 import { GatewayError } from "./core/errors.ts";
-import { Scope, sleep } from "./core/scope.ts";
+import { every, Scope, sleep } from "./core/scope.ts";
+import { serveTcp, type TcpServer, type TcpSocket } from "./core/tcp.ts";
+import { AnswerEncoder } from "./front/answer.ts";
+import { ClientConnection } from "./front/client.ts";
+import type { Handle } from "./front/exchange.ts";
+import { defaultPatience, type Patience } from "./front/patience.ts";
 
 export interface Listener {
   /** Where it listens, with the real port. */
@@ -15,7 +19,8 @@ export interface ListenOptions {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
-  readonly handle: (request: Request) => Promise<Response> | Response;
+  readonly handle: Handle;
+  readonly patience?: Patience;
 }
 
 /** A client that has not read an answer by then does not read it. */
@@ -23,54 +28,44 @@ const flushMs = 500;
 const flushStepMs = 10;
 
 /** Listens; rejects with `portInUse` where somebody else does. */
-export async function listen({ host, port, handle }: ListenOptions): Promise<Listener> {
-  const abort = new AbortController();
-  const answering = new Set<Promise<unknown>>();
+export async function listen(options: ListenOptions): Promise<Listener> {
+  const { host, port, handle, patience = defaultPatience } = options;
+  const clients = new Set<ClientConnection>();
+  const encoder = new AnswerEncoder();
+  const closed = (client: ClientConnection): void => void clients.delete(client);
+  const server = await open(host, port, (socket) => {
+    clients.add(new ClientConnection(socket, { handle, encoder, closed }));
+  });
+  // As often as the shortest of the times: none is exceeded by more than that.
+  const sweepMs = Math.min(...Object.values(patience));
+  const stopSweeping = every(sweepMs, () => {
+    for (const client of clients) client.sweep(sweepMs, patience);
+  });
+  return {
+    url: new URL(`http://${host.includes(":") ? `[${host}]` : host}:${server.port}`),
+    close: (now) => {
+      if (now) stopSweeping();
+      return close(server, clients, now);
+    },
+  };
+}
+
+async function open(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
   try {
-    const server = serve({
-      hostname: host,
-      port,
-      silent: true,
-      gracefulShutdown: false,
-      fetch: (request) => {
-        noteDelivery(request, answering);
-        return handle(request);
-      },
-      // Bun cuts slow answers and silent streams after 10 s otherwise, and refuses large bodies in its own words.
-      bun: { idleTimeout: 0, maxRequestBodySize: Number.MAX_SAFE_INTEGER },
-      deno: { signal: abort.signal },
-    });
-    await server.ready();
-    const url = new URL(server.url ?? `http://${host}:${port}`);
-    const isQuiet = (): boolean => (server.bun?.server?.pendingRequests ?? answering.size) === 0;
-    return { url, close: (now) => close(server, now, isQuiet, abort) };
+    return await serveTcp(host, port, accept);
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
-    const isTaken = code === "EADDRINUSE" || (error instanceof Error && error.name === "AddrInUse");
-    const why = isTaken
-      ? "is in use by another program"
-      : `cannot be opened: ${error instanceof Error ? error.message : String(error)}`;
+    const said = error instanceof Error ? error.message : "";
+    const why = code === "EADDRINUSE" ? "is in use by another program" : `cannot be opened: ${said || code}`;
     throw new GatewayError("portInUse", `${host}:${port} ${why}`, { cause: error });
   }
 }
 
-/** Deno alone says so when an answer has been delivered; Bun counts. */
-function noteDelivery({ runtime }: ServerRequest, answering: Set<Promise<unknown>>): void {
-  const info: unknown = runtime?.deno?.info;
-  const completed: unknown =
-    typeof info === "object" && info !== null && "completed" in info ? info.completed : undefined;
-  if (!(completed instanceof Promise)) return;
-  answering.add(completed);
-  const settle = (): void => void answering.delete(completed);
-  completed.then(settle, settle);
-}
-
-async function close(server: Server, now: boolean, isQuiet: () => boolean, abort: AbortController): Promise<void> {
-  // Deno cannot cut connections any more once it was told to stop gently, and then waits for a slow client for ever:
-  // until the end, the gateway itself refuses what is new.
-  if (!now) return server.runtime === "deno" ? undefined : server.close(false);
+async function close(server: TcpServer, clients: ReadonlySet<ClientConnection>, now: boolean): Promise<void> {
+  server.close();
+  for (const client of [...clients]) client.finish();
+  if (!now) return;
   using patience = new Scope(undefined, flushMs);
-  while (!isQuiet() && !patience.cancelled) await sleep(flushStepMs, patience).catch(() => {});
-  if (server.runtime === "deno") abort.abort();
-  else await server.close(true);
+  while (clients.size > 0 && !patience.cancelled) await sleep(flushStepMs, patience).catch(() => {});
+  for (const client of [...clients]) client.destroy();
 }

@@ -4,7 +4,7 @@ import type { BackendPlan } from "../config/plan.ts";
 import type { Edit, Envelope } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { every, Scope } from "../core/scope.ts";
-import { execute } from "../resilience/execute.ts";
+import { execute, neverSent } from "../resilience/execute.ts";
 import type { LinkOptions } from "./connect.ts";
 import type { Caller, Link } from "./link.ts";
 import { Uplink, type UplinkState } from "./uplink.ts";
@@ -35,6 +35,8 @@ export class Backend {
   readonly #options: BackendOptions;
   readonly #events: BackendEvents;
   readonly #uplinks = new Map<string, Uplink>();
+  #principal = "";
+  #owner = "principal:";
   readonly #stopHealth: () => void;
   #calls = 0;
   #failures = 0;
@@ -57,10 +59,18 @@ export class Backend {
       case "shared":
         return sharedOwner;
       case "principal":
-        return `principal:${principal}`;
+        return this.#ownerOf(principal);
       case "session":
         return session === "" ? firstOwner : `session:${session}`;
     }
+  }
+
+  /** One string for each principal: every call looks it up. */
+  #ownerOf(principal: string): string {
+    if (principal === this.#principal) return this.#owner;
+    this.#principal = principal;
+    this.#owner = `principal:${principal}`;
+    return this.#owner;
   }
 
   /** The uplink of an owner; opened on first use. */
@@ -114,31 +124,53 @@ export class Backend {
     return { calls: this.#calls, failures: this.#failures, inFlight: this.#inFlight, links };
   }
 
-  /** Forwards one call on a link of the owner, within the time that the plan gives it. */
-  async call(
+  /** Forwards one call on a link of the owner, within the time that the plan gives it. `scope`: of this call alone. */
+  call(uplink: Uplink, request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
+    scope.limit(this.plan.callMs, () => this.#late(request));
+    this.#calls += 1;
+    this.#inFlight += 1;
+    // Nothing to wait for, in most cases.
+    const first = uplink.link?.call(request, edits, caller, scope);
+    if (!first) return this.#attempt(attempts, uplink, request, edits, caller, scope);
+    return first.then(
+      (reply) => {
+        this.#ended();
+        return reply;
+      },
+      (error: unknown) => this.#attempt(attempts - 1, uplink, request, edits, caller, scope, error),
+    );
+  }
+
+  /** With `failure`, the attempt before failed with it. */
+  async #attempt(
+    left: number,
     uplink: Uplink,
     request: Envelope,
     edits: readonly Edit[],
     caller: Caller,
-    outer: Scope,
+    scope: Scope,
+    failure?: unknown,
   ): Promise<Uint8Array> {
-    const { name, callMs } = this.plan;
-    const late = (): GatewayError => {
-      const text = `backend "${name}" did not answer ${request.method ?? "the call"} within ${callMs} ms`;
-      return new GatewayError("callTimeout", text, { backend: name, data: { sent: true } });
-    };
-    using scope = new Scope(outer, callMs, late);
-    this.#calls += 1;
-    this.#inFlight += 1;
     try {
-      return await execute(attempts, async () => (await uplink.acquire(scope)).call(request, edits, caller, scope));
+      if (failure !== undefined && !neverSent(failure)) throw failure;
+      return await execute(left, async () => (await uplink.acquire(scope)).call(request, edits, caller, scope));
     } catch (error) {
       if (error instanceof GatewayError) this.#failures += 1;
       throw error;
     } finally {
-      this.#inFlight -= 1;
-      if (this.#inFlight === 0) this.#idle?.resolve();
+      this.#ended();
     }
+  }
+
+  #ended(): void {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) this.#idle?.resolve();
+  }
+
+  #late({ method }: Envelope): GatewayError {
+    const { name, callMs } = this.plan;
+    const text = `backend "${name}" did not answer ${method ?? "the call"} within ${callMs} ms`;
+    return new GatewayError("callTimeout", text, { backend: name, data: { sent: true } });
   }
 
   /** Makes the state true as of now: an answer of a second ago says nothing of a server that has died since. */

@@ -10,6 +10,8 @@ export interface Caller {
   deliver(message: Uint8Array): void;
   /** The backend wants the call to be polled: it will go on in `retryMs`. */
   paused?(retryMs: number): void;
+  /** The backend answered with an error; said before the reply. */
+  refused?(backend: string, reply: Envelope): void;
   /** The call became a task; said before anything that comes after its reply is. */
   created?(backend: string, taskId: string): void;
 }

@@ -1,6 +1,8 @@
-// The calls of one link that have no answer yet, by upstream id.
+// The calls of one link: those that have no answer yet, by upstream id, and those whose streams outlive their answers.
 
+import { type Envelope, spanNumber } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
+import type { Scope } from "../core/scope.ts";
 import type { Caller } from "./caller.ts";
 
 export interface Outgoing {
@@ -12,15 +14,57 @@ export interface Outgoing {
   readonly augmented: boolean;
 }
 
-export interface InFlight extends Outgoing {
-  readonly resolve: (reply: Uint8Array) => void;
-  readonly reject: (error: unknown) => void;
+/** A call without an answer. */
+export class InFlight {
+  readonly upstream: number;
+  readonly call: Outgoing;
+  /** Of its own request on the wire; cancelled when nobody waits any more. */
+  readonly wire: Scope;
+  readonly #resolve: (reply: Uint8Array) => void;
+  readonly #reject: (error: unknown) => void;
+  /** Takes back what {@link watch} asked of the caller's scope. */
+  #release: () => void = () => {};
   /** Why something on its stream was no message; what to say if no answer follows. */
   wrong: GatewayError | undefined;
+  /** Nothing more comes on its own stream. */
+  over = false;
+
+  constructor(
+    upstream: number,
+    call: Outgoing,
+    wire: Scope,
+    resolve: (reply: Uint8Array) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.upstream = upstream;
+    this.call = call;
+    this.wire = wire;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  watch(scope: Scope, cancelled: (reason: unknown) => void): void {
+    this.#release = scope.onCancel(cancelled);
+  }
+
+  resolve(reply: Uint8Array): void {
+    this.#release();
+    this.#resolve(reply);
+  }
+
+  reject(error: unknown): void {
+    this.#release();
+    this.#reject(error);
+  }
 }
+
+/** A server should end a call's stream after the answer (2025-11-25, Transports); one that does not is left after this. */
+const lingerMs = 5_000;
 
 export class Calls {
   readonly #byId = new Map<number, InFlight>();
+  /** Answered, with a stream that is not at its end. */
+  readonly #lingering = new Set<InFlight>();
 
   get size(): number {
     return this.#byId.size;
@@ -30,35 +74,62 @@ export class Calls {
     return upstream === undefined ? undefined : this.#byId.get(upstream);
   }
 
-  /** Enters a call; its promise is settled with {@link take} and `resolve`, or with {@link fail}. */
-  add(upstream: number, call: Outgoing): Promise<Uint8Array> {
-    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
-    this.#byId.set(upstream, { ...call, resolve, reject, wrong: undefined });
-    return promise;
+  add(flight: InFlight): void {
+    this.#byId.set(flight.upstream, flight);
   }
 
   /** The call, which is in flight no more. */
   take(upstream: number | undefined): InFlight | undefined {
-    const call = this.get(upstream);
-    if (upstream !== undefined) this.#byId.delete(upstream);
-    return call;
+    const flight = this.get(upstream);
+    if (flight) this.#byId.delete(flight.upstream);
+    return flight;
   }
 
   /** False where the call is not in flight. */
   fail(upstream: number, error: unknown): boolean {
-    const call = this.take(upstream);
-    call?.reject(error);
-    return call !== undefined;
+    const flight = this.take(upstream);
+    flight?.reject(error);
+    return flight !== undefined;
   }
 
   failAll(errorOf: (upstream: number) => unknown): void {
     for (const upstream of [...this.#byId.keys()]) this.fail(upstream, errorOf(upstream));
   }
 
+  /** The wire is gone. */
+  cut(error: GatewayError): void {
+    for (const { wire } of [...this.#byId.values(), ...this.#lingering]) wire.cancel(error);
+  }
+
+  /** The call that a reply answers, which came on the stream of `cause`. */
+  answered(reply: Envelope, cause: number | undefined): number | undefined {
+    // Some servers give back a number as text; the SDKs take it.
+    const id = spanNumber(reply, "id");
+    if (this.get(id)) return id;
+    // An error without the call's id (null, or a text like "server-error") ends the call on whose stream it came.
+    return reply.spans.error ? cause : undefined;
+  }
+
+  /** A call has its answer; its stream may go on, for a task without a limit. */
+  linger(flight: InFlight, isTask: boolean): void {
+    const { wire, over } = flight;
+    if (over || wire.cancelled) return;
+    this.#lingering.add(flight);
+    // Disposed of with the scope, where the stream ends before.
+    if (!isTask) wire.limit(lingerMs);
+  }
+
+  /** Nothing more comes on the call's own stream. */
+  over(flight: InFlight): void {
+    flight.over = true;
+    flight.wire[Symbol.dispose]();
+    if (this.#lingering.size > 0) this.#lingering.delete(flight);
+  }
+
   /** One waiting call of each session that waits right now. */
   callers(): readonly Caller[] {
     const bySession = new Map<object, Caller>();
-    for (const { caller } of this.#byId.values()) if (caller) bySession.set(caller.session, caller);
+    for (const { call } of this.#byId.values()) if (call.caller) bySession.set(call.caller.session, call.caller);
     return [...bySession.values()];
   }
 }

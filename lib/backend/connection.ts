@@ -1,10 +1,11 @@
 // One connection to a backend: sends one request at a time and turns what comes back, or fails to, into one outcome.
-import type { Socket } from "node:net";
 import { GatewayError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
-import { type HttpBody, QueuedBody } from "./http1-body.ts";
-import { keepAliveTimeoutMs, type ResponseHead } from "./http1-head.ts";
-import { ResponseParser } from "./http1.ts";
+import type { TcpSocket } from "../core/tcp.ts";
+import { type BodySource, type HttpBody, QueuedBody } from "./http1-body.ts";
+import { type ResponseHead, responseGrammar } from "./http1-head.ts";
+import { MessageParser } from "./http1.ts";
+import { encodeStart, type HttpRequest } from "./request.ts";
 import { errorCode } from "./socket.ts";
 
 /** Head and body go out in one write up to this size; a larger body is written in pieces of it. */
@@ -25,8 +26,9 @@ export interface ConnectionOwner {
   closed(connection: Connection): void;
 }
 
+const grammar = responseGrammar(false);
+
 interface Exchange {
-  readonly parser: ResponseParser;
   readonly resolve: (reply: HttpReply) => void;
   readonly reject: (reason: unknown) => void;
   readonly release: () => void;
@@ -36,13 +38,15 @@ interface Exchange {
 }
 
 /** One socket, with at most one exchange on it: requests are never pipelined. */
-export class Connection {
-  readonly #socket: Socket;
-  readonly #name: string;
-  readonly #maxHeadBytes: number;
+export class Connection implements BodySource {
+  readonly #socket: TcpSocket;
+  /** host:port, for messages. */
+  readonly name: string;
+  readonly #parser: MessageParser<ResponseHead>;
   readonly #owner: ConnectionOwner;
   #exchange: Exchange | undefined;
   #usable = true;
+  #paused = false;
   #closed = false;
   #lastError: unknown;
   #answered = false;
@@ -51,10 +55,18 @@ export class Connection {
   /** `Date.now()` after which the connection must not be used again; kept by the pool. */
   expiresAt: number = Infinity;
 
-  constructor(socket: Socket, name: string, maxHeadBytes: number, owner: ConnectionOwner) {
+  constructor(socket: TcpSocket, name: string, maxHeadBytes: number, owner: ConnectionOwner) {
     this.#socket = socket;
-    this.#name = name;
-    this.#maxHeadBytes = maxHeadBytes;
+    this.name = name;
+    this.#parser = new MessageParser(
+      grammar,
+      {
+        onHead: (response) => this.#onHead(response),
+        onBody: (piece) => this.#exchange?.body?.add(piece),
+        onDone: () => this.#onDone(),
+      },
+      maxHeadBytes,
+    );
     this.#owner = owner;
     socket.on("data", (bytes: Uint8Array) => this.#onData(bytes));
     socket.on("end", () => this.#onEnd());
@@ -77,34 +89,31 @@ export class Connection {
 
   /**
    * Sends a request. The scope governs until the body is complete: cancelled, it destroys the connection at once.
-   * Rejects with a `GatewayError` "unreachable" where the connection was gone before anything was written.
+   * Fails with a `GatewayError` "unreachable" where the connection was gone before anything was written.
    */
-  send(head: Uint8Array, body: Uint8Array | undefined, scope: Scope): Promise<HttpReply> {
-    return new Promise((resolve, reject) => {
-      if (scope.cancelled) {
-        this.destroy();
-        return reject(scope.reason);
-      }
-      // It may have ended since the pool looked; a request written now would wait for events that have been.
-      if (!this.usable) return reject(this.#gone());
-      this.#answered = false;
-      const parser = new ResponseParser(
-        {
-          onHead: (response) => this.#onHead(response),
-          onBody: (piece) => this.#exchange?.body?.add(piece),
-          onDone: () => this.#onDone(),
-        },
-        { maxHeadBytes: this.#maxHeadBytes },
-      );
-      const release = scope.onCancel((reason) => {
-        const body = this.#exchange?.body;
-        this.#fail(reason);
-        body?.discard();
-      });
-      const exchange = { parser, resolve, reject, release, head: undefined, body: undefined, written: false };
-      this.#exchange = exchange;
-      this.#write(exchange, head, body);
+  send(
+    begin: Uint8Array,
+    request: HttpRequest,
+    scope: Scope,
+    resolve: (reply: HttpReply) => void,
+    reject: (reason: unknown) => void,
+  ): void {
+    if (scope.cancelled) {
+      this.destroy();
+      return reject(scope.reason);
+    }
+    // It may have ended since the pool looked; a request written now would wait for events that have been.
+    if (!this.usable) return reject(this.#gone());
+    this.#answered = false;
+    if (this.#parser.done) this.#parser.next();
+    const release = scope.onCancel((reason) => {
+      const pending = this.#exchange?.body;
+      this.#fail(reason);
+      pending?.discard();
     });
+    const exchange = { resolve, reject, release, head: undefined, body: undefined, written: false };
+    this.#exchange = exchange;
+    this.#write(exchange, begin, request);
   }
 
   /** Closes the connection; an exchange on it fails with `reason`. Idempotent. */
@@ -112,15 +121,15 @@ export class Connection {
     this.#fail(reason ?? this.#lost(undefined));
   }
 
-  #write(exchange: Exchange, head: Uint8Array, body: Uint8Array | undefined): void {
-    if (body === undefined || body.length === 0) {
-      this.#socket.write(head);
+  #write(exchange: Exchange, begin: Uint8Array, request: HttpRequest): void {
+    const { body = new Uint8Array() } = request;
+    let offset = Math.min(body.length, WRITE_BYTES);
+    // One write, one packet: a head alone would cost the server a second read, and some servers a delay.
+    let accepted = this.#socket.write(encodeStart(begin, request, offset));
+    if (offset === body.length) {
       exchange.written = true;
       return;
     }
-    let offset = Math.min(body.length, Math.max(0, WRITE_BYTES - head.length));
-    // One write, one packet: a head alone would cost the server a second read, and some servers a delay.
-    let accepted = this.#socket.write(Buffer.concat([head, body.subarray(0, offset)]));
     const pump = (): void => {
       if (this.#exchange !== exchange) return;
       while (accepted && offset < body.length) {
@@ -145,26 +154,34 @@ export class Connection {
     // Bytes that nobody asked for must never become the next response.
     if (exchange === undefined) return this.#fail(undefined);
     this.#answered = true;
-    const wrong = exchange.parser.push(bytes);
+    const wrong = this.#parser.push(bytes);
     if (wrong !== undefined) this.#fail(this.#violation(wrong));
-    else if (exchange.parser.surplus > 0) this.#fail(undefined);
+    else if (this.#parser.surplus > 0) this.#fail(undefined);
   }
 
   #onHead(response: ResponseHead): void {
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     exchange.head = response;
-    exchange.body = new QueuedBody(
-      {
-        pause: () => this.#socket.pause(),
-        resume: () => this.#socket.resume(),
-        abort: (reason) => {
-          if (this.#exchange === exchange) this.#fail(reason);
-        },
-      },
-      { name: this.#name, declaredBytes: response.framing.kind === "length" ? response.framing.length : undefined },
-    );
+    const { framing } = response;
+    exchange.body = new QueuedBody(this, framing.kind === "length" ? framing.length : undefined);
     exchange.resolve({ status: response.status, headers: response.headers, body: exchange.body });
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    // Not for nothing: on a socket that flows it costs as much as the rest of an exchange.
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#socket.resume();
+  }
+
+  abort(body: QueuedBody, reason: unknown): void {
+    if (this.#exchange?.body === body) this.#fail(reason);
   }
 
   #onDone(): void {
@@ -176,13 +193,13 @@ export class Connection {
     // A request that is only half out cannot be followed by another one.
     const { head } = exchange;
     if (!this.#usable || !exchange.written || head === undefined || !head.keepAlive) return this.#fail(undefined);
-    this.#socket.resume();
-    this.#owner.released(this, keepAliveTimeoutMs(head.headers));
+    this.resume();
+    this.#owner.released(this, head.idleMs);
   }
 
   #onEnd(): void {
     this.#usable = false;
-    this.#exchange?.parser.end();
+    this.#parser.end();
     this.#fail(this.#lost(undefined));
   }
 
@@ -212,7 +229,7 @@ export class Connection {
   }
 
   #gone(): GatewayError {
-    const message = `${this.#name} closed the connection before anything was sent`;
+    const message = `${this.name} closed the connection before anything was sent`;
     return new GatewayError("unreachable", message, { data: { sent: false } });
   }
 
@@ -220,12 +237,12 @@ export class Connection {
     const exchange = this.#exchange;
     const when = exchange?.body === undefined ? "before it answered" : "before the end of its answer";
     const code = errorCode(cause);
-    const message = `${this.#name} closed the connection ${when}${code === undefined ? "" : ` (${code})`}`;
+    const message = `${this.name} closed the connection ${when}${code === undefined ? "" : ` (${code})`}`;
     return new GatewayError("lost", message, { cause, data: { sent: true } });
   }
 
   #violation(what: string): GatewayError {
-    const message = `${this.#name} does not answer in valid HTTP/1.1: ${what}`;
+    const message = `${this.name} does not answer in valid HTTP/1.1: ${what}`;
     return new GatewayError("badProtocol", message, { data: { sent: true } });
   }
 }

@@ -1,11 +1,13 @@
-// A backend over Streamable HTTP: one POST a message, answers as JSON or as an event stream that is resumed when it breaks.
+// A backend over Streamable HTTP: one POST a message, answers as JSON or as an event stream.
 
 import type { HttpReplicaPlan } from "../config/plan.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
-import { Scope, sleep } from "../core/scope.ts";
+import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText } from "../core/text.ts";
-import { type EventPosition, readEvents } from "./events.ts";
-import { type HttpReply, HttpPool } from "./pool.ts";
+import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
+import { EventStreams, mediaType } from "./resume.ts";
+import { endpointOf } from "./target.ts";
+import { readTrust } from "./trust.ts";
 import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
 
 export interface HttpOptions {
@@ -18,12 +20,7 @@ export interface HttpOptions {
 
 const maxErrorBytes = 64 * 1024;
 const maxRedirects = 3;
-/** 2025-11-25, Transports: a client waits as long as the server's `retry` says before it resumes; this where it says nothing. */
-const resumeDelayMs = 1_000;
-const maxResumes = 5;
 const closeMs = 1_000;
-/** The least pause before a stream is asked for again. */
-const minDelayMs = 50;
 /** JSON-RPC codes that servers give to an unknown session. */
 const sessionCodes: ReadonlySet<unknown> = new Set([-32000, -32001, -32600]);
 
@@ -38,36 +35,54 @@ class HttpTransport implements Transport {
   readonly #pool: HttpPool;
   readonly #headers: readonly (readonly [string, string])[];
   readonly #scope = new Scope();
+  readonly #streams: EventStreams;
+  readonly #origin: string;
   #path: string;
   #session: string | undefined;
   #version: string | undefined;
+  /** Of every POST; made anew when session or version change. */
+  #postHeaders: HttpRequest["headers"] | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: HttpOptions, events: TransportEvents) {
     const url = new URL(options.replica.url);
     this.#options = options;
     this.#events = events;
-    this.#pool = new HttpPool(url, { connectTimeoutMs: options.connectMs });
+    this.#pool = new HttpPool(url, { connectTimeoutMs: options.connectMs, tls: readTrust(options.replica.tls) });
     this.#headers = Object.entries(options.replica.headers);
-    this.#path = url.pathname + url.search;
+    this.#streams = new EventStreams(
+      {
+        maxMessageBytes: options.maxMessageBytes,
+        get: (lastId, scope) => this.#get(lastId, scope),
+        named: (error) => this.#named(error),
+        sessionLost: () => (this.#session === undefined ? undefined : this.#sessionLost()),
+      },
+      events,
+    );
+    ({ path: this.#path, origin: this.#origin } = endpointOf(url));
   }
 
   async send(message: Uint8Array, call: number | undefined, scope: Scope): Promise<SendOutcome> {
-    const reply = await this.#post(message, scope);
-    const session = reply.headers.get("mcp-session-id");
-    if (session !== undefined && this.#version === undefined) this.#session = session;
+    let reply = await this.#post(message, scope);
+    if (reply.status === 307 || reply.status === 308) reply = await this.#redirected(reply, message, scope);
+    if (this.#version === undefined) this.#session = reply.headers.get("mcp-session-id") ?? this.#session;
     if (reply.status >= 300) await this.#refused(reply, call);
     else if (call === undefined) await reply.body.bytes(maxErrorBytes);
-    else await this.#answer(reply, call, scope);
+    else if (mediaType(reply) !== "application/json") await this.#stream(reply, call, scope);
+    else {
+      const { maxMessageBytes } = this.#options;
+      this.#events.message(reply.body.whole(maxMessageBytes) ?? (await reply.body.bytes(maxMessageBytes)), call, true);
+    }
     return "ended";
   }
 
   negotiated(protocolVersion: string): void {
     this.#version = protocolVersion;
+    this.#postHeaders = undefined;
   }
 
   opened(): void {
-    void this.#listen();
+    void this.#streams.listen(this.#scope);
   }
 
   close(): Promise<void> {
@@ -75,31 +90,36 @@ class HttpTransport implements Transport {
     return this.#closing;
   }
 
-  async #post(message: Uint8Array, scope: Scope, redirects = 0): Promise<HttpReply> {
-    const headers = this.#requestHeaders("application/json, text/event-stream");
-    headers.push(["content-type", "application/json"]);
-    const reply = await this.#request({ method: "POST", path: this.#path, headers, body: message }, scope);
-    const location = reply.headers.get("location");
-    // Frameworks redirect /mcp to /mcp/ before they run anything; another origin would get this one's credentials.
-    if ((reply.status !== 307 && reply.status !== 308) || location === undefined || redirects >= maxRedirects)
-      return reply;
-    const { origin } = new URL(this.#options.replica.url);
-    const target = new URL(location, origin + this.#path);
-    if (target.origin !== origin) return reply;
-    await reply.body.bytes(maxErrorBytes);
-    this.#path = target.pathname + target.search;
-    return this.#post(message, scope, redirects + 1);
+  #post(message: Uint8Array, scope: Scope): Promise<HttpReply> {
+    this.#postHeaders ??= [
+      ...this.#requestHeaders("application/json, text/event-stream"),
+      ["content-type", "application/json"],
+    ];
+    return this.#request({ method: "POST", path: this.#path, headers: this.#postHeaders, body: message }, scope);
   }
 
-  async #request(request: Parameters<HttpPool["request"]>[0], scope: Scope): Promise<HttpReply> {
-    try {
-      return await this.#pool.request(request, scope);
-    } catch (error) {
+  /** Frameworks redirect /mcp to /mcp/ before they run anything; another origin would get this one's credentials. */
+  async #redirected(first: HttpReply, message: Uint8Array, scope: Scope): Promise<HttpReply> {
+    let reply = first;
+    for (let redirects = 0; redirects < maxRedirects; redirects += 1) {
+      const location = reply.headers.get("location");
+      if ((reply.status !== 307 && reply.status !== 308) || location === undefined) break;
+      const target = new URL(location, this.#origin + this.#path);
+      if (target.origin !== this.#origin) break;
+      await reply.body.bytes(maxErrorBytes);
+      this.#path = target.pathname + target.search;
+      reply = await this.#post(message, scope);
+    }
+    return reply;
+  }
+
+  #request(request: HttpRequest, scope: Scope): Promise<HttpReply> {
+    return this.#pool.request(request, scope).catch((error: unknown) => {
       if (scope.cancelled) throw error;
       const failure = this.#named(error);
       if (failure.code === "unreachable" || failure.code === "connectTimeout") this.#events.retired(failure);
       throw failure;
-    }
+    });
   }
 
   /** The same failure with the backend's name. */
@@ -117,92 +137,17 @@ class HttpTransport implements Transport {
     return headers;
   }
 
-  async #answer(reply: HttpReply, call: number, scope: Scope): Promise<void> {
+  async #stream(reply: HttpReply, call: number, scope: Scope): Promise<void> {
     const type = mediaType(reply);
-    if (type === "application/json") {
-      this.#events.message(await reply.body.bytes(this.#options.maxMessageBytes), call);
-    } else if (type === "text/event-stream") {
-      await this.#follow(reply, call, scope);
-    } else {
-      reply.body.cancel();
-      throw this.#failure("badProtocol", `answered with content type "${type}" (HTTP ${reply.status})`, true);
-    }
+    if (type === "text/event-stream") return this.#streams.follow(reply, call, scope);
+    reply.body.cancel();
+    throw this.#failure("badProtocol", `answered with content type "${type}" (HTTP ${reply.status})`, true);
   }
 
-  /** Reads a call's stream to its answer, resuming it where the server gave event ids. */
-  async #follow(first: HttpReply, call: number, scope: Scope): Promise<void> {
-    const position: EventPosition = { lastId: undefined, retryMs: undefined };
-    let reply: HttpReply | undefined = first;
-    for (let broken = 0; broken <= maxResumes;) {
-      const ended = reply !== undefined && (await this.#readToEnd(reply, position, call, scope));
-      if (!this.#events.waiting(call) || position.lastId === undefined) return;
-      const delay = delayOf(position);
-      // A stream that was ended in order, with an id to come back to, is polling (2025-11-25, Transports).
-      if (ended) this.#events.paused(call, delay);
-      else broken += 1;
-      await sleep(delay, scope);
-      reply = await this.#resume(position, scope);
-      if (reply === undefined || reply.status === 200) continue;
-      reply.body.cancel();
-      if (reply.status === 404 && this.#session !== undefined) this.#events.retired(this.#sessionLost());
-      if (!mayComeBack(reply.status)) return;
-      reply = undefined;
-    }
-  }
-
-  /** False where the connection broke and the stream can be resumed. */
-  async #readToEnd(reply: HttpReply, position: EventPosition, call: number, scope: Scope): Promise<boolean> {
-    try {
-      await this.#readStream(reply, position, call);
-      return true;
-    } catch (error) {
-      if (scope.cancelled || position.lastId === undefined) throw this.#named(error);
-      return false;
-    }
-  }
-
-  /** Undefined where the server cannot be reached: the call itself was sent, so that is no "not sent". */
-  async #resume(position: EventPosition, scope: Scope): Promise<HttpReply | undefined> {
-    try {
-      return await this.#get(position, scope);
-    } catch (error) {
-      if (scope.cancelled) throw error;
-      return undefined;
-    }
-  }
-
-  async #readStream(reply: HttpReply, position: EventPosition, call: number | undefined): Promise<void> {
-    const deliver = (data: Uint8Array): void => this.#events.message(data, call);
-    await readEvents(reply.body, this.#options.maxMessageBytes, position, deliver);
-  }
-
-  #get(position: EventPosition, scope: Scope): Promise<HttpReply> {
+  #get(lastId: string | undefined, scope: Scope): Promise<HttpReply> {
     const headers = this.#requestHeaders("text/event-stream");
-    if (position.lastId !== undefined) headers.push(["last-event-id", position.lastId]);
+    if (lastId !== undefined) headers.push(["last-event-id", lastId]);
     return this.#request({ method: "GET", path: this.#path, headers }, scope);
-  }
-
-  /** Keeps the standalone stream open, for what the server says on its own; a server may not offer one. */
-  async #listen(): Promise<void> {
-    const position: EventPosition = { lastId: undefined, retryMs: undefined };
-    const scope = this.#scope;
-    for (let failures = 0; !scope.cancelled; failures += 1) {
-      try {
-        const reply = await this.#get(position, scope);
-        const isStream = reply.status === 200 && mediaType(reply) === "text/event-stream";
-        if (!isStream) reply.body.cancel();
-        if (reply.status === 404 && this.#session !== undefined) return this.#events.retired(this.#sessionLost());
-        if (!isStream && !mayComeBack(reply.status)) return;
-        if (isStream) {
-          failures = 0;
-          await this.#readStream(reply, position, undefined);
-        }
-      } catch {
-        if (scope.cancelled) return;
-      }
-      const delay = failures === 0 ? delayOf(position) : Math.min(resumeDelayMs * 2 ** failures, 30_000);
-      await sleep(delay, scope).catch(() => {});
-    }
   }
 
   async #refused(reply: HttpReply, call: number | undefined): Promise<void> {
@@ -257,16 +202,6 @@ class HttpTransport implements Transport {
   }
 }
 
-/** A server may not want to be asked at once, and never without a pause. */
-function delayOf({ retryMs }: EventPosition): number {
-  return Math.max(retryMs ?? resumeDelayMs, minDelayMs);
-}
-
-/** Statuses of a GET after which the stream may be had later: a conflict with a connection that the server has not missed yet, too. */
-function mayComeBack(status: number): boolean {
-  return status >= 500 || status === 408 || status === 409 || status === 429;
-}
-
 interface RpcError {
   readonly id: unknown;
   readonly code: unknown;
@@ -289,8 +224,4 @@ function isSessionError(status: number, text: string, error: RpcError | undefine
   if (status !== 404 && !(status === 400 && /session/i.test(text))) return false;
   if (error === undefined || call === undefined || Number(error.id ?? NaN) !== call) return true;
   return sessionCodes.has(error.code) && (status === 404 || /session/i.test(error.message));
-}
-
-function mediaType(reply: HttpReply): string {
-  return (reply.headers.get("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 }

@@ -12,6 +12,8 @@ export interface HttpBody {
    * the end, "badProtocol" on a violation, and with the scope's reason when that was cancelled. One reader at a time.
    */
   read(): Promise<Uint8Array | undefined>;
+  /** The whole body where all of it has come already, in one piece of at most `maxBytes`. */
+  whole(maxBytes: number): Uint8Array | undefined;
   /** The whole body; a `GatewayError` "replyTooLarge" as soon as it is known to exceed `maxBytes`. */
   bytes(maxBytes: number): Promise<Uint8Array>;
   /** Stops: closes the connection unless the body is complete. */
@@ -19,24 +21,21 @@ export interface HttpBody {
 }
 
 /** What a body asks of the connection behind it. */
-interface BodySource {
+export interface BodySource {
+  /** host:port, for messages. */
+  readonly name: string;
   pause(): void;
   resume(): void;
-  abort(reason: unknown): void;
+  /** Gives up the exchange of this body, if it is still under way. */
+  abort(body: QueuedBody, reason: unknown): void;
 }
 
 type End = { readonly kind: "clean" } | { readonly kind: "failed"; readonly reason: unknown };
 
-interface BodyInfo {
-  /** host:port, for messages. */
-  readonly name: string;
-  readonly declaredBytes: number | undefined;
-}
-
 /** The body as its connection sees it. */
 export class QueuedBody implements HttpBody {
   readonly #source: BodySource;
-  readonly #info: BodyInfo;
+  readonly #declaredBytes: number | undefined;
   #queue: Uint8Array[] = [];
   #next = 0;
   #queuedBytes = 0;
@@ -44,9 +43,9 @@ export class QueuedBody implements HttpBody {
   #end: End | undefined;
   #waiting: { resolve(piece: Uint8Array | undefined): void; reject(reason: unknown): void } | undefined;
 
-  constructor(source: BodySource, info: BodyInfo) {
+  constructor(source: BodySource, declaredBytes: number | undefined) {
     this.#source = source;
-    this.#info = info;
+    this.#declaredBytes = declaredBytes;
   }
 
   /** Called by the connection with the next piece. */
@@ -98,8 +97,16 @@ export class QueuedBody implements HttpBody {
     });
   }
 
+  whole(maxBytes: number): Uint8Array | undefined {
+    const only = this.#queue[0];
+    const isWhole = this.#end?.kind === "clean" && this.#queue.length === 1 && this.#next === 0;
+    if (!only || !isWhole || only.length > maxBytes) return undefined;
+    this.#take(only);
+    return only;
+  }
+
   async bytes(maxBytes: number): Promise<Uint8Array> {
-    const declared = this.#info.declaredBytes;
+    const declared = this.#declaredBytes;
     if (declared !== undefined && declared > maxBytes) throw this.#refuse(maxBytes);
     const pieces: Uint8Array[] = [];
     let size = 0;
@@ -114,9 +121,9 @@ export class QueuedBody implements HttpBody {
 
   cancel(): void {
     if (this.#end === undefined) {
-      const reason = this.#fault("lost", `the answer of ${this.#info.name} was given up by its reader`);
+      const reason = this.#fault("lost", `the answer of ${this.#source.name} was given up by its reader`);
       this.fail(reason);
-      this.#source.abort(reason);
+      this.#source.abort(this, reason);
     }
     this.discard();
   }
@@ -130,7 +137,7 @@ export class QueuedBody implements HttpBody {
 
   #refuse(maxBytes: number): GatewayError {
     this.cancel();
-    return this.#fault("replyTooLarge", `${this.#info.name} answered with more than ${maxBytes} bytes`);
+    return this.#fault("replyTooLarge", `${this.#source.name} answered with more than ${maxBytes} bytes`);
   }
 
   #fault(code: "internal" | "lost" | "replyTooLarge", message: string): GatewayError {

@@ -8,7 +8,7 @@ const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$
 const digits = /^\d{1,16}$/;
 
 /** How the end of a body is known. */
-type Framing =
+export type Framing =
   | { readonly kind: "none" }
   | { readonly kind: "length"; readonly length: number }
   | { readonly kind: "chunked" }
@@ -21,12 +21,43 @@ export interface ResponseHead {
   readonly framing: Framing;
   /** The server keeps the connection open after this response. */
   readonly keepAlive: boolean;
+  /** How long the server says that it keeps an idle connection, ms; undefined where it does not say. */
+  readonly idleMs: number | undefined;
 }
 
-export const BAD_STATUS_LINE: Violation = "it does not start with an HTTP/1.0 or HTTP/1.1 status line";
+const BAD_STATUS_LINE: Violation = "it does not start with an HTTP/1.0 or HTTP/1.1 status line";
 
-/** Parses the complete head in `bytes` (with its empty line). `bodyless`: the answer to a HEAD request. */
-export function parseHead(bytes: Uint8Array, bodyless: boolean): ResponseHead | { readonly bad: Violation } {
+/** What differs between requests and responses: their heads. */
+export interface HeadGrammar<Head> {
+  /** What every head starts with; a peer of another protocol, which may wait for us, is found out by its first bytes. */
+  readonly start: Uint8Array;
+  /** Whether a head can start with this byte, where there is no more to say of its start. */
+  readonly first?: (byte: number) => boolean;
+  /** What to say of a head that starts otherwise. */
+  readonly notStarted: Violation;
+  /** The head in `block` (with its empty line); "interim" where another one follows it. */
+  parse(block: Uint8Array): Head | "interim" | { readonly bad: Violation };
+}
+
+/** Of responses; `bodyless`: of those to HEAD and CONNECT, whatever their headers announce. */
+export function responseGrammar(bodyless: boolean): HeadGrammar<ResponseHead> {
+  return {
+    start: Buffer.from("HTTP/1."),
+    notStarted: BAD_STATUS_LINE,
+    parse: (block) => parseResponse(block, bodyless),
+  };
+}
+
+function parseResponse(block: Uint8Array, bodyless: boolean): ResponseHead | "interim" | { readonly bad: Violation } {
+  const head = parseHead(block, bodyless);
+  if ("bad" in head || head.status >= 200) return head;
+  if (head.status === 101) return { bad: "101 Switching Protocols, which nobody asked for" };
+  const announced = head.headers.has("transfer-encoding") || Number(head.headers.get("content-length") ?? 0) > 0;
+  return announced ? { bad: "an interim response that announces a body" } : "interim";
+}
+
+/** The complete head in `bytes`, with its empty line. */
+function parseHead(bytes: Uint8Array, bodyless: boolean): ResponseHead | { readonly bad: Violation } {
   const lines = splitLines(bytes);
   const first = statusLine.exec(lines[0] ?? "");
   if (first === null) return { bad: BAD_STATUS_LINE };
@@ -37,7 +68,8 @@ export function parseHead(bytes: Uint8Array, bodyless: boolean): ResponseHead | 
   const minor = first[1] === "1" ? 1 : 0;
   const framing = readFraming(status, minor, headers, bodyless);
   if ("bad" in framing) return framing;
-  return { status, headers, framing, keepAlive: mayLiveOn(status, minor, headers, framing) };
+  const keepAlive = mayLiveOn(status, minor, headers, framing);
+  return { status, headers, framing, keepAlive, idleMs: keepAliveTimeoutMs(headers) };
 }
 
 /** Reads field lines from `lines[from]` on into `into`; returns what is wrong, if anything is. */
@@ -66,6 +98,16 @@ function readFraming(
   headers: ReadonlyMap<string, string>,
   bodyless: boolean,
 ): Framing | { readonly bad: Violation } {
+  const framing = readBodyFraming(headers, minor === 0);
+  if ("bad" in framing) return framing;
+  return bodyless || status < 200 || status === 204 || status === 304 ? { kind: "none" } : framing;
+}
+
+/** How the end of the body of a message with these headers is known; both ways at once, or an unclear one, is a violation. */
+export function readBodyFraming(
+  headers: ReadonlyMap<string, string>,
+  isOld: boolean,
+): Framing | { readonly bad: Violation } {
   const length = headers.get("content-length");
   const coding = headers.get("transfer-encoding");
   if (length !== undefined && coding !== undefined) return { bad: "both Content-Length and Transfer-Encoding" };
@@ -75,8 +117,7 @@ function readFraming(
   if (coding !== undefined && coding.toLowerCase() !== "chunked") {
     return { bad: "a Transfer-Encoding other than chunked" };
   }
-  if (coding !== undefined && minor === 0) return { bad: "Transfer-Encoding in an HTTP/1.0 response" };
-  if (bodyless || status < 200 || status === 204 || status === 304) return { kind: "none" };
+  if (coding !== undefined && isOld) return { bad: "Transfer-Encoding in an HTTP/1.0 message" };
   if (coding !== undefined) return { kind: "chunked" };
   if (length !== undefined) return { kind: "length", length: Number(length) };
   return { kind: "untilClose" };
@@ -92,8 +133,7 @@ function mayLiveOn(status: number, minor: 0 | 1, headers: ReadonlyMap<string, st
   return minor === 1 || options.includes("keep-alive");
 }
 
-/** How long the server says that it keeps an idle connection, in ms; undefined where it does not say. */
-export function keepAliveTimeoutMs(headers: ReadonlyMap<string, string>): number | undefined {
+function keepAliveTimeoutMs(headers: ReadonlyMap<string, string>): number | undefined {
   const found = /(?:^|[,\s])timeout\s*=\s*"?(\d{1,9})/i.exec(headers.get("keep-alive") ?? "");
   return found === null ? undefined : Number(found[1]) * 1000;
 }

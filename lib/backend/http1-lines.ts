@@ -12,6 +12,11 @@ export class LineBuffer {
   #size = 0;
   #scanned = 0;
 
+  /** Bytes that are held of a block that is not complete. */
+  get size(): number {
+    return this.#size;
+  }
+
   /** `used` counts the bytes of this call that belong to the block. */
   take(
     bytes: Uint8Array,

@@ -1,26 +1,17 @@
-// Strict push parser for HTTP/1.1 responses: bytes in, head, body pieces and end out; any doubt is a violation.
+// Strict push parser for HTTP/1.1 messages: bytes in, head, body pieces and end out; any doubt is a violation.
 import { type ChunkLine, newChunkLine, stepChunkLine } from "./http1-chunk.ts";
-import { BAD_STATUS_LINE, parseFields, parseHead, type ResponseHead } from "./http1-head.ts";
+import { type Framing, type HeadGrammar, parseFields } from "./http1-head.ts";
 import { LineBuffer, splitLines, type Violation } from "./http1-lines.ts";
 
-/** What every head starts with; a server of another protocol, which may wait for us, is found out by its first bytes. */
-const START: readonly number[] = Array.from(Buffer.from("HTTP/1."));
 const CR = 13;
 const LF = 10;
 
-interface ResponseSink {
-  onHead(head: ResponseHead): void;
+export interface MessageSink<Head> {
+  onHead(head: Head): void;
   /** A piece of the body, still backed by the bytes that were pushed. */
   onBody(piece: Uint8Array): void;
-  /** The response is complete. */
+  /** The message is complete. */
   onDone(): void;
-}
-
-interface ParserLimits {
-  /** Status line and headers, those of interim (1xx) responses included; trailers have the same limit. */
-  readonly maxHeadBytes: number;
-  /** The response to a HEAD request: no body, whatever its headers announce. */
-  readonly bodyless?: boolean;
 }
 
 type State =
@@ -34,29 +25,61 @@ type State =
   | { readonly kind: "done" }
   | { readonly kind: "failed"; readonly why: Violation };
 
-/** Parses exactly one response. Bytes after its end are counted in `surplus` and never interpreted. */
-export class ResponseParser {
-  readonly #sink: ResponseSink;
+/**
+ * Parses one message, and after {@link next} another one. Bytes after its end are counted in `surplus` and never
+ * interpreted.
+ */
+export class MessageParser<Head extends { readonly framing: Framing }> {
+  readonly #grammar: HeadGrammar<Head>;
+  readonly #sink: MessageSink<Head>;
+  /** Start line and headers, those of interim responses included; trailers have the same limit. */
   readonly #maxHeadBytes: number;
-  readonly #bodyless: boolean;
   #state: State = { kind: "head" };
   #lines: LineBuffer;
   #headBytes = 0;
   #startSeen = 0;
   #surplus = 0;
+  #isFull = false;
+  #isPastHead = false;
+  /** The head of the message before and its bytes: on one connection they are mostly the same. */
+  #known: { readonly block: Buffer; readonly head: Head } | undefined;
 
-  constructor(sink: ResponseSink, limits: ParserLimits) {
+  constructor(grammar: HeadGrammar<Head>, sink: MessageSink<Head>, maxHeadBytes: number) {
+    this.#grammar = grammar;
     this.#sink = sink;
-    this.#maxHeadBytes = limits.maxHeadBytes;
-    this.#bodyless = limits.bodyless ?? false;
+    this.#maxHeadBytes = maxHeadBytes;
     this.#lines = new LineBuffer();
+  }
+
+  /** Makes ready for the next message; the one before must be complete. */
+  next(): void {
+    this.#state = { kind: "head" };
+    this.#isPastHead = false;
+    this.#headBytes = 0;
+    this.#startSeen = 0;
+    this.#surplus = 0;
+  }
+
+  /** True where a part of a message has come. */
+  get started(): boolean {
+    return this.#state.kind !== "head" || this.#startSeen > 0 || this.#lines.size > 0;
+  }
+
+  /** True where a head or trailers were larger than they may be. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** True from the end of a head to the next one. */
+  get isPastHead(): boolean {
+    return this.#isPastHead;
   }
 
   get done(): boolean {
     return this.#state.kind === "done";
   }
 
-  /** How many bytes came after the end of the response. */
+  /** How many bytes came after the end of the message. */
   get surplus(): number {
     return this.#surplus;
   }
@@ -71,12 +94,15 @@ export class ResponseParser {
         this.#surplus += rest.length;
         return undefined;
       }
-      rest = rest.subarray(this.#step(state, rest));
+      const used = this.#step(state, rest);
+      // A view costs more than the question whether one is needed.
+      if (used === rest.length) break;
+      rest = rest.subarray(used);
     }
     return this.#state.kind === "failed" ? this.#state.why : undefined;
   }
 
-  /** The server closed its side: true where this is the proper end of the response, false where it is cut off. */
+  /** The peer closed its side: true where this is the proper end of the message, false where it is cut off. */
   end(): boolean {
     if (this.#state.kind === "untilClose") this.#finish();
     return this.#state.kind === "done";
@@ -102,11 +128,16 @@ export class ResponseParser {
   }
 
   #takeLines(kind: "head" | "trailers", bytes: Uint8Array): number {
-    if (kind === "head" && !this.#startsRight(bytes)) return this.#fail(BAD_STATUS_LINE);
+    if (kind === "head") {
+      const same = this.#takeKnown(bytes);
+      if (same > 0) return same;
+      if (!this.#startsRight(bytes)) return this.#fail(this.#grammar.notStarted);
+    }
     const room = this.#maxHeadBytes - this.#headBytes;
     const what = kind === "head" ? "head" : "trailer";
     const found = this.#lines.take(bytes, room);
     if (found === "more") return bytes.length;
+    this.#isFull = found === "full";
     if (found === "full") return this.#fail(`the ${what} is larger than ${this.#maxHeadBytes} bytes`);
     if ("bad" in found) return this.#fail(`${what}: ${found.bad}`);
     this.#headBytes += found.block.length;
@@ -116,23 +147,36 @@ export class ResponseParser {
     return found.used;
   }
 
+  /** Takes a head that reads as the one before did, byte by byte; 0 where it does not. */
+  #takeKnown(bytes: Uint8Array): number {
+    const known = this.#known;
+    const isStart = this.#headBytes === 0 && this.#startSeen === 0;
+    if (!known || !isStart || !startsWith(bytes, known.block)) return 0;
+    this.#accept(known.head);
+    return known.block.length;
+  }
+
   #startsRight(bytes: Uint8Array): boolean {
-    for (let index = 0; index < bytes.length && this.#startSeen < START.length; index++) {
-      if (bytes[index] !== START[this.#startSeen++]) return false;
+    const { start, first } = this.#grammar;
+    if (first && this.#lines.size === 0 && !first(bytes[0] ?? 0)) return false;
+    for (let index = 0; index < bytes.length && this.#startSeen < start.length; index++) {
+      if (bytes[index] !== start[this.#startSeen++]) return false;
     }
     return true;
   }
 
   #takeHead(block: Uint8Array): void {
-    const head = parseHead(block, this.#bodyless);
+    const head = this.#grammar.parse(block);
+    // The final head is still to come, within the same limit.
+    if (head === "interim") return;
     if ("bad" in head) return void this.#fail(head.bad);
-    if (head.status === 101) return void this.#fail("101 Switching Protocols, which nobody asked for");
-    if (head.status < 200) {
-      if (head.headers.has("transfer-encoding") || Number(head.headers.get("content-length") ?? 0) > 0) {
-        this.#fail("an interim response that announces a body");
-      }
-      return; // 1xx: the final head is still to come, within the same limit
-    }
+    // A copy: the block may be a view of a buffer that is used again.
+    this.#known = { block: Buffer.from(block), head };
+    this.#accept(head);
+  }
+
+  #accept(head: Head): void {
+    this.#isPastHead = true;
     this.#headBytes = 0;
     const { framing } = head;
     switch (framing.kind) {
@@ -200,4 +244,9 @@ export class ResponseParser {
 
 function startChunk(): State {
   return { kind: "chunkSize", line: newChunkLine() };
+}
+
+function startsWith(bytes: Uint8Array, block: Buffer): boolean {
+  const { length } = block;
+  return bytes.length >= length && bytes[length - 5] === block[length - 5] && block.compare(bytes, 0, length) === 0;
 }

@@ -6,21 +6,21 @@ import {
   type Malformed,
   scan,
   spanBytes,
+  spanNumber,
   spanText,
-  spanValue,
   splice,
 } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { errorMessage, requestMessage, resultMessage } from "../core/rpc.ts";
-import { after, Scope } from "../core/scope.ts";
+import { Scope } from "../core/scope.ts";
 import { decodeText, encodeText } from "../core/text.ts";
 import type { ServerFacts } from "../protocol/codec.ts";
 import type { Caller } from "./caller.ts";
-import { Calls, type Outgoing } from "./calls.ts";
+import { Calls, InFlight, type Outgoing } from "./calls.ts";
 import { noMessage, notSent, unanswered } from "./failures.ts";
-import { cancelNotice, copied, isMalformedRequest, withId } from "./rewrite.ts";
+import { cancelNotice, copied, isMalformedRequest, renamed, withId } from "./rewrite.ts";
 import { TaskTokens } from "./tokens.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
+import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
 
 export { type Caller, ClientCancel } from "./caller.ts";
 
@@ -34,9 +34,6 @@ export interface LinkPeer {
   /** The wire is gone: nothing that the backend asked can be answered any more. */
   ended(link: Link): void;
 }
-
-/** A server should end a call's stream after the answer (2025-11-25, Transports); one that does not is left after this. */
-const lingerMs = 5_000;
 
 export class Link implements TransportEvents {
   readonly backend: string;
@@ -102,7 +99,7 @@ export class Link implements TransportEvents {
   }
 
   paused(call: number, retryMs: number): void {
-    this.#calls.get(call)?.caller?.paused?.(retryMs);
+    this.#calls.get(call)?.call.caller?.paused?.(retryMs);
   }
 
   waiting(call: number): boolean {
@@ -117,16 +114,11 @@ export class Link implements TransportEvents {
   /** Forwards a request; resolves to its reply under the caller's own id. Rejects with a `GatewayError` or the scope's reason. */
   call(request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
     const id = copied(request, "id");
-    const idSpan = request.spans.id;
-    if (!id || !idSpan) return Promise.reject(new GatewayError("internal", "a call needs an id"));
+    if (!id) return Promise.reject(new GatewayError("internal", "a call needs an id"));
     const upstream = (this.#lastId += 1);
-    const upstreamId = encodeText(String(upstream));
-    const changes: Edit[] = [...edits, { span: idSpan, bytes: upstreamId }];
-    const tokenSpan = request.spans["params._meta.progressToken"];
-    if (tokenSpan) changes.push({ span: tokenSpan, bytes: upstreamId });
     const token = copied(request, "params._meta.progressToken");
     const augmented = request.spans["params.task"] !== undefined;
-    return this.#start(splice(request.bytes, changes), upstream, { id, token, caller, augmented }, scope);
+    return this.#start(renamed(request, upstream, edits), upstream, { id, token, caller, augmented }, scope);
   }
 
   /** A request of the gateway's own; resolves to the reply's bytes. */
@@ -162,6 +154,7 @@ export class Link implements TransportEvents {
     this.life.cancel(error);
     if (this.#wire.cancelled) return;
     this.#wire.cancel(error);
+    this.#calls.cut(error);
     this.#calls.failAll((upstream) => (unsent?.has(upstream) ? notSent(this.backend, error) : error));
     this.#peer.ended(this);
     void this.#vanish();
@@ -180,49 +173,54 @@ export class Link implements TransportEvents {
     await this.#transport?.close();
   }
 
-  async #start(message: Uint8Array, upstream: number, call: Outgoing, scope: Scope): Promise<Uint8Array> {
-    scope.throwIfCancelled();
+  #start(message: Uint8Array, upstream: number, call: Outgoing, scope: Scope): Promise<Uint8Array> {
     const transport = this.#transport;
-    if (!transport) throw new GatewayError("internal", "a link has no wire yet");
+    if (scope.cancelled) return Promise.reject(scope.reason);
+    if (!transport) return Promise.reject(new GatewayError("internal", "a link has no wire yet"));
     // It ended since it was chosen.
-    if (this.life.cancelled) throw notSent(this.backend, asGatewayError(this.life.reason));
-    const wire = new Scope(this.#wire);
-    const reply = this.#calls.add(upstream, call);
-    const release = scope.onCancel((reason) => {
-      if (!this.#calls.fail(upstream, reason)) return;
-      // 2025-11-25, Cancellation: initialize must not be cancelled.
-      if (this.#facts) this.send(cancelNotice(upstream, reason));
-      wire.cancel(reason);
+    if (this.life.cancelled) return Promise.reject(notSent(this.backend, asGatewayError(this.life.reason)));
+    return new Promise((resolve, reject) => {
+      const flight = new InFlight(upstream, call, new Scope(), resolve, reject);
+      this.#calls.add(flight);
+      flight.watch(scope, (reason) => this.#cancel(flight, reason));
+      transport.send(message, upstream, flight.wire).then(
+        (outcome) => this.#sent(flight, outcome),
+        (error: unknown) => this.#broken(flight, error),
+      );
     });
-    let stopLinger: (() => void) | undefined;
-    let over = false;
-    const settled = (): void => {
-      over = true;
-      stopLinger?.();
-      wire[Symbol.dispose]();
-    };
-    transport
-      .send(message, upstream, wire)
-      .then(
-        (outcome) => {
-          if (outcome === "ended")
-            this.#calls.fail(upstream, this.#calls.get(upstream)?.wrong ?? unanswered(this.backend));
-        },
-        (error: unknown) => this.#calls.fail(upstream, error),
-      )
-      .finally(settled);
-    try {
-      return await reply;
-    } finally {
-      release();
-      // What a task says may come on the stream of the call that created it.
-      if (!over && !wire.cancelled && !this.#tasks.get(upstream)) stopLinger = after(lingerMs, () => wire.cancel());
-      if (this.life.cancelled && this.#calls.size === 0) void this.close();
-    }
   }
 
-  message(bytes: Uint8Array, cause: number | undefined): void {
+  /** Its caller waits no more. */
+  #cancel(flight: InFlight, reason: unknown): void {
+    if (!this.#calls.fail(flight.upstream, reason)) return;
+    // 2025-11-25, Cancellation: initialize must not be cancelled.
+    if (this.#facts) this.send(cancelNotice(flight.upstream, reason));
+    flight.wire.cancel(reason);
+    this.#settled();
+  }
+
+  /** The wire has taken a call, or has all of its reply. */
+  #sent(flight: InFlight, outcome: SendOutcome): void {
+    this.#calls.over(flight);
+    if (outcome === "open" || this.#calls.get(flight.upstream) !== flight) return;
+    this.#calls.fail(flight.upstream, flight.wrong ?? unanswered(this.backend));
+    this.#settled();
+  }
+
+  #broken(flight: InFlight, error: unknown): void {
+    this.#calls.over(flight);
+    if (this.#calls.fail(flight.upstream, error)) this.#settled();
+  }
+
+  /** A link that takes no new calls ends with the last one. */
+  #settled(): void {
+    if (this.life.cancelled && this.#calls.size === 0) void this.close();
+  }
+
+  message(bytes: Uint8Array, cause: number | undefined, last: boolean = false): void {
     this.heardAt = Date.now();
+    const own = last ? this.#calls.get(cause) : undefined;
+    if (own) own.over = true;
     const scanned = scan(bytes);
     switch (scanned.kind) {
       case "malformed":
@@ -253,13 +251,20 @@ export class Link implements TransportEvents {
     if (call) call.wrong = error;
     if (!id) return;
     if (isMalformedRequest(bytes)) this.send(errorMessage(id, new GatewayError("invalidRequest", message)));
-    else this.#calls.fail(Number(JSON.parse(decodeText(id))), error);
+    else this.#failed(this.#calls.take(Number(JSON.parse(decodeText(id)))), error);
+  }
+
+  #failed(flight: InFlight | undefined, error: GatewayError): void {
+    if (!flight) return;
+    this.#calls.linger(flight, false);
+    flight.reject(error);
+    this.#settled();
   }
 
   #answered(envelope: Envelope, cause: number | undefined): void {
-    const upstream = this.#answeredCall(envelope, cause);
-    const call = this.#calls.take(upstream);
-    if (upstream === undefined || !call) return this.#peer.strayed(this, "an answer to no call in flight");
+    const flight = this.#calls.take(this.#calls.answered(envelope, cause));
+    if (!flight) return this.#peer.strayed(this, "an answer to no call in flight");
+    const { call, upstream } = flight;
     if (call.caller) this.served = true;
     const task = call.augmented ? spanText(envelope, "result.task.taskId") : undefined;
     if (task !== undefined && call.caller) {
@@ -267,26 +272,21 @@ export class Link implements TransportEvents {
       if (call.token) this.#tasks.keep(upstream, { token: call.token, caller: call.caller });
     }
     const span = envelope.spans.id;
-    call.resolve(span ? splice(envelope.bytes, [{ span, bytes: call.id }]) : withId(envelope, call.id));
-  }
-
-  #answeredCall(envelope: Envelope, cause: number | undefined): number | undefined {
-    // Some servers give back a number as text; the SDKs take it.
-    const id = Number(spanValue(envelope, "id") ?? NaN);
-    if (this.#calls.get(id)) return id;
-    // An error without the call's id (null, or a text like "server-error") ends the call on whose stream it came.
-    return envelope.spans.error ? cause : undefined;
+    if (envelope.spans.error) call.caller?.refused?.(this.backend, envelope);
+    // What a task says may still come on the stream of the call that created it.
+    this.#calls.linger(flight, this.#tasks.get(upstream) !== undefined);
+    flight.resolve(span ? splice(envelope.bytes, [{ span, bytes: call.id }]) : withId(envelope, call.id));
+    this.#settled();
   }
 
   #notified(envelope: Envelope, cause: number | undefined): void {
     const span = envelope.spans["params.progressToken"];
     if (envelope.method !== "notifications/progress" || !span) {
-      return this.#peer.notified(this, envelope, this.#calls.get(cause)?.caller);
+      return this.#peer.notified(this, envelope, this.#calls.get(cause)?.call.caller);
     }
     // Progress belongs to the call that gave the token, whatever stream it came on.
-    const token = spanValue(envelope, "params.progressToken");
-    const upstream = typeof token === "number" ? token : Number(token);
-    const call = this.#calls.get(upstream) ?? this.#tasks.get(upstream);
+    const upstream = spanNumber(envelope, "params.progressToken") ?? 0;
+    const call = this.#calls.get(upstream)?.call ?? this.#tasks.get(upstream);
     if (!call?.caller || !call.token) return this.#peer.strayed(this, "progress of no call in flight");
     call.caller.deliver(splice(envelope.bytes, [{ span, bytes: call.token }]));
   }
@@ -294,6 +294,6 @@ export class Link implements TransportEvents {
   #asked(envelope: Envelope, cause: number | undefined): void {
     const id = spanBytes(envelope, "id");
     if (envelope.method === "ping" && id) return this.send(resultMessage(id, encodeText("{}")));
-    this.#peer.asked(this, envelope, this.#calls.get(cause)?.caller);
+    this.#peer.asked(this, envelope, this.#calls.get(cause)?.call.caller);
   }
 }

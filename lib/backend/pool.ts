@@ -2,21 +2,18 @@
 import { GatewayError } from "../core/errors.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
 import { Connection, type ConnectionOwner, type HttpReply } from "./connection.ts";
-import { encodeHead, type HttpRequest } from "./request.ts";
-import { openConnection, type Target, targetOf, type TlsOptions } from "./socket.ts";
+import { beginHead, frameFor, type HttpRequest, type RequestFrame } from "./request.ts";
+import { Dialer, type DialOptions } from "./socket.ts";
 
 export type { HttpReply } from "./connection.ts";
 export type { HttpBody } from "./http1-body.ts";
 export type { HttpRequest } from "./request.ts";
 
-export interface PoolOptions {
-  /** DNS, TCP and TLS together. */
-  readonly connectTimeoutMs: number;
+export interface PoolOptions extends DialOptions {
   readonly maxIdlePerOrigin?: number;
   /** Default 4000: shorter than the 5 s after which common servers close an idle connection. */
   readonly idleMs?: number;
   readonly maxHeadBytes?: number;
-  readonly tls?: TlsOptions;
 }
 
 export interface PoolStats {
@@ -40,8 +37,8 @@ const RECHECK_AFTER_IDLE_MS = 500;
 
 /** The connections to one origin; there is no limit on requests in flight. */
 export class HttpPool implements AsyncDisposable {
-  readonly #target: Target;
-  readonly #options: PoolOptions;
+  readonly #dialer: Dialer;
+  readonly #frame: RequestFrame;
   readonly #idleMs: number;
   readonly #maxIdle: number;
   readonly #maxHeadBytes: number;
@@ -54,6 +51,7 @@ export class HttpPool implements AsyncDisposable {
   readonly #open = new Set<Connection>();
   /** Most recently used last. */
   readonly #idle: Connection[] = [];
+  #known: (Omit<HttpRequest, "body"> & { readonly begin: Uint8Array }) | undefined;
   #stopSweep: (() => void) | undefined;
   #connecting = 0;
   #opened = 0;
@@ -61,8 +59,8 @@ export class HttpPool implements AsyncDisposable {
   #retried = 0;
 
   constructor(origin: URL, options: PoolOptions) {
-    this.#target = targetOf(origin);
-    this.#options = options;
+    this.#dialer = new Dialer(origin, options);
+    this.#frame = frameFor(this.#dialer.target.authority, this.#dialer.forward);
     this.#idleMs = options.idleMs ?? 4000;
     this.#maxIdle = options.maxIdlePerOrigin ?? 64;
     this.#maxHeadBytes = options.maxHeadBytes ?? 64 * 1024;
@@ -80,30 +78,57 @@ export class HttpPool implements AsyncDisposable {
    * whose `data.sent` says whether the server may have got anything of the request: false with "unreachable",
    * "connectTimeout" and "draining"; true with "lost" and "badProtocol".
    */
-  async request(request: HttpRequest, scope: Scope): Promise<HttpReply> {
-    const head = encodeHead(request, this.#target.authority);
-    scope.throwIfCancelled();
-    this.#scope.throwIfCancelled();
-    const warm = await this.#takeWarm(scope);
-    if (warm === undefined) return (await this.#connect(scope)).send(head, request.body, scope);
-    this.#reused++;
+  request(request: HttpRequest, scope: Scope): Promise<HttpReply> {
     try {
-      return await warm.send(head, request.body, scope);
+      const begin = this.#beginOf(request);
+      scope.throwIfCancelled();
+      this.#scope.throwIfCancelled();
+      const fresh = this.#takeFresh();
+      return fresh ? this.#use(fresh, begin, request, scope) : this.#find(begin, request, scope);
     } catch (error) {
-      if (scope.cancelled || this.#scope.cancelled) throw error;
-      // The server may have closed the idle connection while the request was on its way. It may also have read it:
-      // nobody can tell, so only a GET is sent again, once, and not on another connection of the same age.
-      const repeat = request.method === "GET" && !warm.answered && hasCode(error, "lost");
-      if (!repeat && !hasCode(error, "unreachable")) throw error;
-      if (repeat) this.#retried++;
+      return Promise.reject(error);
     }
-    return (await this.#connect(scope)).send(head, request.body, scope);
+  }
+
+  async #find(begin: Uint8Array, request: HttpRequest, scope: Scope): Promise<HttpReply> {
+    const warm = await this.#takeWarm(scope);
+    return warm ? this.#use(warm, begin, request, scope) : this.#dial(begin, request, scope);
+  }
+
+  #use(warm: Connection, begin: Uint8Array, request: HttpRequest, scope: Scope): Promise<HttpReply> {
+    this.#reused++;
+    return new Promise((resolve, reject) => {
+      warm.send(begin, request, scope, resolve, (error) => {
+        // The server may have closed the idle connection while the request was on its way. It may also have read it:
+        // nobody can tell, so only a GET is sent again, once, and not on another connection of the same age.
+        const repeat = request.method === "GET" && !warm.answered && hasCode(error, "lost");
+        const isOver = scope.cancelled || this.#scope.cancelled;
+        if (isOver || !(repeat || hasCode(error, "unreachable"))) return reject(error);
+        if (repeat) this.#retried++;
+        this.#dial(begin, request, scope).then(resolve, reject);
+      });
+    });
+  }
+
+  async #dial(begin: Uint8Array, request: HttpRequest, scope: Scope): Promise<HttpReply> {
+    const connection = await this.#connect(scope);
+    return new Promise((resolve, reject) => connection.send(begin, request, scope, resolve, reject));
+  }
+
+  /** Most requests have the headers of the one before, in the same array. */
+  #beginOf(request: HttpRequest): Uint8Array {
+    const known = this.#known;
+    const { method, path, headers } = request;
+    if (known && known.headers === headers && known.method === method && known.path === path) return known.begin;
+    const begin = beginHead(request, this.#frame);
+    this.#known = { method, path, headers, begin };
+    return begin;
   }
 
   /** Closes every connection; requests in flight fail. Idempotent. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#scope.cancel(
-      new GatewayError("draining", `connections to ${this.#target.name} are closed`, { data: { sent: false } }),
+      new GatewayError("draining", `connections to ${this.#dialer.target.name} are closed`, { data: { sent: false } }),
     );
     this.#stopSweep?.();
     this.#stopSweep = undefined;
@@ -117,9 +142,9 @@ export class HttpPool implements AsyncDisposable {
     using either = new Scope(scope);
     const release = this.#scope.onCancel((reason) => either.cancel(reason));
     try {
-      const socket = await openConnection(this.#target, this.#options, either);
+      const socket = await this.#dialer.open(either);
       this.#opened++;
-      const connection = new Connection(socket, this.#target.name, this.#maxHeadBytes, this.#owner);
+      const connection = new Connection(socket, this.#dialer.target.name, this.#maxHeadBytes, this.#owner);
       this.#open.add(connection);
       if (this.#scope.cancelled) connection.destroy();
       this.#scope.throwIfCancelled();
@@ -128,6 +153,14 @@ export class HttpPool implements AsyncDisposable {
       release();
       this.#connecting--;
     }
+  }
+
+  /** The freshest idle connection, where it is so fresh that no close can be on its way. */
+  #takeFresh(): Connection | undefined {
+    const connection = this.#idle.at(-1);
+    const now = Date.now();
+    if (!connection?.usable || now - connection.idleSince >= RECHECK_AFTER_IDLE_MS) return undefined;
+    return connection.expiresAt > now ? this.#idle.pop() : undefined;
   }
 
   /** The freshest idle connection that is still good. */

@@ -1,5 +1,6 @@
 // The bytes of an HTTP/1.1 request, with everything that could change its framing refused.
 import { GatewayError } from "../core/errors.ts";
+import { allocate } from "../core/text.ts";
 
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE";
@@ -26,19 +27,64 @@ const reserved: ReadonlySet<string> = new Set([
   "trailer",
 ]);
 
-/** The head of the request, up to and including the empty line. */
-export function encodeHead(request: HttpRequest, authority: string): Uint8Array {
+/** What is the same in the head of every request to one target. */
+export interface RequestFrame {
+  /** Before the path: empty, or scheme and authority where a proxy forwards the request (RFC 9112, section 3.2.2). */
+  readonly prefix: string;
+  /** The header lines that this side sets, each with its CRLF. */
+  readonly fields: string;
+}
+
+/** `forward`: a proxy forwards the requests, and may want credentials. */
+export function frameFor(
+  authority: string,
+  forward: { readonly authorization: string | undefined } | undefined,
+): RequestFrame {
+  const host = `host: ${authority}\r\n`;
+  if (forward === undefined) return { prefix: "", fields: host };
+  const { authorization } = forward;
+  const credentials = authorization === undefined ? "" : `proxy-authorization: ${authorization}\r\n`;
+  return { prefix: `http://${authority}`, fields: host + credentials };
+}
+
+/** The head of the request without its length and the empty line; see {@link encodeStart}. */
+export function beginHead(request: HttpRequest, frame: RequestFrame): Uint8Array {
   if (!originForm.test(request.path)) throw refuse("the path is not in origin form");
-  let text = `${request.method} ${request.path} HTTP/1.1\r\nhost: ${authority}\r\n`;
+  let text = `${request.method} ${frame.prefix}${request.path} HTTP/1.1\r\n${frame.fields}`;
   for (const [name, value] of request.headers) {
     if (!token.test(name)) throw refuse("a header name holds characters that it may not");
     if (reserved.has(name.toLowerCase())) throw refuse(`the header ${name} is set by the connection`);
     if (!fieldContent.test(value)) throw refuse(`the value of the header ${name} holds characters that it may not`);
     text += `${name}: ${value}\r\n`;
   }
-  const length = request.body?.length ?? (request.method === "POST" ? 0 : undefined);
-  if (length !== undefined) text += `content-length: ${length}\r\n`;
-  return Buffer.from(`${text}\r\n`, "latin1");
+  return Buffer.from(text, "latin1");
+}
+
+/** "content-length: ", the digits of a length, CRLF, CRLF. */
+const lengthField = Buffer.from("content-length: ");
+const lineEnds = Buffer.from("\r\n\r\n");
+const lineEnd = Buffer.from("\r\n");
+
+/** The start of a request: the head that begins like this, and the first `bodyBytes` of its body. */
+export function encodeStart(begin: Uint8Array, { method, body }: HttpRequest, bodyBytes: number): Uint8Array {
+  const length = body?.length ?? (method === "POST" ? 0 : undefined);
+  const digits = length === undefined ? "" : String(length);
+  const field = length === undefined ? 0 : lengthField.length + digits.length + 2;
+  const start = allocate(begin.length + field + 2 + bodyBytes);
+  start.set(begin);
+  let at = begin.length;
+  if (length !== undefined) {
+    start.set(lengthField, at);
+    at += lengthField.length;
+    for (let index = 0; index < digits.length; index += 1) start[at++] = digits.charCodeAt(index);
+    start.set(lineEnds, at);
+    at += lineEnds.length;
+  } else {
+    start.set(lineEnd, at);
+    at += lineEnd.length;
+  }
+  if (body && bodyBytes > 0) start.set(bodyBytes === body.length ? body : body.subarray(0, bodyBytes), at);
+  return start;
 }
 
 // No values in the message: they may be credentials.

@@ -1,15 +1,31 @@
 // Messages that a link writes from parts of others.
 
-import { type Envelope, spanBytes, type SpanName, splice } from "../core/envelope.ts";
+import { type Edit, type Envelope, spanBytes, type SpanName, splice } from "../core/envelope.ts";
 import { notificationMessage } from "../core/rpc.ts";
-import { asRecord, decodeText, encodeText, joinBytes } from "../core/text.ts";
+import { asRecord, decodeText, encodeNumber, encodeText, joinBytes } from "../core/text.ts";
 import { ClientCancel } from "./caller.ts";
 
-/** A member's raw bytes, copied: a view would keep the whole message for as long as a call, an ask or a task goes on. */
+/** Of a message up to this size a view may be kept. */
+const smallBytes = 2048;
+
+/**
+ * A member's raw bytes, copied where the message is large: a view would keep it for as long as a call, an ask or a task
+ * goes on.
+ */
 export function copied(envelope: Envelope, name: SpanName): Uint8Array | undefined {
   const bytes = spanBytes(envelope, name);
   // Not slice(): that of a Buffer is a view.
-  return bytes && new Uint8Array(bytes);
+  return bytes && envelope.bytes.length > smallBytes ? new Uint8Array(bytes) : bytes;
+}
+
+/** A request under its upstream id, which is its progress token too. */
+export function renamed(request: Envelope, upstream: number, edits: readonly Edit[]): Uint8Array {
+  const bytes = encodeNumber(upstream);
+  const { id, "params._meta.progressToken": token } = request.spans;
+  // In the order in which most clients write them, so that they need no sorting.
+  const changes: Edit[] = id ? [{ span: id, bytes }, ...edits] : [...edits];
+  if (token) changes.push({ span: token, bytes });
+  return splice(request.bytes, changes);
 }
 
 /** Takes a call back under its upstream id: the client's own notice where there is one, so that nothing in it is lost. */

@@ -1,8 +1,14 @@
-// Opens the connection to a backend's origin: DNS, TCP, TLS, and the errors that say that nothing was sent.
+// Opens connections to a backend: names, addresses, proxy, TLS, and the errors that say that nothing was sent.
+import * as dns from "node:dns/promises";
 import * as net from "node:net";
 import * as tls from "node:tls";
 import { GatewayError } from "../core/errors.ts";
-import { after, type Scope } from "../core/scope.ts";
+import { Scope } from "../core/scope.ts";
+import { connectTcp, type TcpSocket } from "../core/tcp.ts";
+import { type Proxy, proxyFor } from "./proxy.ts";
+import { type Address, connectFirst, interleave } from "./race.ts";
+import { type Target, targetOf } from "./target.ts";
+import { openTunnel } from "./tunnel.ts";
 
 /** Probes keep middleboxes from forgetting a silent stream, and find a peer that vanished. */
 const KEEP_ALIVE_PROBE_MS = 15_000;
@@ -13,94 +19,183 @@ export interface TlsOptions {
   readonly rejectUnauthorized?: boolean;
 }
 
-/** Where connections of one pool lead. */
-export interface Target {
-  readonly secure: boolean;
-  /** Without the brackets of an IPv6 address. */
-  readonly host: string;
-  readonly port: number;
-  /** host:port, for messages and the Host header: no credentials, no path. */
-  readonly name: string;
-  /** Value of the Host header. */
-  readonly authority: string;
-}
-
-export function targetOf(origin: URL): Target {
-  const secure = origin.protocol === "https:";
-  if (!secure && origin.protocol !== "http:") {
-    throw new GatewayError("usage", `"${origin.protocol}//" is not a scheme of an HTTP backend: use http or https`);
-  }
-  const host = origin.hostname.replace(/^\[|\]$/g, "");
-  const port = origin.port === "" ? (secure ? 443 : 80) : Number(origin.port);
-  return { secure, host, port, name: `${origin.hostname}:${port}`, authority: origin.host };
-}
-
-interface OpenOptions {
+export interface DialOptions {
+  /** DNS, TCP, proxy and TLS together. */
   readonly connectTimeoutMs: number;
   readonly tls?: TlsOptions;
+  /** Where the proxy is looked up; default the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Default the system's resolver. */
+  readonly resolve?: (host: string) => Promise<readonly Address[]>;
 }
 
-/**
- * Opens one connection, with TLS done. Every rejection means that nothing of a request was sent: `GatewayError`
- * "unreachable" or "connectTimeout" with `data.sent` false, or the scope's reason.
- */
-export function openConnection(target: Target, options: OpenOptions, scope: Scope): Promise<net.Socket> {
+/** Opens connections to one target and remembers what makes the next one cheaper. */
+export class Dialer {
+  readonly target: Target;
+  readonly #options: DialOptions;
+  readonly #proxy: Proxy | undefined;
+  /**
+   * The latest TLS session ticket, which saves a round trip and both sides' signatures. Bun resumes with it, under TLS
+   * 1.2 and 1.3; Deno 2.9 takes the option and makes a full handshake all the same.
+   */
+  #ticket: Buffer | undefined;
+
+  /** Throws a `GatewayError` where the URL is not a backend's, or the environment's proxy for it cannot be used. */
+  constructor(url: URL, options: DialOptions) {
+    this.target = targetOf(url);
+    this.#options = options;
+    this.#proxy = proxyFor(this.target, options.environment ?? process.env);
+  }
+
+  /** What a proxy that is no tunnel needs of every request. */
+  get forward(): { readonly authorization: string | undefined } | undefined {
+    return this.target.secure ? undefined : this.#proxy;
+  }
+
+  /**
+   * Opens one connection, with TLS done. Every rejection means that nothing of a request was sent: `GatewayError`
+   * "unreachable" or "connectTimeout" with `data.sent` false, or the scope's reason.
+   */
+  async open(scope: Scope): Promise<TcpSocket> {
+    const { connectTimeoutMs } = this.#options;
+    using limit = new Scope(scope, connectTimeoutMs, () => connectTimeout(this.target, connectTimeoutMs));
+    limit.throwIfCancelled();
+    if (this.#proxy === undefined && !this.target.secure && this.target.socketPath === undefined)
+      return await this.#plain(limit);
+    const socket = await this.#connect(limit);
+    if (!this.target.secure) return socket;
+    const { host } = this.target;
+    const trust = this.#options.tls ?? {};
+    try {
+      return await this.#encrypt(socket, host, trust, limit);
+    } catch (error) {
+      throw limit.cancelled ? limit.reason : unreachable(this.target.name, error);
+    }
+  }
+
+  /** Without TLS and without a proxy nothing needs the streams of node:net. */
+  async #plain(scope: Scope): Promise<TcpSocket> {
+    const { port, name } = this.target;
+    try {
+      const addresses = await this.#addresses(this.target.host, scope);
+      return await connectFirst(addresses, ({ address }) => connectTcp({ host: address, port }), scope);
+    } catch (error) {
+      if (scope.cancelled) throw scope.reason;
+      throw error instanceof GatewayError ? error : unreachable(name, error);
+    }
+  }
+
+  /** A connection that leads to the target, through the proxy if there is one. */
+  async #connect(scope: Scope): Promise<net.Socket> {
+    const proxy = this.#proxy;
+    const name = proxy === undefined ? this.target.name : `the proxy ${proxy.name}`;
+    try {
+      if (proxy === undefined) return await this.#reach(this.target, scope);
+      const plain = await this.#reach(proxy, scope);
+      const socket = proxy.secure ? await handshake(plain, tlsOptions(plain, proxy.host, {}), scope) : plain;
+      if (this.target.secure) await openTunnel(socket, proxy, this.target, scope);
+      return socket;
+    } catch (error) {
+      if (scope.cancelled) throw scope.reason;
+      throw error instanceof GatewayError ? error : unreachable(name, error);
+    }
+  }
+
+  async #reach(
+    place: Pick<Target, "host" | "port"> & { readonly socketPath?: string | undefined },
+    scope: Scope,
+  ): Promise<net.Socket> {
+    const { host, port, socketPath: path } = place;
+    if (path !== undefined) return connectFirst([{ address: path, family: 0 }], () => net.connect({ path }), scope);
+    const dial = ({ address }: Address): net.Socket =>
+      net.connect({ host: address, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS });
+    return connectFirst(await this.#addresses(host, scope), dial, scope);
+  }
+
+  async #addresses(host: string, scope: Scope): Promise<readonly Address[]> {
+    const family = net.isIP(host);
+    return family === 0 ? interleave(await scope.race(this.#resolve(host))) : [{ address: host, family }];
+  }
+
+  async #resolve(host: string): Promise<readonly Address[]> {
+    const addresses = await (this.#options.resolve?.(host) ?? dns.lookup(host, { all: true }));
+    if (addresses.length === 0) throw Object.assign(new Error(`${host} has no address`), { code: "ENODATA" });
+    return addresses;
+  }
+
+  async #encrypt(socket: net.Socket, host: string, trust: TlsOptions, scope: Scope): Promise<net.Socket> {
+    const offered = this.#ticket;
+    const options = tlsOptions(socket, host, trust);
+    try {
+      const keep = (ticket: Buffer): void => void (this.#ticket = ticket);
+      return await handshake(socket, offered === undefined ? options : { ...options, session: offered }, scope, keep);
+    } catch (error) {
+      // A ticket that the server stumbles over must not make every further connection fail.
+      if (this.#ticket === offered) this.#ticket = undefined;
+      throw error;
+    }
+  }
+}
+
+function tlsOptions(socket: net.Socket, host: string, { ca, rejectUnauthorized }: TlsOptions): tls.ConnectionOptions {
+  return {
+    socket,
+    // Whom the certificate must name; an address is no server name to send (RFC 6066, section 3).
+    ...(net.isIP(host) === 0 ? { servername: host } : { host }),
+    ...(ca === undefined ? {} : { ca }),
+    rejectUnauthorized: rejectUnauthorized ?? true,
+    ALPNProtocols: ["http/1.1"],
+  };
+}
+
+/** TLS over `socket`; a rejection destroys it. */
+function handshake(
+  socket: net.Socket,
+  options: tls.ConnectionOptions,
+  scope: Scope,
+  onTicket: (ticket: Buffer) => void = () => {},
+): Promise<tls.TLSSocket> {
   return new Promise((resolve, reject) => {
-    if (scope.cancelled) return reject(scope.reason);
-    const socket = target.secure ? connectTls(target, options.tls) : connectTcp(target);
+    if (scope.cancelled) {
+      socket.destroy();
+      return reject(scope.reason);
+    }
+    const secure = tls.connect(options);
     // An error between here and the next owner's listeners, or after the socket was given up, must not end the process.
-    socket.on("error", () => {});
+    secure.on("error", () => {});
+    secure.on("session", onTicket);
     const settle = (outcome: () => void): void => {
-      stopTimer();
       release();
-      socket.off("error", onError).off("close", onClose);
+      secure.off("error", fail).off("close", onClose);
       outcome();
     };
-    const abandon = (reason: unknown): void =>
+    const fail = (reason: unknown): void =>
       settle(() => {
+        secure.destroy();
         socket.destroy();
         reject(reason);
       });
-    const onError = (error: unknown): void => abandon(unreachable(target, error));
-    const onClose = (): void => abandon(unreachable(target, undefined));
-    socket.on("error", onError).on("close", onClose);
-    socket.once(target.secure ? "secureConnect" : "connect", () => settle(() => resolve(socket)));
-    const stopTimer = after(options.connectTimeoutMs, () => abandon(connectTimeout(target, options.connectTimeoutMs)));
-    const release = scope.onCancel(abandon);
+    const onClose = (): void => fail(undefined);
+    secure.on("error", fail).on("close", onClose);
+    secure.once("secureConnect", () => settle(() => resolve(secure)));
+    const release = scope.onCancel(fail);
   });
 }
 
-function connectTcp(target: Target): net.Socket {
-  return net.connect({
-    host: target.host,
-    port: target.port,
-    noDelay: true,
-    keepAlive: true,
-    keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
-    // Tries the next address of a name when one does not answer: "localhost" may be ::1 while the server has 127.0.0.1.
-    autoSelectFamily: true,
-  });
+/** `where` names the target or the proxy. */
+function unreachable(where: string, cause: unknown): GatewayError {
+  const causes: readonly unknown[] = cause instanceof AggregateError ? cause.errors : [cause];
+  const codes = new Set(causes.map((each) => errorCode(each) ?? "connection closed"));
+  const [code = "connection closed"] = codes;
+  // Several addresses that failed in different ways have no failure in common.
+  const what = codes.size === 1 ? describe(code) : "cannot be connected to";
+  const why = causes.length === 1 ? code : causes.map(describeAttempt).join(", ");
+  return new GatewayError("unreachable", `${where} ${what} (${why})`, { cause, data: { sent: false } });
 }
 
-function connectTls(target: Target, options: TlsOptions = {}): net.Socket {
-  const connectOptions = {
-    host: target.host,
-    port: target.port,
-    // An address is no server name (RFC 6066, section 3).
-    ...(net.isIP(target.host) === 0 ? { servername: target.host } : {}),
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
-    rejectUnauthorized: options.rejectUnauthorized ?? true,
-    ALPNProtocols: ["http/1.1"],
-    autoSelectFamily: true,
-  };
-  const socket = tls.connect(connectOptions);
-  return socket.setNoDelay(true).setKeepAlive(true, KEEP_ALIVE_PROBE_MS);
-}
-
-function unreachable(target: Target, cause: unknown): GatewayError {
-  const code = errorCode(cause) ?? "connection closed";
-  const message = `${target.name} ${describe(code)} (${code})`;
-  return new GatewayError("unreachable", message, { cause, data: { sent: false } });
+function describeAttempt(error: unknown): string {
+  const address = error instanceof Error && "address" in error ? `${String(error.address)} ` : "";
+  return `${address}${errorCode(error) ?? "connection closed"}`;
 }
 
 function connectTimeout(target: Target, timeoutMs: number): GatewayError {
@@ -111,6 +206,7 @@ function connectTimeout(target: Target, timeoutMs: number): GatewayError {
 function describe(code: string): string {
   if (code === "ECONNREFUSED") return "refused the connection";
   if (code === "ENOTFOUND" || code === "EAI_AGAIN" || code === "ENODATA") return "is not a known host name";
+  if (code === "ENOENT") return "does not exist";
   if (code === "ETIMEDOUT" || code === "EHOSTUNREACH" || code === "ENETUNREACH") return "does not answer";
   if (/CERT|SIGNED|SIGNATURE|VERIFY/.test(code)) return "has a certificate that is not trusted";
   if (/SSL|TLS|EPROTO/.test(code)) return "does not speak TLS as expected";

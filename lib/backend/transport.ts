@@ -4,8 +4,11 @@ import type { GatewayError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
 
 export interface TransportEvents {
-  /** One message came. `cause` is the upstream id of the call on whose own stream it came, where the wire knows. */
-  message(bytes: Uint8Array, cause: number | undefined): void;
+  /**
+   * One message came. `cause` is the upstream id of the call on whose own stream it came, where the wire knows; `last`:
+   * nothing follows it there.
+   */
+  message(bytes: Uint8Array, cause: number | undefined, last?: boolean): void;
   /** The server closed the stream of a call whose answer is still to come, and wants it asked for after `retryMs`. */
   paused(call: number, retryMs: number): void;
   /** True while this call has no answer yet. */

@@ -3,6 +3,7 @@
 import type * as z from "zod";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { readUnixUrl } from "../core/unix-url.ts";
 import { type Problem, type ProblemKind, formatPath, nearest, placeKey, problemAt } from "./problems.ts";
 import { type Config, namePattern, parseConfig } from "./schema.ts";
 import { type Entry, type Node, entryOf, find, textOf, toValue } from "./tree.ts";
@@ -147,7 +148,7 @@ function checkEndpoint({ key, node }: Entry, ways: readonly string[], problems: 
   }
   for (const [owner, keys] of [
     ["command", childKeys],
-    ["url", ["headers"]],
+    ["url", ["headers", "tls"]],
   ] as const) {
     for (const name of given[0] === owner ? [] : keys) {
       const entry = node.entries.get(name);
@@ -163,6 +164,8 @@ function checkEndpoint({ key, node }: Entry, ways: readonly string[], problems: 
   checkShellLine(node, problems);
 }
 
+const schemes: ReadonlySet<string> = new Set(["http:", "https:", "unix:"]);
+
 function checkUrl(node: Node, problems: Problem[]): void {
   const written = textOf(node, "url");
   const entry = entryOf(node, "url");
@@ -171,7 +174,9 @@ function checkUrl(node: Node, problems: Problem[]): void {
     problems.push(problemAt("badUrl", entry.node.place, entry.node.path, `${formatPath(entry.node.path)} ${message}`));
   const url = URL.parse(written);
   if (url === null) report("is no address; write it like https://example.com/mcp");
-  else if (url.protocol !== "http:" && url.protocol !== "https:") report("must begin with http:// or https://");
+  else if (url.protocol === "unix:" && readUnixUrl(url) === undefined) {
+    report("names no file; write it like unix:/run/mcp.sock or unix:/run/mcp.sock:/mcp");
+  } else if (!schemes.has(url.protocol)) report("must begin with http://, https:// or unix:/");
   else if (url.username + url.password !== "" && hasHeader(node, "authorization")) {
     report("has a user and a password, and there is an Authorization header; keep one of them");
   }

@@ -2,7 +2,15 @@
 
 import { resolve } from "node:path";
 import type { BackendName } from "../core/nouns.ts";
-import { type BackendPlan, type Plan, type ReplicaPlan, backendDefaults, freeze, planDefaults } from "./plan.ts";
+import {
+  type BackendPlan,
+  type Plan,
+  type ReplicaPlan,
+  type TlsPlan,
+  backendDefaults,
+  freeze,
+  planDefaults,
+} from "./plan.ts";
 import type { BackendConfig, Config, EndpointConfig } from "./schema.ts";
 import { type Node, entryOf } from "./tree.ts";
 
@@ -62,7 +70,11 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
 }
 
 function compileReplica(endpoint: EndpointConfig, node: Node): ReplicaPlan {
-  if (endpoint.url !== undefined) return { kind: "http", ...compileUrl(endpoint.url, endpoint.headers ?? {}) };
+  if (endpoint.url !== undefined) {
+    const tls = compileTls(endpoint, node);
+    const address = compileUrl(endpoint.url, endpoint.headers ?? {});
+    return { kind: "http", ...address, ...(tls === undefined ? {} : { tls }) };
+  }
   const command = endpoint.command ?? "";
   const cwd = endpoint.cwd;
   return {
@@ -73,6 +85,12 @@ function compileReplica(endpoint: EndpointConfig, node: Node): ReplicaPlan {
     cwd: cwd === undefined ? undefined : resolve(folderOf(node, "cwd"), cwd),
     inheritEnv: endpoint.inheritEnv ?? false,
   };
+}
+
+function compileTls({ tls }: EndpointConfig, node: Node): TlsPlan | undefined {
+  if (tls === undefined) return undefined;
+  const folder = folderOf(entryOf(node, "tls")?.node ?? node, "ca");
+  return { ca: tls.ca === undefined ? undefined : resolve(folder, tls.ca), insecure: tls.insecure ?? false };
 }
 
 // Of the file that says it: with several files, each one's paths start from its own folder.

@@ -71,12 +71,21 @@ export interface StdioReplicaPlan {
   readonly inheritEnv: boolean;
 }
 
+export interface TlsPlan {
+  /** File of the authorities to trust instead of the system's; absolute. */
+  readonly ca: string | undefined;
+  /** Accepts any certificate. */
+  readonly insecure: boolean;
+}
+
 export interface HttpReplicaPlan {
   readonly kind: "http";
-  /** http or https, without user and password (those become an Authorization header). */
+  /** http, https or unix, without user and password (those become an Authorization header). */
   readonly url: string;
   /** Secret. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Only where the config says something about it. */
+  readonly tls?: TlsPlan;
 }
 
 export type ReplicaPlan = StdioReplicaPlan | HttpReplicaPlan;

@@ -21,6 +21,7 @@ export interface EndpointConfig {
   readonly inheritEnv?: boolean | undefined;
   readonly url?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly tls?: { readonly ca?: string | undefined; readonly insecure?: boolean | undefined } | undefined;
 }
 
 type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
@@ -111,8 +112,14 @@ const endpointShape = {
   env: z.record(text, text).describe("Environment variables that are added for the child process."),
   cwd: filled.describe("Working directory of the child process, relative to the folder of this file."),
   inheritEnv: flag.describe("Give the child process the whole environment of the gateway.").meta({ fallback: false }),
-  url: filled.describe("Address of a server that speaks Streamable HTTP."),
+  url: filled.describe("Address of a server that speaks Streamable HTTP: http, https, or unix:/run/mcp.sock:/mcp."),
   headers: z.record(text, text).describe("Headers that are added to every request to the server."),
+  tls: strict({
+    ca: filled
+      .optional()
+      .describe("PEM file of the authorities to trust instead of the system's, relative to the folder of this file."),
+    insecure: flag.optional().describe("Accept any certificate: for tests alone.").meta({ fallback: false }),
+  }).describe("Which certificates of the server are accepted."),
 };
 
 const optionalEndpoint = z.strictObject(endpointShape).partial().shape;

@@ -14,6 +14,7 @@ import {
   tooDeep,
   type Span,
 } from "./json.ts";
+import { allocate } from "./text.ts";
 import { scanMessage, type SpanName, type Spans } from "./members.ts";
 
 export type { Span, SpanName };
@@ -153,10 +154,32 @@ function describeFailure(bytes: Uint8Array, offset: number): string {
 /** The string at `span`, escapes resolved; undefined where the value is not a string. */
 function textAt(bytes: Uint8Array, span: Span): string | undefined {
   if (bytes[span.start] !== quote) return undefined;
+  const plain = plainAt(bytes, span.start + 1, span.end - 1);
+  if (plain !== undefined) return plain;
   const content = bytes.subarray(span.start + 1, span.end - 1);
   if (!content.includes(backslash)) return decode(content);
   const text: unknown = JSON.parse(decode(bytes.subarray(span.start, span.end)));
   return typeof text === "string" ? text : undefined;
+}
+
+/** Most names are short, and ASCII without escapes: those need neither a view nor a decoder. */
+const maxPlain = 64;
+
+function plainAt(bytes: Uint8Array, start: number, end: number): string | undefined {
+  if (!(bytes instanceof Buffer) || end - start > maxPlain) return undefined;
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at] ?? 0;
+    if (byte >= 0x80 || byte === backslash) return undefined;
+  }
+  return bytes.toString("latin1", start, end);
+}
+
+/** The raw bytes of a member as one character each: equal for members that are written alike, and no others. */
+export function spanKey({ bytes, spans }: Envelope, name: SpanName): string {
+  const span = spans[name];
+  if (!span) return "";
+  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  return buffer.toString("latin1", span.start, span.end);
 }
 
 /** The raw bytes of a member, not copied; undefined when the message has none. */
@@ -169,6 +192,23 @@ export function spanBytes(envelope: Envelope, name: SpanName): Uint8Array | unde
 export function spanText(envelope: Envelope, name: SpanName): string | undefined {
   const span = envelope.spans[name];
   return span && textAt(envelope.bytes, span);
+}
+
+/** A member that is a whole number of up to 15 digits, as itself or as text; undefined where it is something else. */
+export function spanNumber({ bytes, spans }: Envelope, name: SpanName): number | undefined {
+  const span = spans[name];
+  if (!span) return undefined;
+  const quoted = bytes[span.start] === quote ? 1 : 0;
+  const end = span.end - quoted;
+  let at = span.start + quoted;
+  if (at === end || end - at > 15) return undefined;
+  let value = 0;
+  for (; at < end; at += 1) {
+    const digit = (bytes[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9) return undefined;
+    value = value * 10 + digit;
+  }
+  return value;
 }
 
 /** The value of a member; undefined when it is absent. */
@@ -185,7 +225,7 @@ export interface Edit {
 
 /** A copy of `bytes` with each span replaced; edits may come in any order and must not overlap. */
 export function splice(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
-  const ordered = edits.toSorted((left, right) => left.span.start - right.span.start);
+  const ordered = isOrdered(edits) ? edits : edits.toSorted((left, right) => left.span.start - right.span.start);
   let size = bytes.length;
   let end = 0;
   for (const { span, bytes: replacement } of ordered) {
@@ -195,18 +235,36 @@ export function splice(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
     end = span.end;
     size += replacement.length - (span.end - span.start);
   }
-  const result = new Uint8Array(size);
+  const result = allocate(size);
   let from = 0;
   let to = 0;
   for (const { span, bytes: replacement } of ordered) {
-    result.set(bytes.subarray(from, span.start), to);
-    to += span.start - from;
-    result.set(replacement, to);
-    to += replacement.length;
+    to = copy(bytes, from, span.start, result, to);
+    to = copy(replacement, 0, replacement.length, result, to);
     from = span.end;
   }
-  result.set(bytes.subarray(from), to);
+  copy(bytes, from, bytes.length, result, to);
   return result;
+}
+
+function isOrdered(edits: readonly Edit[]): boolean {
+  let end = 0;
+  for (const { span } of edits) {
+    if (span.start < end) return false;
+    end = span.end;
+  }
+  return true;
+}
+
+/** Up to this many bytes a loop is faster than a native copy and the view that it needs. */
+const looped = 48;
+
+/** Copies a part of `bytes`; returns where it ends in `result`. */
+function copy(bytes: Uint8Array, start: number, end: number, result: Uint8Array, to: number): number {
+  const length = end - start;
+  if (length <= looped) for (let at = 0; at < length; at += 1) result[to + at] = bytes[start + at] ?? 0;
+  else result.set(bytes.subarray(start, end), to);
+  return to + length;
 }
 
 /**
@@ -216,77 +274,4 @@ export function splice(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
 export function toLine(bytes: Uint8Array): Uint8Array {
   if (!bytes.includes(0x0a) && !bytes.includes(0x0d)) return bytes;
   return bytes.map((byte) => (byte === 0x0a || byte === 0x0d ? 0x20 : byte));
-}
-
-/** One element of a listing, and the raw value of the member that names it; offsets are into the whole message. */
-export interface ListedItem {
-  readonly item: Span;
-  readonly key: Span;
-}
-
-export interface Listing {
-  readonly items: readonly ListedItem[];
-  /** The raw `nextCursor`, where it is a string. */
-  readonly nextCursor: Span | undefined;
-  /** Elements that are not objects, or whose key is not a string. */
-  readonly skipped: number;
-}
-
-/** A listing while it is read. */
-interface Draft {
-  items: ListedItem[] | undefined;
-  nextCursor: Span | undefined;
-  skipped: number;
-  /** Key of the element that is being read; undefined between elements. */
-  named: Span | undefined;
-}
-
-/** The elements of `result[listing]` in a valid response; undefined where that is not an array. */
-export function scanListing(bytes: Uint8Array, listing: string, key: string): Listing | undefined {
-  const reader = new JsonReader(bytes, Infinity);
-  const start = reader.blank(0);
-  if (bytes[start] !== openBrace) return undefined;
-  const draft: Draft = { items: undefined, nextCursor: undefined, skipped: 0, named: undefined };
-  const end = reader.members(start, 0, (name, nameEnd, value) => {
-    if (!reader.reads(name, nameEnd, "result")) return reader.value(value, 0);
-    draft.items = draft.nextCursor = undefined;
-    return bytes[value] === openBrace ? scanPage(reader, value, listing, key, draft) : reader.value(value, 0);
-  });
-  const { items, nextCursor, skipped } = draft;
-  return end < 0 || items === undefined ? undefined : { items, nextCursor, skipped };
-}
-
-function scanPage(reader: JsonReader, start: number, listing: string, key: string, draft: Draft): number {
-  const { bytes } = reader;
-  return reader.members(start, 0, (name, nameEnd, value) => {
-    if (reader.reads(name, nameEnd, listing)) {
-      if (bytes[value] === openBracket) return scanItems(reader, value, key, draft);
-      draft.items = undefined;
-    }
-    const end = reader.value(value, 0);
-    if (reader.reads(name, nameEnd, "nextCursor")) {
-      draft.nextCursor = bytes[value] === quote ? { start: value, end } : undefined;
-    }
-    return end;
-  });
-}
-
-function scanItems(reader: JsonReader, start: number, key: string, draft: Draft): number {
-  const { bytes } = reader;
-  const items: ListedItem[] = [];
-  draft.items = items;
-  draft.skipped = 0;
-  const noteKey = (name: number, nameEnd: number, value: number): number => {
-    const end = reader.value(value, 0);
-    if (reader.reads(name, nameEnd, key)) draft.named = { start: value, end };
-    return end;
-  };
-  return reader.elements(start, 0, (element) => {
-    const end = bytes[element] === openBrace ? reader.members(element, 0, noteKey) : reader.value(element, 0);
-    const { named } = draft;
-    draft.named = undefined;
-    if (named !== undefined && bytes[named.start] === quote) items.push({ item: { start: element, end }, key: named });
-    else draft.skipped++;
-    return end;
-  });
 }

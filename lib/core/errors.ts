@@ -66,6 +66,16 @@ export type ErrorCode =
   | "streamGone"
   | "tooManySessions"
   | "notFound"
+  | "headerMismatch"
+  | "missingCapability"
+  | "versionNotOffered"
+  | "metaInvalid"
+  | "methodNotOffered"
+  | "stateRefused"
+  | "badHttp"
+  | "headTooLarge"
+  | "expectation"
+  | "timeout"
   | "output"
   | "internal";
 
@@ -103,9 +113,19 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   clientUnable: row("E6113", -32601, 200, 6, false, "the client did not declare this capability"),
   ambiguousClient: row("E6114", -32603, 200, 6, false, "set isolation: session for this backend"),
   notFound: row("E6115", -32600, 404, 6, false, "the endpoint is /mcp or /mcp/<backend>"),
+  badHttp: row("E6130", -32600, 400, 6, false, "send one valid HTTP/1.1 request"),
+  timeout: row("E6131", -32600, 408, 6, true, "send the whole request at once"),
+  headTooLarge: row("E6132", -32600, 431, 6, false, "send fewer or shorter headers"),
+  expectation: row("E6133", -32600, 417, 6, false, "send no Expect header, or 100-continue"),
   output: row("E7002", -32603, 500, 70, false, "is there room where the output goes?"),
   streamGone: row("E6116", -32600, 400, 6, false, "open a new stream without Last-Event-ID"),
   tooManySessions: row("E6117", -32000, 503, 6, true, "end sessions with DELETE, or raise limits.sessions"),
+  headerMismatch: row("E6118", -32020, 400, 6, false, "send headers that repeat what the body says"),
+  missingCapability: row("E6119", -32021, 400, 6, false, "declare the capability, if the client has it"),
+  versionNotOffered: row("E6120", -32022, 400, 6, false, "use one of the supported protocol versions"),
+  metaInvalid: row("E6121", -32602, 400, 6, false, "say version and capabilities in params._meta"),
+  methodNotOffered: row("E6122", -32601, 404, 6, false, "the method is not part of this revision"),
+  stateRefused: row("E6123", -32602, 200, 6, false, "send the request again without requestState"),
   internal: row("E7001", -32603, 500, 70, false, "this is a bug in mcpctl; please report it"),
 };
 

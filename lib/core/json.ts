@@ -27,6 +27,8 @@ export const offsetOf = (failed: number): number => -1 - failed;
 
 /** Bytes that are looked at one by one before a string counts as long and is skipped a word at a time. */
 const shortString = 16;
+/** And that must be left for it: words are not free to begin with. */
+const longRest = 128;
 /** Bytes of a `\uXXXX`, the longest way to write one UTF-16 unit. */
 const longestEscape = 6;
 
@@ -51,6 +53,8 @@ export class JsonReader {
   readonly bytes: Uint8Array;
   readonly #maxDepth: number;
   readonly #closers: number[] = [];
+  /** Whether the key that was read last holds an escape. */
+  escaped: boolean = false;
   #words: Int32Array | undefined;
 
   constructor(bytes: Uint8Array, maxDepth: number) {
@@ -139,6 +143,7 @@ export class JsonReader {
     let pos = this.blank(start + 1);
     while (pos >= 0 && bytes[pos] !== closeBrace) {
       if (bytes[pos] !== quote) return failAt(pos);
+      this.escaped = false;
       const keyEnd = this.string(pos);
       const value = keyEnd < 0 ? keyEnd : this.#afterKey(keyEnd);
       if (value < 0) return value;
@@ -192,6 +197,7 @@ export class JsonReader {
       const byte = bytes[pos] ?? 0;
       if (byte === quote) return pos + 1;
       if (byte === backslash) {
+        this.escaped = true;
         pos = this.#escape(pos);
         if (pos < 0) return pos;
       } else if (byte < 0x20) {
@@ -199,7 +205,7 @@ export class JsonReader {
       } else {
         pos++;
       }
-      if (pos >= long && ((bytes.byteOffset + pos) & 3) === 0) {
+      if (pos >= long && bytes.length - pos > longRest && ((bytes.byteOffset + pos) & 3) === 0) {
         pos = this.#plain(pos);
         long = pos + shortString;
       }

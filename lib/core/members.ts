@@ -21,10 +21,15 @@ const spanNames = [
   "params.ref.type",
   "params.ref.name",
   "params.ref.uri",
+  "params.notifications",
+  "params.inputResponses",
+  "params.requestState",
   "params._meta",
   "params._meta.progressToken",
   "result",
   "result._meta",
+  "result.resultType",
+  "result.taskId",
   "result.task",
   "result.task.taskId",
   "error",
@@ -38,43 +43,63 @@ export type Spans = Partial<Record<SpanName, Span>>;
 interface Field {
   readonly name: SpanName;
   readonly key: string;
-  readonly fields: readonly Field[];
+  /** Undefined where nothing inside it is looked for. */
+  readonly level: Level | undefined;
   /** Names of everything inside it, at any depth. */
   readonly inner: readonly SpanName[];
 }
 
-const fieldsBelow = (prefix: string): Field[] =>
-  spanNames
+/** The members of one object, found by the length and the first letter of their keys. */
+interface Level {
+  readonly fields: readonly Field[];
+  readonly index: readonly (Field | undefined)[];
+}
+
+/** Keys of one level differ in this. */
+const indexOf = (length: number, first: number): number => (length << 5) | (first & 31);
+
+function levelBelow(prefix: string): Level | undefined {
+  const fields = spanNames
     .filter((name) => name.startsWith(prefix) && !name.includes(".", prefix.length))
     .map((name) => ({
       name,
       key: name.slice(prefix.length),
-      fields: fieldsBelow(`${name}.`),
+      level: levelBelow(`${name}.`),
       inner: spanNames.filter((other) => other.startsWith(`${name}.`)),
     }));
+  const index: (Field | undefined)[] = [];
+  for (const field of fields) {
+    const at = indexOf(field.key.length, field.key.charCodeAt(0));
+    if (index[at]) throw new Error(`${field.name} and ${index[at].name} have one place in the index`);
+    while (index.length < at) index.push(undefined);
+    index[at] = field;
+  }
+  return fields.length === 0 ? undefined : { fields, index };
+}
 
-const messageFields: readonly Field[] = fieldsBelow("");
+const message: Level = levelBelow("") ?? { fields: [], index: [] };
 
 /** Walks the object at `start`, noting where its known members are; returns the offset after it, or a failure. */
 export function scanMessage(reader: JsonReader, start: number, spans: Spans): number {
-  return scanFields(reader, start, 0, messageFields, spans);
+  return scanFields(reader, start, 0, message, spans);
 }
 
 // Recursion goes no deeper than the table of names.
-function scanFields(reader: JsonReader, start: number, depth: number, fields: readonly Field[], spans: Spans): number {
+function scanFields(reader: JsonReader, start: number, depth: number, level: Level, spans: Spans): number {
   return reader.members(start, depth, (key, keyEnd, value) => {
-    const field = findField(reader, fields, key, keyEnd);
+    const field = findField(reader, level, key, keyEnd);
     if (field === undefined) return reader.value(value, depth + 1);
     // Of duplicate keys the last one counts, and so do only its members.
     if (spans[field.name] !== undefined) for (const name of field.inner) delete spans[name];
-    const nested = field.fields.length > 0 && reader.bytes[value] === openBrace;
-    const end = nested ? scanFields(reader, value, depth + 1, field.fields, spans) : reader.value(value, depth + 1);
+    const nested = field.level !== undefined && reader.bytes[value] === openBrace;
+    const end = nested ? scanFields(reader, value, depth + 1, field.level, spans) : reader.value(value, depth + 1);
     spans[field.name] = { start: value, end };
     return end;
   });
 }
 
-function findField(reader: JsonReader, fields: readonly Field[], key: number, keyEnd: number): Field | undefined {
-  for (const field of fields) if (reader.reads(key, keyEnd, field.key)) return field;
-  return undefined;
+function findField(reader: JsonReader, level: Level, key: number, keyEnd: number): Field | undefined {
+  if (reader.escaped) return level.fields.find((field) => reader.reads(key, keyEnd, field.key));
+  const field = level.index[indexOf(keyEnd - key, reader.bytes[key] ?? 0)];
+  return field && reader.reads(key, keyEnd, field.key) ? field : undefined;
 }

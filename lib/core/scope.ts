@@ -4,27 +4,90 @@ export type CancelReason = unknown;
 
 const deadlinePassed = (): CancelReason => new Error("deadline passed");
 
+type Waiter = (reason: CancelReason) => void;
+
+/** A deadline this far away may be late by {@link tickMs}: many of them share one timer, and setting one costs nothing. */
+const coarseMs = 2_000;
+const tickMs = 100;
+
+/** Scopes by the tick in which their time is over. */
+class Wheel {
+  readonly #slots = new Map<number, Set<Scope>>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #due = Infinity;
+
+  /** Returns the tick, which {@link remove} needs. */
+  add(scope: Scope): number {
+    const tick = Math.ceil(scope.deadline / tickMs);
+    const slot = this.#slots.get(tick);
+    if (slot) slot.add(scope);
+    else {
+      this.#slots.set(tick, new Set([scope]));
+      if (this.#slots.size === 1) this.#timer?.ref();
+      if (tick < this.#due) this.#arm(tick);
+    }
+    return tick;
+  }
+
+  remove(scope: Scope, tick: number): void {
+    const slot = this.#slots.get(tick);
+    if (!slot?.delete(scope) || slot.size > 0) return;
+    this.#slots.delete(tick);
+    // The timer is left as it is: the next scope comes soon, or the program may end.
+    if (this.#slots.size === 0) this.#timer?.unref();
+  }
+
+  #arm(tick: number): void {
+    clearTimeout(this.#timer);
+    this.#due = tick;
+    this.#timer = setTimeout(() => this.#turn(), Math.max(0, tick * tickMs - Date.now()));
+  }
+
+  #turn(): void {
+    this.#timer = undefined;
+    this.#due = Infinity;
+    const now = Date.now();
+    for (const [tick, slot] of [...this.#slots]) {
+      if (tick * tickMs > now) continue;
+      this.#slots.delete(tick);
+      for (const scope of slot) scope.expire();
+    }
+    const next = Math.min(...this.#slots.keys());
+    if (next !== Infinity && next < this.#due) this.#arm(next);
+  }
+}
+
+const wheel = new Wheel();
+
 /**
  * What bounds a piece of work: it ends when it is cancelled, when its deadline (Unix ms) passes, or when its parent ends.
  * Waiters are called synchronously, in the order in which they came.
  */
 export class Scope implements Disposable {
-  readonly deadline: number;
+  #deadline: number;
   #reason: CancelReason;
   #cancelled = false;
-  #waiters: Set<(reason: CancelReason) => void> | undefined;
+  /** Most scopes have one waiter. */
+  #first: Waiter | undefined;
+  #others: Set<Waiter> | undefined;
+  #timeoutReason: (() => unknown) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #tick = 0;
   #detach: (() => void) | undefined;
 
   constructor(parent?: Scope, timeoutMs: number = Infinity, timeoutReason: () => unknown = deadlinePassed) {
-    const own = timeoutMs === Infinity ? Infinity : Date.now() + timeoutMs;
-    this.deadline = Math.min(own, parent?.deadline ?? Infinity);
+    this.#deadline = parent?.deadline ?? Infinity;
     if (parent?.cancelled) {
       this.cancel(parent.reason);
       return;
     }
     this.#detach = parent?.onCancel((reason) => this.cancel(reason));
-    if (own !== Infinity) this.#timer = setTimeout(() => this.cancel(timeoutReason()), timeoutMs);
+    if (timeoutMs !== Infinity) this.limit(timeoutMs, timeoutReason);
+  }
+
+  /** Unix ms; where the parent's time is over first, that ends this one too. */
+  get deadline(): number {
+    return this.#deadline;
   }
 
   get cancelled(): boolean {
@@ -39,20 +102,43 @@ export class Scope implements Disposable {
     if (this.#cancelled) return;
     this.#cancelled = true;
     this.#reason = reason;
-    const waiters = this.#waiters;
+    const first = this.#first;
+    const others = this.#others;
     this[Symbol.dispose]();
-    for (const waiter of waiters ?? []) waiter(reason);
+    first?.(reason);
+    for (const waiter of others ?? []) waiter(reason);
+  }
+
+  /** Ends it after `ms` milliseconds, if that is sooner; it must not have a time of its own yet. */
+  limit(ms: number, reason: () => unknown = deadlinePassed): void {
+    const end = Date.now() + ms;
+    if (this.#cancelled || this.#tick > 0 || this.#timer !== undefined || end >= this.deadline) return;
+    this.#deadline = end;
+    this.#timeoutReason = reason;
+    if (ms < coarseMs) this.#timer = setTimeout(() => this.expire(), ms);
+    else this.#tick = wheel.add(this);
+  }
+
+  /** The time is over. */
+  expire(): void {
+    this.cancel(this.#timeoutReason?.());
   }
 
   /** Calls `waiter` on cancellation, at once if that has happened. Returns what takes it back. */
-  onCancel(waiter: (reason: CancelReason) => void): () => void {
+  onCancel(waiter: Waiter): () => void {
     if (this.#cancelled) {
       waiter(this.#reason);
       return () => {};
     }
-    this.#waiters ??= new Set();
-    this.#waiters.add(waiter);
-    return () => this.#waiters?.delete(waiter);
+    if (!this.#first && !this.#others) {
+      this.#first = waiter;
+      return () => {
+        if (this.#first === waiter) this.#first = undefined;
+      };
+    }
+    this.#others ??= new Set();
+    this.#others.add(waiter);
+    return () => this.#others?.delete(waiter);
   }
 
   throwIfCancelled(): void {
@@ -70,10 +156,13 @@ export class Scope implements Disposable {
   /** Frees the timer and leaves the parent; the work is over. Idempotent. */
   [Symbol.dispose](): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#tick > 0) wheel.remove(this, this.#tick);
     this.#timer = undefined;
+    this.#tick = 0;
     this.#detach?.();
     this.#detach = undefined;
-    this.#waiters = undefined;
+    this.#first = undefined;
+    this.#others = undefined;
   }
 }
 

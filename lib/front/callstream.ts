@@ -6,7 +6,8 @@ import { joinBytes } from "../core/text.ts";
 import { ClientCancel } from "../backend/link.ts";
 import type { Port } from "../route/session.ts";
 import type { EventLog } from "./eventlog.ts";
-import { eventStream, jsonReply } from "./reply.ts";
+import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { emptyReply, eventReply, jsonReply } from "./reply.ts";
 import { connect, type SessionStreams } from "./streams.ts";
 
 export interface CallStreamOptions {
@@ -18,16 +19,15 @@ export interface CallStreamOptions {
   /** Replies to wait for; more than one is a batch. */
   readonly replies: number;
   readonly isBatch: boolean;
-  /** Of the request: aborts when the client drops it. */
-  readonly signal: AbortSignal;
+  readonly request: HttpRequest;
 }
 
 export class CallStream implements Port {
-  readonly response: Promise<Response>;
+  readonly response: Promise<HttpReply>;
   /** Of the calls that are answered here. */
   readonly scope: Scope = new Scope();
   readonly #options: CallStreamOptions;
-  readonly #respond: (response: Response) => void;
+  readonly #respond: (response: HttpReply) => void;
   readonly #replies: Uint8Array[] = [];
   readonly #startedAt = Date.now();
   #left: number;
@@ -35,21 +35,20 @@ export class CallStream implements Port {
   #over = false;
   /** How long the client was asked to stay away. */
   #retryMs = 0;
-  #stopWaiting: () => void = () => {};
+  #stopWaiting: (() => void) | undefined;
 
   constructor(options: CallStreamOptions) {
-    const { promise, resolve } = Promise.withResolvers<Response>();
-    this.response = promise;
-    this.#respond = resolve;
+    let respond: (response: HttpReply) => void = () => {};
+    this.response = new Promise((resolve) => {
+      respond = resolve;
+    });
+    this.#respond = respond;
     this.#options = options;
     this.#left = options.replies;
-    const { signal } = options;
     // Before the head of an answer there is nothing that a client could resume.
-    const leave = (): void => {
+    options.request.whenGone(() => {
       if (this.#undecided) this.#abandon();
-    };
-    if (signal.aborted) leave();
-    else signal.addEventListener("abort", leave, { once: true });
+    });
   }
 
   deliver(message: Uint8Array): void {
@@ -87,28 +86,28 @@ export class CallStream implements Port {
   }
 
   #finish(): void {
-    const { streams, signal, isBatch } = this.#options;
+    const { streams, isBatch } = this.#options;
     this.#end();
     if (this.#log) return streams.finish(this.#log);
     // A call that was taken back has no reply, and HTTP needs an answer: a stream without messages.
-    if (this.#replies.length === 0) return this.#respond(eventStream(signal, (sink) => (sink.end(), () => {})));
+    if (this.#replies.length === 0) return this.#respond(eventReply((sink) => (sink.end(), () => {})));
     const [only = new Uint8Array()] = this.#replies;
     this.#respond(jsonReply(isBatch ? joinBatch(this.#replies) : only));
   }
 
   #stream(): EventLog {
     if (this.#log) return this.#log;
-    const { streams, prime, signal } = this.#options;
+    const { streams, prime } = this.#options;
     const log = streams.open((connected) => this.#watch(connected));
     this.#log = log;
-    this.#respond(connect(log, prime, signal, 0));
+    this.#respond(connect(log, prime, 0));
     for (const early of this.#replies.splice(0)) log.send(early);
     return log;
   }
 
   /** A lost connection is no cancellation (2025-11-25, Transports): the client may come back for the stream. */
   #watch(connected: boolean): void {
-    this.#stopWaiting();
+    this.#stopWaiting?.();
     if (!connected && !this.#over)
       this.#stopWaiting = after(this.#retryMs + this.#options.resumeMs, () => this.#abandon());
   }
@@ -119,12 +118,12 @@ export class CallStream implements Port {
     this.#end();
     if (this.#log) this.#options.streams.drop(this.#log);
     this.scope.cancel(new ClientCancel());
-    this.#respond(new Response(null, { status: 499 }));
+    this.#respond(emptyReply(499));
   }
 
   #end(): void {
     this.#over = true;
-    this.#stopWaiting();
+    this.#stopWaiting?.();
   }
 }
 

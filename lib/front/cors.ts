@@ -1,43 +1,46 @@
 // CORS: lets the pages of allowed origins, and no others, use the endpoint from a browser.
 
+import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { emptyReply } from "./reply.ts";
+
 const methods = "GET, POST, DELETE, OPTIONS";
 /** What clients send, where a preflight does not say it. */
 const requestHeaders = "content-type, accept, authorization, mcp-session-id, mcp-protocol-version, last-event-id";
 const preflightSeconds = "600";
 
 /** The answer to a preflight; undefined for any other request. The origin must have been checked. */
-export function preflight(request: Request): Response | undefined {
+export function preflight(request: HttpRequest): HttpReply | undefined {
   const isPreflight =
     request.method === "OPTIONS" &&
-    request.headers.has("origin") &&
-    request.headers.has("access-control-request-method");
+    request.header("origin") !== undefined &&
+    request.header("access-control-request-method") !== undefined;
   if (!isPreflight) return undefined;
-  const response = new Response(null, {
-    status: 204,
-    headers: {
-      "access-control-allow-methods": methods,
-      // Tokens alone: no value for a response may come from a request as it is.
-      "access-control-allow-headers": tokensOf(request.headers.get("access-control-request-headers")) || requestHeaders,
-      "access-control-max-age": preflightSeconds,
-    },
-  });
   // Chromium asks before a public page reaches a private address.
-  if (request.headers.get("access-control-request-private-network") === "true")
-    response.headers.set("access-control-allow-private-network", "true");
-  return share(request, response);
+  const isPrivate = request.header("access-control-request-private-network") === "true";
+  const reply = emptyReply(204, {
+    "access-control-allow-methods": methods,
+    // Tokens alone: no value for a response may come from a request as it is.
+    "access-control-allow-headers": tokensOf(request.header("access-control-request-headers")) || requestHeaders,
+    "access-control-max-age": preflightSeconds,
+    ...(isPrivate ? { "access-control-allow-private-network": "true" } : {}),
+  });
+  return share(request, reply);
 }
 
-/** The response with what a browser needs to show it to the page that asked; as it is where no page did. */
-export function share(request: Request, response: Response): Response {
-  const origin = request.headers.get("origin");
-  if (origin === null) return response;
-  response.headers.set("access-control-allow-origin", origin);
-  response.headers.set("access-control-expose-headers", "Mcp-Session-Id, WWW-Authenticate, Retry-After");
-  response.headers.append("vary", "Origin");
-  return response;
+/** The reply with what a browser needs to show it to the page that asked; as it is where no page did. */
+export function share(request: HttpRequest, reply: HttpReply): HttpReply {
+  const origin = request.header("origin");
+  if (origin === undefined) return reply;
+  const headers = {
+    ...reply.headers,
+    "access-control-allow-origin": origin,
+    "access-control-expose-headers": "Mcp-Session-Id, WWW-Authenticate, Retry-After",
+    vary: "Origin",
+  };
+  return { ...reply, headers };
 }
 
-function tokensOf(list: string | null): string {
+function tokensOf(list: string | undefined): string {
   const names = (list ?? "").split(",").map((name) => name.trim().toLowerCase());
   return names.filter((name) => /^[a-z0-9-]{1,100}$/.test(name)).join(", ");
 }

@@ -40,6 +40,9 @@ export class EventLog {
   #delivered = 0;
   #sinks: EventSink[] = [];
   #ended = false;
+  /** The client is to come back after this time, ms; said to the first connection, which is not here yet. */
+  #pauseMs: number | undefined;
+  #carried = false;
   #wroteAt = Date.now();
 
   constructor(options: LogOptions) {
@@ -65,7 +68,10 @@ export class EventLog {
     if (prime) sink.write(frameRetry(retryMs, this.#eventId(from)));
     for (const event of this.#events) if (event.number > from) sink.write(event.frame);
     this.#delivered = this.#last;
+    this.#carried = true;
     if (this.#ended) sink.end();
+    else if (this.#pauseMs !== undefined) this.pause(this.#pauseMs);
+    this.#pauseMs = undefined;
   }
 
   detach(sink: EventSink): void {
@@ -104,6 +110,7 @@ export class EventLog {
   /** Ends the connections and not the stream: the client is to come back after `retryMs`. */
   pause(retryMs: number): void {
     const sinks = this.#sinks.splice(0);
+    if (!this.#carried) this.#pauseMs = retryMs;
     for (const sink of sinks) {
       sink.write(frameRetry(retryMs, this.#eventId(this.#last)));
       sink.end();

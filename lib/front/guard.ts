@@ -1,6 +1,7 @@
 // Who may speak to the front: Host and Origin are checked, so that a web page cannot reach a local gateway.
 
 import { GatewayError } from "../core/errors.ts";
+import type { HttpRequest } from "./exchange.ts";
 
 export interface GuardOptions {
   /** The address that the front listens on. */
@@ -18,16 +19,16 @@ export function isLoopback(host: string): boolean {
 }
 
 /** Why the request is refused, or undefined (2025-11-25, Transports, "Security Warning"). */
-export function refuseForeign(request: Request, options: GuardOptions): GatewayError | undefined {
-  const host = hostName(request.headers.get("host") ?? new URL(request.url).host);
+export function refuseForeign(request: HttpRequest, options: GuardOptions): GatewayError | undefined {
+  const host = hostName(request.header("host") ?? "");
   if (!isAllowedHost(host, options)) {
     return new GatewayError(
       "forbiddenOrigin",
       `the host ${JSON.stringify(host.slice(0, 100))} is not one of this gateway's; see allowedHosts`,
     );
   }
-  const origin = request.headers.get("origin");
-  if (origin !== null && !isAllowedOrigin(origin, options)) {
+  const origin = request.header("origin");
+  if (origin !== undefined && !isAllowedOrigin(origin, options)) {
     return new GatewayError(
       "forbiddenOrigin",
       `the origin ${JSON.stringify(origin.slice(0, 100))} is not allowed; see allowedOrigins`,

@@ -4,6 +4,7 @@ import { type Envelope, scan, type Scanned, spanBytes } from "../core/envelope.t
 import { asGatewayError, type ErrorCode, GatewayError } from "../core/errors.ts";
 import { resultMessage } from "../core/rpc.ts";
 import { after, Scope } from "../core/scope.ts";
+import { encodeText } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
 import type { EraCodec } from "../protocol/codec.ts";
 import { detectEra } from "../protocol/era.ts";
@@ -13,10 +14,10 @@ import type { Hub } from "../route/hub.ts";
 import type { Router } from "../route/router.ts";
 import type { Session } from "../route/session.ts";
 import { Archive } from "./archive.ts";
-import { readBody } from "./body.ts";
 import { CallStream } from "./callstream.ts";
 import { requireAccept, requireJson, sessionHeader } from "./headers.ts";
-import { errorReply, jsonReply } from "./reply.ts";
+import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { emptyReply, errorReply, jsonReply } from "./reply.ts";
 import { SessionStreams } from "./streams.ts";
 
 export interface HttpFrontOptions {
@@ -43,6 +44,8 @@ export class HttpFront {
   readonly #router: Router;
   readonly #identity: ServerIdentity;
   readonly #archive = new Archive();
+  /** Heads of POST requests that were found in order. */
+  readonly #checked = new WeakMap<object, EraCodec>();
   readonly #open = new Map<CallStream, Promise<void>>();
   #stopTicking: () => void = () => {};
   #state: "open" | "draining" | "closed" = "open";
@@ -59,11 +62,11 @@ export class HttpFront {
   }
 
   /** Answers one request to the endpoint of a view. */
-  async handle(request: Request, view: View): Promise<Response> {
+  handle(request: HttpRequest, view: View): HttpReply | Promise<HttpReply> {
     try {
       switch (request.method) {
         case "POST":
-          return await this.#post(request, view);
+          return this.#post(request, view);
         case "GET":
           return this.#listen(request, view);
         case "DELETE":
@@ -93,39 +96,52 @@ export class HttpFront {
     for (const session of this.#hub.sessions.all()) session.close();
   }
 
-  async #post(request: Request, view: View): Promise<Response> {
-    // Asked for before anything waits: a runtime does not tell a late listener of a client that is gone.
-    const { signal } = request;
+  #post(request: HttpRequest, view: View): HttpReply | Promise<HttpReply> {
+    const codec = this.#checked.get(request.head) ?? this.#check(request);
+    const body = request.body(this.#hub.plan.limits.bodyBytes);
+    if (body instanceof Uint8Array) return this.#message(request, body, codec, view);
+    return body
+      .then((late) => this.#message(request, late, codec, view))
+      .catch((error: unknown) => this.#refuse(error, undefined));
+  }
+
+  /** What must hold of the headers of a POST. */
+  #check(request: HttpRequest): EraCodec {
     requireJson(request);
     requireAccept(request, ["application/json", "text/event-stream"]);
     const codec = this.#codec(request);
-    const body = await readBody(request, this.#hub.plan.limits.bodyBytes);
+    this.#checked.set(request.head, codec);
+    return codec;
+  }
+
+  #message(request: HttpRequest, body: Uint8Array, codec: EraCodec, view: View): HttpReply | Promise<HttpReply> {
     const scanned = scan(body);
     if (scanned.kind === "malformed") return malformed(scanned);
-    if (scanned.kind === "batch") return this.#batch(this.#session(request, view), body, scanned, signal);
+    if (scanned.kind === "batch") return this.#batch(this.#session(request, view), body, scanned, request);
     const { envelope } = scanned;
-    const id = envelope.kind === "request" ? spanBytes(envelope, "id") : undefined;
     try {
-      if (envelope.method === codec.openMethod && id) return this.#greet(envelope, id, codec, view);
-      return await this.#exchange(this.#session(request, view), [envelope], false, signal);
+      if (envelope.method === codec.openMethod && envelope.kind === "request")
+        return this.#greet(envelope, codec, view);
+      return this.#exchange(this.#session(request, view), [envelope], false, request);
     } catch (error) {
-      return this.#refuse(error, id);
+      return this.#refuse(error, envelope.kind === "request" ? spanBytes(envelope, "id") : undefined);
     }
   }
 
-  #refuse(error: unknown, id: Uint8Array | undefined): Response {
+  #refuse(error: unknown, id: Uint8Array | undefined): HttpReply {
     const failure = asGatewayError(error);
     if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.stack ?? failure.message);
     return errorReply(failure, id);
   }
 
-  #codec(request: Request): EraCodec {
-    const verdict = detectEra(request.headers.get("mcp-protocol-version"));
+  #codec(request: HttpRequest): EraCodec {
+    const verdict = detectEra(request.header("mcp-protocol-version"));
     if (verdict.kind === "refused") throw verdict.error;
     return verdict.codec;
   }
 
-  #greet(request: Envelope, id: Uint8Array, codec: EraCodec, view: View): Response {
+  #greet(request: Envelope, codec: EraCodec, view: View): HttpReply {
+    const id = spanBytes(request, "id") ?? encodeText("null");
     if (this.#state !== "open") throw shuttingDown();
     const facts = readInitialize(request, codec, view, principal);
     const { limits, timeouts } = this.#hub.plan;
@@ -138,9 +154,9 @@ export class HttpFront {
     return jsonReply(reply, { [sessionHeader]: this.#hub.sessions.seal(session) });
   }
 
-  #session(request: Request, view: View): Session {
-    const id = request.headers.get(sessionHeader);
-    if (id === null) throw new GatewayError("sessionMissing", "the request has no MCP-Session-Id header");
+  #session(request: HttpRequest, view: View): Session {
+    const id = request.header(sessionHeader);
+    if (id === undefined) throw new GatewayError("sessionMissing", "the request has no MCP-Session-Id header");
     const session = this.#hub.sessions.open(id, principal, view, () => new SessionStreams(this.#archive));
     if (!session) throw new GatewayError("sessionUnknown", "the session is unknown or has ended");
     return session;
@@ -151,8 +167,8 @@ export class HttpFront {
     session: Session,
     body: Uint8Array,
     { items }: Extract<Scanned, { kind: "batch" }>,
-    signal: AbortSignal,
-  ): Promise<Response> | Response {
+    client: HttpRequest,
+  ): Promise<HttpReply> | HttpReply {
     const { version } = session.facts;
     if (!allowsBatch(version)) throw new GatewayError("invalidRequest", `batches are not part of revision ${version}`);
     if (items.length === 0) throw new GatewayError("invalidRequest", "the batch is empty");
@@ -169,7 +185,7 @@ export class HttpFront {
       }
       envelopes.push(scanned.envelope);
     }
-    return this.#exchange(session, envelopes, true, signal);
+    return this.#exchange(session, envelopes, true, client);
   }
 
   /** Hands messages on; the response is ready as soon as its form is known. */
@@ -177,49 +193,63 @@ export class HttpFront {
     session: Session,
     envelopes: readonly Envelope[],
     isBatch: boolean,
-    signal: AbortSignal,
-  ): Promise<Response> | Response {
-    const requests = envelopes.filter(({ kind }) => kind === "request");
+    client: HttpRequest,
+  ): Promise<HttpReply> | HttpReply {
+    const [only] = envelopes;
+    const isOne = only?.kind === "request" && envelopes.length === 1;
+    const requests = isOne ? envelopes : envelopes.filter(({ kind }) => kind === "request");
     if (requests.length > 0 && this.#state !== "open") throw shuttingDown();
-    for (const envelope of envelopes) {
-      if (envelope.kind === "notification") this.#router.notification(session, envelope);
-      if (envelope.kind === "response") this.#router.response(session, envelope);
-    }
-    if (requests.length === 0) return new Response(null, { status: 202 });
+    if (!isOne) this.#handOn(session, envelopes);
+    if (requests.length === 0) return emptyReply(202);
     const call = new CallStream({
       streams: streamsOf(session),
       prime: primesStreams(session.facts.version),
       resumeMs: this.#hub.plan.timeouts.resumeMs,
       replies: requests.length,
       isBatch,
-      signal,
+      request: client,
     });
-    const answers = requests.map((request) => this.#answer(session, request, call));
-    const done = Promise.all(answers).then(() => void this.#open.delete(call));
-    this.#open.set(call, done);
+    this.#open.set(call, this.#answer(session, requests, call));
     return call.response;
   }
 
-  async #answer(session: Session, request: Envelope, call: CallStream): Promise<void> {
-    call.reply(await this.#router.request(session, request, call.scope, call));
+  /** What asks for no answer. */
+  #handOn(session: Session, envelopes: readonly Envelope[]): void {
+    session.usedAt = Date.now();
+    for (const envelope of envelopes) {
+      if (envelope.kind === "notification") this.#router.notification(session, envelope);
+      if (envelope.kind === "response") this.#router.response(session, envelope);
+    }
   }
 
-  #listen(request: Request, view: View): Response {
+  async #answer(session: Session, requests: readonly Envelope[], call: CallStream): Promise<void> {
+    const [only] = requests;
+    try {
+      if (only && requests.length === 1) call.reply(await this.#router.request(session, only, call.scope, call));
+      else await Promise.all(requests.map((request) => this.#answerOne(session, request, call)));
+    } finally {
+      this.#open.delete(call);
+    }
+  }
+
+  /** Each request of a batch has a scope of its own: it can be cancelled by itself. */
+  async #answerOne(session: Session, request: Envelope, call: CallStream): Promise<void> {
+    using own = new Scope(call.scope);
+    call.reply(await this.#router.request(session, request, own, call));
+  }
+
+  #listen(request: HttpRequest, view: View): HttpReply {
     requireAccept(request, ["text/event-stream"]);
     this.#codec(request);
     if (this.#state === "closed") throw shuttingDown();
     const session = this.#session(request, view);
-    return streamsOf(session).listen(
-      request.headers.get("last-event-id"),
-      primesStreams(session.facts.version),
-      request.signal,
-    );
+    return streamsOf(session).listen(request.header("last-event-id"), primesStreams(session.facts.version));
   }
 
-  #end(request: Request, view: View): Response {
+  #end(request: HttpRequest, view: View): HttpReply {
     this.#codec(request);
     this.#hub.sessions.end(this.#session(request, view));
-    return new Response(null, { status: 200 });
+    return emptyReply(200);
   }
 
   /** Half of the time: what became silent right after one look is found by the next. */
@@ -242,7 +272,7 @@ export class HttpFront {
   }
 }
 
-function malformed({ reason, message, id }: Extract<Scanned, { kind: "malformed" }>): Response {
+function malformed({ reason, message, id }: Extract<Scanned, { kind: "malformed" }>): HttpReply {
   return errorReply(new GatewayError(malformedCodes[reason] ?? "parse", message), id);
 }
 

@@ -5,8 +5,10 @@ import type { UplinkState } from "../backend/uplink.ts";
 import { GatewayError } from "../core/errors.ts";
 import { attemptsBeforeUnavailable } from "../resilience/backoff.ts";
 import { Scope } from "../core/scope.ts";
+import { encodeJson } from "../core/text.ts";
 import type { Hub } from "../route/hub.ts";
-import { errorReply } from "./reply.ts";
+import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { errorReply, jsonReply, textReply } from "./reply.ts";
 
 /** A backend that has not answered within this time is not up. */
 const checkMs = 1_000;
@@ -64,18 +66,18 @@ export class Status {
   }
 
   /** Answers one of the three paths, or undefined for any other. */
-  async handle({ method }: Request, path: string): Promise<Response | undefined> {
+  async handle({ method }: HttpRequest, path: string): Promise<HttpReply | undefined> {
     if (!paths.has(path)) return undefined;
     if (method !== "GET" && method !== "HEAD") {
       const error = new GatewayError("methodNotAllowed", `${path} does not take ${method}`);
       return errorReply(error, undefined, { allow: "GET, HEAD" });
     }
-    if (path === "/livez") return new Response("ok\n", { headers });
+    if (path === "/livez") return textReply("ok\n", headers);
     const health = await this.health();
     const status = health.status === "ok" || health.status === "degraded" ? 200 : 503;
     return path === "/health"
-      ? Response.json(health, { status, headers })
-      : new Response(`${health.status}\n`, { status, headers });
+      ? jsonReply(encodeJson(health), headers, status)
+      : textReply(`${health.status}\n`, headers, status);
   }
 }
 

@@ -179,7 +179,8 @@ export class StdioFront implements Outlet {
   }
 
   async #call(session: Session, request: Envelope, answer: Answer): Promise<void> {
-    answer(await this.#options.router.request(session, request, this.#scope, this.#port));
+    using own = new Scope(this.#scope);
+    answer(await this.#options.router.request(session, request, own, this.#port));
   }
 
   #greet(request: Envelope, id: Uint8Array): Uint8Array {

@@ -5,7 +5,8 @@ import { GatewayError } from "../core/errors.ts";
 import type { Outlet } from "../route/session.ts";
 import type { Archive } from "./archive.ts";
 import { EventLog } from "./eventlog.ts";
-import { eventStream } from "./reply.ts";
+import type { HttpReply } from "./exchange.ts";
+import { eventReply } from "./reply.ts";
 
 /** Ended streams of one session that are kept for it; the archive bounds those of all. */
 const maxEnded = 100;
@@ -78,23 +79,23 @@ export class SessionStreams implements Outlet {
   }
 
   /** The standalone stream, or the one that the event id names, from the event after it. */
-  listen(lastEventId: string | null, prime: boolean, signal: AbortSignal): Response {
+  listen(lastEventId: string | undefined, prime: boolean): HttpReply {
     const [, nonce = "", stream = "", number = ""] =
       /^([0-9a-f]{8})-(\d{1,15})-(\d{1,15})$/.exec(lastEventId ?? "") ?? [];
     // Whatever names no stream of a call opens the standalone one; one of another process goes on here.
     if (stream === "" || stream === standalone) {
-      return connect(this.#standalone, prime, signal, nonce === this.#nonce ? Number(number) : undefined);
+      return connect(this.#standalone, prime, nonce === this.#nonce ? Number(number) : undefined);
     }
     const log = this.#calls.get(`${nonce}-${stream}`);
     // Not 404, which would end the session; and no other stream, on which the client would wait for its reply for ever.
     if (!log) throw new GatewayError("streamGone", "the stream of this Last-Event-ID cannot be resumed any more");
-    return connect(log, prime, signal, Number(number));
+    return connect(log, prime, Number(number));
   }
 }
 
-/** A response that carries a log, from the event after `from` on. */
-export function connect(log: EventLog, prime: boolean, signal: AbortSignal, from?: number): Response {
-  return eventStream(signal, (sink) => {
+/** A reply that carries a log, from the event after `from` on. */
+export function connect(log: EventLog, prime: boolean, from?: number): HttpReply {
+  return eventReply((sink) => {
     log.attach(sink, prime, from);
     return () => log.detach(sink);
   });

@@ -1,6 +1,7 @@
 // The merged listing: items as the bytes that came, with exposed names spliced in, in a stable order.
 
-import { type ListedItem, scanListing, type Span, splice } from "../core/envelope.ts";
+import { type Span, splice } from "../core/envelope.ts";
+import { type ListedItem, scanListing } from "../core/listing.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { decodeText, encodeJson, encodeText, joinBytes } from "../core/text.ts";
 import { exposeName, exposeUri, type View } from "./names.ts";

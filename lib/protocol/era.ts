@@ -12,8 +12,8 @@ export type EraVerdict =
   | { readonly kind: "refused"; readonly error: GatewayError };
 
 /** Judges the `MCP-Protocol-Version` header of a request; an absent header leaves the version to the session. */
-export function detectEra(versionHeader: string | null): EraVerdict {
-  if (versionHeader === null) return { kind: "spoken", codec: legacyCodec, version: undefined };
+export function detectEra(versionHeader: string | undefined): EraVerdict {
+  if (versionHeader === undefined) return { kind: "spoken", codec: legacyCodec, version: undefined };
   const version = versionHeader.trim();
   if (legacyCodec.versions.includes(version)) return { kind: "spoken", codec: legacyCodec, version };
   // A plain 400 without a modern error code is what makes a modern client fall back to initialize

@@ -4,6 +4,7 @@ import type { Backend } from "../backend/backend.ts";
 import { type Edit, type Envelope, spanText, type SpanName } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
+import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import { isShortened, splitName } from "../merge/names.ts";
 import type { Listings } from "./fanout.ts";
@@ -29,12 +30,21 @@ export interface Target {
   readonly edits: readonly Edit[];
 }
 
+/** What an exposed name means; `local` as JSON. */
+interface Route {
+  readonly backend: Backend;
+  readonly local: Uint8Array;
+}
+
+/** Names come from clients. */
+const maxRoutes = 10_000;
 const notFoundCode = -32002;
-const elicitationRequiredCode = -32042;
 
 export class Forwarder {
   readonly #hub: Hub;
   readonly #listings: Listings;
+  readonly #routes = new Map<string, Route>();
+  #routesOf: unknown;
 
   constructor(hub: Hub, listings: Listings) {
     this.#hub = hub;
@@ -42,25 +52,22 @@ export class Forwarder {
   }
 
   /** Sends a request to a backend on the links of its session; resolves to the reply under the client's id. */
-  async send(request: Envelope, call: ActiveCall, { backend, edits }: Target): Promise<Uint8Array> {
-    const { session } = call;
-    const uplink = this.#hub.uplinkOf(backend, session);
-    const reply = await backend.call(uplink, request, edits, call, call.scope);
-    return reply;
+  async send(request: Envelope, call: ActiveCall, target: Target): Promise<Uint8Array> {
+    // One call of a client may be several here, each with a time of its own.
+    using own = new Scope(call.scope);
+    return await this.#send(request, call, target, own);
+  }
+
+  #send(request: Envelope, call: ActiveCall, { backend, edits }: Target, scope: Scope): Promise<Uint8Array> {
+    return backend.call(this.#hub.uplinkOf(backend, call.session), request, edits, call, scope);
   }
 
   /** `tools/call` and `prompts/get`. */
-  async named(
-    request: Envelope,
-    call: ActiveCall,
-    kind: ListingKind,
-    span: SpanName = "params.name",
-  ): Promise<Uint8Array> {
+  named(request: Envelope, call: ActiveCall, kind: ListingKind, span: SpanName = "params.name"): Promise<Uint8Array> {
     const exposed = required(request, span);
-    const target = await this.#byName(exposed, call, kind, request, span);
-    const reply = await this.send(request, call, target);
-    noteElicitations(call.session, target.backend.plan.name, reply);
-    return reply;
+    const target = this.#byPrefix(exposed, call, request, span);
+    if (target) return this.#send(request, call, target, call.scope);
+    return this.#byName(exposed, call, kind, request, span).then((found) => this.send(request, call, found));
   }
 
   /** `resources/read` and `resources/subscribe`: the owner by catalog, then by template, then whoever knows the URI. */
@@ -121,6 +128,29 @@ export class Forwarder {
     return others.length === 0 ? only : undefined;
   }
 
+  /** Where the name alone says the backend. */
+  #byPrefix(exposed: string, { session }: ActiveCall, request: Envelope, span: SpanName): Target | undefined {
+    const { view } = session.facts;
+    const known = view.backend === "" ? this.#routesNow().get(exposed) : undefined;
+    const place = request.spans[span];
+    if (known && place) return { backend: known.backend, edits: [{ span: place, bytes: known.local }] };
+    if (isShortened(exposed)) return undefined;
+    const split = splitName(view, exposed);
+    const backend = split && this.#hub.backendIn(view, split.backend);
+    if (!split || !backend) return undefined;
+    if (view.backend === "" && this.#routes.size < maxRoutes)
+      this.#routes.set(exposed, { backend, local: encodeJson(split.local) });
+    return { backend, edits: replaced(request, span, exposed, split.local) };
+  }
+
+  /** What names were found to mean in the topology that is live now. */
+  #routesNow(): Map<string, Route> {
+    const { topology } = this.#hub;
+    if (this.#routesOf !== topology) this.#routes.clear();
+    this.#routesOf = topology;
+    return this.#routes;
+  }
+
   async #byName(
     exposed: string,
     call: ActiveCall,
@@ -133,7 +163,6 @@ export class Forwarder {
     const split = splitName(view, exposed);
     const direct = split && this.#hub.backendIn(view, split.backend);
     const asSplit = split && direct && { backend: direct, edits: replaced(request, span, exposed, split.local) };
-    if (asSplit && !isShortened(exposed)) return asSplit;
     const only = this.#onlyBackend(session);
     if (only && view.naming === "none") return { backend: only, edits: [] };
     // Shortened names and `naming: none` are known by the catalog alone.
@@ -186,23 +215,9 @@ function replaced(request: Envelope, name: SpanName, exposed: string, local: str
 /** Only a small reply is looked into: an error is small, a result need not be. */
 const maxErrorBytes = 64 * 1024;
 
-/** The error of a small reply that holds `text`; a reply without it is not parsed. */
-function errorOf(reply: Uint8Array, text: string): Readonly<Record<string, unknown>> | undefined {
-  const bytes = Buffer.from(reply.buffer, reply.byteOffset, reply.length);
-  if (reply.length > maxErrorBytes || !bytes.includes(text)) return undefined;
-  const { error } = asRecord(JSON.parse(decodeText(reply)));
-  return error === undefined ? undefined : asRecord(error);
-}
-
 /** The code of an error reply; undefined for a result. */
 export function errorCode(reply: Uint8Array): unknown {
-  return errorOf(reply, '"error"')?.["code"];
-}
-
-/** Remembers which elicitations by URL this client was sent to; their completion goes to nobody else. */
-function noteElicitations(session: Session, backend: string, reply: Uint8Array): void {
-  const error = errorOf(reply, String(elicitationRequiredCode));
-  const { elicitations } = asRecord(error?.["data"]);
-  if (error?.["code"] !== elicitationRequiredCode || !Array.isArray(elicitations)) return;
-  for (const elicitation of elicitations) session.expectElicitation(backend, asRecord(elicitation)["elicitationId"]);
+  const bytes = Buffer.from(reply.buffer, reply.byteOffset, reply.length);
+  if (reply.length > maxErrorBytes || !bytes.includes('"error"')) return undefined;
+  return asRecord(asRecord(JSON.parse(decodeText(reply)))["error"])["code"];
 }

@@ -7,7 +7,7 @@ import { type Envelope, spanBytes } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
-import { Scope } from "../core/scope.ts";
+import type { Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
 import { Listings } from "./fanout.ts";
 import { Forwarder } from "./forward.ts";
@@ -45,11 +45,9 @@ export class Router implements LinkPeer {
     for (const backend of this.#hub.backendsOf(session.facts.view)) this.#hub.uplinkOf(backend, session);
   }
 
-  /** Answers one request; undefined when the client took it back, and so expects no answer. */
-  async request(session: Session, request: Envelope, scope: Scope, port: Port): Promise<Uint8Array | undefined> {
+  /** Answers one request; undefined when the client took it back, and so expects no answer. `own`: of this request alone. */
+  async request(session: Session, request: Envelope, own: Scope, port: Port): Promise<Uint8Array | undefined> {
     const id = spanBytes(request, "id") ?? encodeText("null");
-    // Its own scope: the requests of a batch share one, and each is cancelled by itself.
-    using own = new Scope(scope);
     const call = session.start(request, own, port);
     try {
       return await this.#dispatch(request, call, id);
@@ -61,14 +59,15 @@ export class Router implements LinkPeer {
       return errorMessage(id, failure);
     } finally {
       if (own.reason instanceof ClientCancel && !own.reason.notice) session.asks.abandon(call);
-      session.finish(request, call);
+      session.finish(call);
+      own[Symbol.dispose]();
     }
   }
 
-  async #dispatch(request: Envelope, call: ActiveCall, id: Uint8Array): Promise<Uint8Array> {
+  #dispatch(request: Envelope, call: ActiveCall, id: Uint8Array): Promise<Uint8Array> {
     switch (request.method) {
       case "ping":
-        return resultMessage(id, emptyResult);
+        return Promise.resolve(resultMessage(id, emptyResult));
       case "tools/list":
         return this.#list(request, call, "tools", id);
       case "prompts/list":
@@ -82,7 +81,7 @@ export class Router implements LinkPeer {
       case "prompts/get":
         return this.#forwarder.named(request, call, "prompts");
       case "resources/read":
-        return (await this.#forwarder.resource(request, call)).reply;
+        return this.#forwarder.resource(request, call).then(({ reply }) => reply);
       case "resources/subscribe":
         return this.subscriptions.subscribe(request, call);
       case "resources/unsubscribe":
@@ -90,7 +89,7 @@ export class Router implements LinkPeer {
       case "completion/complete":
         return this.#forwarder.completion(request, call);
       case "logging/setLevel":
-        return this.subscriptions.setLevel(request, call.session, id);
+        return Promise.resolve(this.subscriptions.setLevel(request, call.session, id));
       case "tasks/get":
       case "tasks/result":
       case "tasks/cancel":

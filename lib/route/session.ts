@@ -3,9 +3,9 @@
 import type { Caller } from "../backend/link.ts";
 import { ClientCancel } from "../backend/link.ts";
 import type { Envelope } from "../core/envelope.ts";
-import { spanBytes } from "../core/envelope.ts";
+import { spanKey, spanValue } from "../core/envelope.ts";
 import { after, type Scope } from "../core/scope.ts";
-import { decodeText } from "../core/text.ts";
+import { asRecord } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
 import { Asks } from "./asks.ts";
 
@@ -47,11 +47,14 @@ export interface Subscription {
 export class ActiveCall implements Caller {
   readonly session: Session;
   readonly scope: Scope;
+  /** The client's id, as it wrote it. */
+  readonly key: string;
   #port: Port | undefined;
   #isTask = false;
 
-  constructor(session: Session, scope: Scope, port: Port) {
+  constructor(session: Session, key: string, scope: Scope, port: Port) {
     this.session = session;
+    this.key = key;
     this.scope = scope;
     this.#port = port;
   }
@@ -67,6 +70,14 @@ export class ActiveCall implements Caller {
     this.#port?.pause?.(retryMs);
   }
 
+  /** The client may be sent elsewhere, and is told when it is done there: nobody else is. */
+  refused(backend: string, reply: Envelope): void {
+    const { code, data } = asRecord(spanValue(reply, "error"));
+    const { elicitations } = asRecord(data);
+    if (code !== elicitationRequiredCode || !Array.isArray(elicitations)) return;
+    for (const each of elicitations) this.session.expectElicitation(backend, asRecord(each)["elicitationId"]);
+  }
+
   /** The call became a task, which is this session's. */
   created(backend: string, taskId: string): void {
     this.session.noteTask(backend, taskId);
@@ -78,6 +89,7 @@ export class ActiveCall implements Caller {
   }
 }
 
+const elicitationRequiredCode = -32042;
 const maxElicitations = 1000;
 const maxTasks = 10_000;
 
@@ -95,6 +107,8 @@ export class Session {
   /** Least severe level that the client wants; undefined until it says so. */
   level: string | undefined;
   usedAt: number = Date.now();
+  /** The sealed id that the client sends; empty until it has. */
+  id = "";
 
   constructor(facts: SessionFacts, outlet: Outlet) {
     this.facts = facts;
@@ -110,17 +124,15 @@ export class Session {
   }
 
   start(request: Envelope, scope: Scope, port: Port): ActiveCall {
-    const call = new ActiveCall(this, scope, port);
-    this.usedAt = Date.now();
-    this.#calls.set(idKey(request, "id"), call);
+    const call = new ActiveCall(this, spanKey(request, "id"), scope, port);
+    this.#calls.set(call.key, call);
     return call;
   }
 
-  finish(request: Envelope, call: ActiveCall): void {
+  finish(call: ActiveCall): void {
     call.finish();
     this.usedAt = Date.now();
-    const key = idKey(request, "id");
-    if (this.#calls.get(key) === call) this.#calls.delete(key);
+    if (this.#calls.get(call.key) === call) this.#calls.delete(call.key);
   }
 
   /** A task belongs to this session; `backend` is who made it. */
@@ -145,7 +157,7 @@ export class Session {
 
   /** The client takes a call back; an unknown id is ignored (2025-11-25, Cancellation, "Error Handling"). */
   cancel(notice: Envelope): void {
-    this.#calls.get(idKey(notice, "params.requestId"))?.scope.cancel(new ClientCancel(notice));
+    this.#calls.get(spanKey(notice, "params.requestId"))?.scope.cancel(new ClientCancel(notice));
   }
 
   close(): void {
@@ -153,8 +165,4 @@ export class Session {
     this.asks.close();
     this.outlet.close();
   }
-}
-
-function idKey(envelope: Envelope, span: "id" | "params.requestId"): string {
-  return decodeText(spanBytes(envelope, span) ?? new Uint8Array());
 }

@@ -22,6 +22,8 @@ const maxEnded = 10_000;
 
 export class Sessions {
   readonly #byKey = new Map<string, Session>();
+  /** What each id was opened to: a client sends the same one with every request. */
+  readonly #byId = new Map<string, Session>();
   readonly #ended = new Set<string>();
   readonly #sealer: Sealer;
   readonly #viewOf: (backend: string) => View | undefined;
@@ -68,6 +70,10 @@ export class Sessions {
    * hold (it was idle, or another gateway's) goes on with a new outlet.
    */
   open(id: string, principal: string, view: View, createOutlet: () => Outlet): Session | undefined {
+    const known = this.#byId.get(id);
+    if (known && known.facts.principal === principal && known.facts.view.backend === view.backend) {
+      return known;
+    }
     const opened = this.#sealer.open(purpose, id);
     const facts = opened && this.#read(decodeText(opened));
     if (!facts || facts.principal !== principal || facts.view.backend !== view.backend) return undefined;
@@ -77,6 +83,8 @@ export class Sessions {
       session = new Session(facts, createOutlet());
       this.#byKey.set(facts.key, session);
     }
+    // One id a session, so that this map is no larger than the other.
+    if (!session.id) this.#byId.set((session.id = id), session);
     session.usedAt = Date.now();
     return session;
   }
@@ -103,6 +111,7 @@ export class Sessions {
 
   #forget(session: Session): void {
     if (!this.#byKey.delete(session.facts.key)) return;
+    this.#byId.delete(session.id);
     session.close();
     this.#closed(session);
   }

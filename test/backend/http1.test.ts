@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ResponseParser } from "../../lib/backend/http1.ts";
-import { maxHeadBytes, type ResponseCase, responseCases } from "../fixtures/http1-responses.ts";
+import { type ResponseHead, responseGrammar } from "../../lib/backend/http1-head.ts";
+import { MessageParser } from "../../lib/backend/http1.ts";
+import { maxHeadBytes, type ResponseCase } from "../fixtures/http1-case.ts";
+import { responseCases } from "../fixtures/http1-responses.ts";
 
 interface Outcome {
   status: number;
@@ -17,20 +19,23 @@ interface Outcome {
 
 const latin1 = (text: string): Uint8Array => Buffer.from(text, "latin1");
 
-function parse(pieces: readonly Uint8Array[], close: boolean, bodyless = false): Outcome {
-  const outcome: Outcome = {
-    status: 0,
-    headers: {},
-    body: "",
-    keepAlive: false,
-    end: "open",
-    surplus: 0,
-    why: undefined,
-  };
+function newOutcome(): Outcome {
+  return { status: 0, headers: {}, body: "", keepAlive: false, end: "open", surplus: 0, why: undefined };
+}
+
+/** `before`: a complete response that the same parser reads first. */
+function parse(
+  pieces: readonly Uint8Array[],
+  close: boolean,
+  bodyless = false,
+  before: readonly Uint8Array[] = [],
+): Outcome {
+  let outcome = newOutcome();
   let dones = 0;
-  const parser = new ResponseParser(
+  const parser = new MessageParser(
+    responseGrammar(bodyless),
     {
-      onHead: (head) => {
+      onHead: (head: ResponseHead) => {
         assert.equal(outcome.status, 0, "one head only");
         outcome.status = head.status;
         outcome.headers = Object.fromEntries(head.headers);
@@ -42,8 +47,15 @@ function parse(pieces: readonly Uint8Array[], close: boolean, bodyless = false):
       },
       onDone: () => dones++,
     },
-    { maxHeadBytes, bodyless },
+    maxHeadBytes,
   );
+  for (const piece of before) assert.equal(parser.push(piece), undefined);
+  if (before.length > 0) {
+    assert.ok(parser.done && parser.surplus === 0 && dones === 1);
+    parser.next();
+    outcome = newOutcome();
+    dones = 0;
+  }
   for (const piece of pieces) {
     outcome.why = parser.push(piece);
     if (outcome.why !== undefined) break;
@@ -54,6 +66,15 @@ function parse(pieces: readonly Uint8Array[], close: boolean, bodyless = false):
   else if (close) outcome.end = parser.end() ? "done" : "cut";
   assert.equal(dones, outcome.end === "done" ? 1 : 0);
   return outcome;
+}
+
+const wholes = new Map<ResponseCase, Outcome>();
+
+/** The outcome of a case that comes in one piece. */
+function wholeOf(each: ResponseCase): Outcome {
+  const known = wholes.get(each) ?? parse([latin1(each.bytes)], each.close);
+  wholes.set(each, known);
+  return known;
 }
 
 function check(each: ResponseCase, outcome: Outcome): void {
@@ -69,8 +90,9 @@ function check(each: ResponseCase, outcome: Outcome): void {
   if (expect.reusable) assert.ok(outcome.keepAlive && outcome.surplus === 0, each.name);
 }
 
-test("http1: the corpus is large and names each case once", () => {
-  assert.ok(responseCases.length >= 80);
+test(`http1: the corpus has ${responseCases.length} cases, at least 150, and names each once`, () => {
+  assert.ok(responseCases.length >= 150);
+  for (const kind of ["badProtocol", "lost"]) assert.ok(responseCases.some((each) => each.expect === kind));
   assert.equal(new Set(responseCases.map((each) => each.name)).size, responseCases.length);
 });
 
@@ -100,6 +122,59 @@ test("http1: a response that comes byte by byte means the same", () => {
   }
 });
 
+test("http1: a response cut at any number of random places means the same", () => {
+  const property = fc.property(fc.array(fc.nat(), { minLength: 1, maxLength: 12 }), (cuts) => {
+    for (const each of responseCases) {
+      const parts = parse(splitAt(latin1(each.bytes), cuts), each.close);
+      assert.deepEqual({ ...parts, surplus: 0 }, { ...wholeOf(each), surplus: 0 }, each.name);
+    }
+  });
+  fc.assert(property, { numRuns: 100 });
+});
+
+test("http1: a response means the same on a parser that has read another one, whatever that was", () => {
+  const befores = responseCases.filter((each) => {
+    const { end, surplus } = wholeOf(each);
+    return end === "done" && surplus === 0 && !each.close;
+  });
+  assert.ok(befores.length > 50);
+  for (const [index, each] of responseCases.entries()) {
+    // Itself, as most servers answer in the same way again, and others in turn.
+    const others = Array.from({ length: 8 }, (_, step) => befores[(index * 5 + step * 13) % befores.length]);
+    for (const before of [befores.includes(each) ? each : undefined, ...others]) {
+      if (before === undefined) continue;
+      const bytes = latin1(each.bytes);
+      const half = [bytes.subarray(0, bytes.length >> 1), bytes.subarray(bytes.length >> 1)];
+      for (const pieces of [[bytes], half]) {
+        const outcome = parse(pieces, each.close, false, [latin1(before.bytes)]);
+        assert.deepEqual(
+          { ...outcome, surplus: 0 },
+          { ...wholeOf(each), surplus: 0 },
+          `${each.name} after ${before.name}`,
+        );
+      }
+    }
+  }
+});
+
+test("http1: bytes that read like the head before are no head within another one", () => {
+  const known = latin1("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  const starts = [
+    "H",
+    "HTTP/1.",
+    "HTTP/1.1 200 OK\r\n",
+    "HTTP/1.1 200 OK\r\nX: ",
+    "HTTP/1.1 100 x\r\n\r\n",
+    "HTTP/1.1 100 x\r\n\r\nH",
+  ];
+  for (const start of starts) {
+    const pieces = [latin1(start), known];
+    const fresh = parse(pieces, true);
+    assert.equal(fresh.end, start.endsWith("\r\n\r\n") || start.endsWith("X: ") ? "done" : "bad", start);
+    assert.deepEqual(parse(pieces, true, false, [known]), fresh, start);
+  }
+});
+
 test("http1: a valid response that is cut off at any byte is never complete", () => {
   for (const each of responseCases) {
     if (each.close || typeof each.expect === "string") continue;
@@ -124,7 +199,7 @@ test("http1: body pieces are slices of what was pushed, not copies", () => {
   const bytes = latin1("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello");
   const pieces: Uint8Array[] = [];
   const sink = { onHead: () => {}, onBody: (piece: Uint8Array) => void pieces.push(piece), onDone: () => {} };
-  assert.equal(new ResponseParser(sink, { maxHeadBytes }).push(bytes), undefined);
+  assert.equal(new MessageParser(responseGrammar(false), sink, maxHeadBytes).push(bytes), undefined);
   assert.equal(pieces[0]?.buffer, bytes.buffer);
 });
 

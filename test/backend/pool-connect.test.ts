@@ -83,6 +83,6 @@ test("pool: localhost reaches a server that listens on 127.0.0.1 alone", async (
   assert.ok((await ask(pool, get())).includes(`host: localhost:${server.port}\r\n`.trimEnd()));
 });
 
-test("pool: another scheme than http and https is refused", () => {
+test("pool: another scheme than http, https and unix is refused", () => {
   assert.throws(() => poolFor(new URL("ftp://127.0.0.1/")), /not a scheme of an HTTP backend/);
 });

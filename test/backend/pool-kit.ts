@@ -34,3 +34,12 @@ export async function failure(promise: Promise<unknown>): Promise<GatewayError> 
   assert.ok(error instanceof GatewayError, String(error));
   return error;
 }
+
+/** Deterministic numbers in [0, 1). */
+export function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

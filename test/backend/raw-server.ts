@@ -26,6 +26,8 @@ type OnRequest = (request: RawRequest, socket: net.Socket) => void;
 
 interface RawOptions {
   readonly secure?: boolean;
+  /** A unix socket to listen on, instead of a port of 127.0.0.1. */
+  readonly socketPath?: string;
   /** Instead of reading requests. */
   readonly onSocket?: (socket: net.Socket) => void;
 }
@@ -46,12 +48,17 @@ export async function serveRaw(onRequest: OnRequest, options: RawOptions = {}): 
       ? tls.createServer({ cert: localhostCert, key: localhostKey }, onSocket)
       : net.createServer(onSocket);
   server.on("tlsClientError", () => {});
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { socketPath } = options;
+  await new Promise<void>((resolve) => {
+    if (socketPath === undefined) server.listen(0, "127.0.0.1", resolve);
+    else server.listen(socketPath, resolve);
+  });
   const address = server.address();
   const port = address !== null && typeof address === "object" ? address.port : 0;
+  const origin = `${options.secure === true ? "https" : "http"}://127.0.0.1:${port}`;
   return {
     port,
-    origin: new URL(`${options.secure === true ? "https" : "http"}://127.0.0.1:${port}`),
+    origin: new URL(socketPath === undefined ? origin : `unix:${socketPath}`),
     get accepted(): number {
       return accepted;
     },

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Edit, scan, scanListing, type Span, type SpanName, splice, toLine } from "../../lib/core/envelope.ts";
+import { type Edit, scan, type Span, type SpanName, splice, toLine } from "../../lib/core/envelope.ts";
+import { scanListing } from "../../lib/core/listing.ts";
 import { GatewayError } from "../../lib/core/errors.ts";
 import { encode, isObject, lookUp, message, objectText, runs, stringText, value } from "./messages.ts";
 

@@ -29,6 +29,7 @@ const everythingTools: Readonly<Record<string, Args>> = {
 };
 
 const fixtureTools: Readonly<Record<string, Args>> = {
+  "ask-all": {},
   "ask-elicitation": { message: "Who?" },
   "ask-elicitation-url": { elicitationId: "e-2" },
   "ask-roots": {},
@@ -39,12 +40,14 @@ const fixtureTools: Readonly<Record<string, Args>> = {
   "count-idempotent": { nonce: "sample" },
   echo: { nested: [{ a: null }, "é\u{1F600}\n", 1.5], "": {} },
   fail: { code: -32042, message: "exactly: \u2028this", data: { why: [1, null] } },
+  "header-params": { region: "eu", priority: 1, urgent: false, note: "n" },
   json_schema_2020_12_tool: { name: "Ada", address: { street: "x" } },
   log: { text: "a line", level: "warning" },
   pid: {},
   raw: {},
   session: {},
   slow: { ms: 120 },
+  survey: { nonce: "sample" },
   test_audio_content: {},
   test_elicitation: { message: "Your name and address" },
   test_elicitation_sep1034_defaults: {},
@@ -52,17 +55,36 @@ const fixtureTools: Readonly<Record<string, Args>> = {
   test_embedded_resource: {},
   test_error_handling: {},
   test_image_content: {},
+  test_input_required_result_capabilities: {},
+  test_input_required_result_elicitation: {},
+  test_input_required_result_list_roots: {},
+  test_input_required_result_multi_round: {},
+  test_input_required_result_multiple_inputs: {},
+  test_input_required_result_request_state: {},
+  test_input_required_result_sampling: {},
+  test_input_required_result_tampered_state: {},
+  test_logging_tool: {},
+  test_missing_capability: {},
   test_multiple_content_types: {},
   test_reconnection: {},
   test_sampling: { prompt: "another question" },
   test_simple_text: {},
+  test_streaming_elicitation: {},
   test_tool_with_logging: {},
   test_tool_with_progress: {},
   touch: {},
 };
 
-/** Tools that change the listing or end the server; they have tests of their own. */
-const setApart = new Set(["grow", "shrink", "crash"]);
+/** Tools that change the listing, end the server or tell of other clients; they have tests of their own. */
+const setApart = new Set([
+  "grow",
+  "shrink",
+  "crash",
+  "counts",
+  "subscriptions",
+  "test_trigger_tool_change",
+  "test_trigger_prompt_change",
+]);
 
 const prompts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "simple-prompt": {},
@@ -73,6 +95,7 @@ const prompts: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   test_prompt_with_arguments: { arg1: "one", arg2: "two" },
   test_prompt_with_embedded_resource: { resourceUri: "test://static-text" },
   test_prompt_with_image: {},
+  test_input_required_result_prompt: {},
 };
 
 /** URIs that only a template of the server makes, and one that nothing makes. */

@@ -1,11 +1,12 @@
-// The bounds of what streams keep, and of what a slow reader may leave unread.
+// The bounds of what streams keep, and what becomes of streams whose client is gone.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Archive } from "../../lib/front/archive.ts";
+import { ChunkSink } from "../../lib/front/chunks.ts";
 import { CallStream } from "../../lib/front/callstream.ts";
 import { EventLog, type EventSink } from "../../lib/front/eventlog.ts";
-import { eventStream } from "../../lib/front/reply.ts";
 import { SessionStreams } from "../../lib/front/streams.ts";
+import { incomingOf, responseOf } from "./exchange.ts";
 import { Events } from "./kit.ts";
 
 const mebibyte = 2 ** 20;
@@ -100,66 +101,93 @@ test("streams: ended ones of all sessions stay within one limit of bytes, and li
   assert.deepEqual([sessions.at(-1)?.size, archive.bytes], [0, 0]);
 });
 
-test("event stream: a reader that falls too far behind is cut and told apart from one large message", async () => {
-  const { signal } = new AbortController();
-  const sinks: EventSink[] = [];
-  let gone = 0;
-  const events = new Events(eventStream(signal, (sink) => (sinks.push(sink), () => void (gone += 1))));
-  const [sink] = sinks;
-  sink?.write(new Uint8Array(20 * mebibyte).fill(0x3a));
-  assert.equal(gone, 0, "one message may be larger than the limit");
-  for (let n = 0; n < 5; n += 1) sink?.write(new Uint8Array(mebibyte));
-  assert.equal(gone, 1);
-  await assert.rejects(events.rest(), /does not read/);
+/** A sink, with the text that it wrote and how often it said that it had ended. */
+function createSink(chunked: boolean = true): { sink: ChunkSink; text: () => string; ends: () => number } {
+  const written: Uint8Array[] = [];
+  let ends = 0;
+  const sink = new ChunkSink({
+    head: Buffer.from("head;"),
+    chunked,
+    write: (bytes) => void written.push(bytes),
+    ended: () => void (ends += 1),
+  });
+  return { sink, text: () => Buffer.concat(written).toString(), ends: () => ends };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("chunk sink: the head leaves at once, and the frames of one turn in one chunk", async () => {
+  const { sink, text, ends } = createSink();
+  await turn();
+  assert.equal(text(), "head;");
+  for (const frame of ["one", "two"]) sink.write(Buffer.from(frame));
+  await turn();
+  assert.equal(text(), "head;6\r\nonetwo\r\n");
+  sink.write(Buffer.from("x".repeat(26)));
+  sink.end();
+  sink.write(Buffer.from("late"));
+  await turn();
+  assert.equal(text(), `head;6\r\nonetwo\r\n1a\r\n${"x".repeat(26)}\r\n0\r\n\r\n`);
+  assert.equal(ends(), 1);
 });
 
-test("event stream: one that cannot take its replay leaves its log at once", () => {
-  const { signal } = new AbortController();
+test("chunk sink: without chunks the frames are all there is", async () => {
+  const { sink, text, ends } = createSink(false);
+  sink.write(Buffer.from("one"));
+  sink.end();
+  await turn();
+  assert.equal(text(), "head;one");
+  assert.equal(ends(), 1);
+});
+
+test("chunk sink: a client that is lost ends the stream once, and not where it has ended before", async () => {
+  for (const endsFirst of [false, true]) {
+    const { sink, text, ends } = createSink();
+    let gone = 0;
+    sink.watch(() => void (gone += 1));
+    if (endsFirst) sink.end();
+    await turn();
+    for (let n = 0; n < 2; n += 1) sink.lose();
+    sink.write(Buffer.from("late"));
+    await turn();
+    assert.deepEqual([gone, ends()], endsFirst ? [0, 1] : [1, 0]);
+    assert.equal(text(), endsFirst ? "head;0\r\n\r\n" : "head;");
+  }
+});
+
+test("chunk sink: a client that is lost while its replay is written leaves its log at once", () => {
   const connected: boolean[] = [];
-  const log = new EventLog({ id: "a", maxBytes: 64 * mebibyte, watch: (is) => void connected.push(is) });
-  for (let n = 0; n < 40; n += 1) log.send(message("x".repeat(mebibyte)));
-  eventStream(signal, (sink) => {
-    log.attach(sink, false, 0);
-    return () => log.detach(sink);
-  });
+  const log = new EventLog({ id: "a", maxBytes: mebibyte, watch: (is) => void connected.push(is) });
+  log.send(message("x"));
+  const { sink } = createSink();
+  log.attach(sink, false, 0);
+  sink.lose();
+  sink.watch(() => log.detach(sink));
   assert.deepEqual(connected, [true, false]);
   assert.equal(log.connected, false);
 });
 
-test("event stream: an abort of the request ends it once, also where the stream has ended before", () => {
-  for (const endsFirst of [false, true]) {
-    const abort = new AbortController();
-    let gone = 0;
-    eventStream(abort.signal, (sink) => {
-      if (endsFirst) sink.end();
-      return () => void (gone += 1);
-    });
-    abort.abort();
-    assert.equal(gone, endsFirst ? 0 : 1);
-  }
-});
-
 test("call stream: a call that is to be polled ends its connection with a time, and the client gets the reply later", async () => {
-  const { signal } = new AbortController();
+  const request = incomingOf(new Request("http://127.0.0.1/mcp"));
   const streams = new SessionStreams(new Archive());
-  const call = new CallStream({ streams, prime: true, resumeMs: 5_000, replies: 1, isBatch: false, signal });
+  const call = new CallStream({ streams, prime: true, resumeMs: 5_000, replies: 1, isBatch: false, request });
   call.pause(30);
-  const events = await new Events(await call.response).rest();
+  const events = await new Events(responseOf(await call.response)).rest();
   assert.deepEqual(
     events.map(({ text }) => text),
     ["", ""],
   );
   assert.equal(events[1]?.retryMs, 30);
-  const resumed = new Events(streams.listen(events[1]?.id ?? "", true, signal));
+  const resumed = new Events(responseOf(streams.listen(events[1]?.id ?? "", true)));
   call.reply(Buffer.from('{"jsonrpc":"2.0","id":1,"result":{}}'));
   assert.deepEqual(await resumed.messages(), [{ jsonrpc: "2.0", id: 1, result: {} }]);
 });
 
 test("call stream: an older client, which knows no polling, keeps its connection", async () => {
-  const { signal } = new AbortController();
+  const request = incomingOf(new Request("http://127.0.0.1/mcp"));
   const streams = new SessionStreams(new Archive());
-  const call = new CallStream({ streams, prime: false, resumeMs: 5_000, replies: 1, isBatch: false, signal });
+  const call = new CallStream({ streams, prime: false, resumeMs: 5_000, replies: 1, isBatch: false, request });
   call.pause(30);
   call.reply(Buffer.from('{"jsonrpc":"2.0","id":1,"result":{}}'));
-  assert.equal((await call.response).headers.get("content-type"), "application/json");
+  assert.equal((await call.response).headers["content-type"], "application/json");
 });

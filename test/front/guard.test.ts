@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type GuardOptions, isLoopback, refuseForeign } from "../../lib/front/guard.ts";
+import { incomingOf } from "./exchange.ts";
 import { type Changes, FrontClient, startBench } from "./kit.ts";
 import { record } from "./peer.ts";
 
 const local: GuardOptions = { host: "127.0.0.1", allowedHosts: [], allowedOrigins: [] };
 
 function isAllowed(headers: Record<string, string>, options: GuardOptions = local): boolean {
-  return refuseForeign(new Request("http://127.0.0.1:7337/mcp", { headers }), options) === undefined;
+  return refuseForeign(incomingOf(new Request("http://127.0.0.1:7337/mcp", { headers })), options) === undefined;
 }
 
 test("guard: loopback hosts are served on any port, others are not", () => {

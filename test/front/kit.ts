@@ -4,6 +4,7 @@ import { backendDefaults, defaultPlan, freeze, type Limits, type Plan, type Time
 import type { BackendName } from "../../lib/core/nouns.ts";
 import { SseParser } from "../../lib/core/sse.ts";
 import { Gateway } from "../../lib/gateway.ts";
+import { exchange } from "./exchange.ts";
 import { type Message, type Peer, record, startPeer, within } from "./peer.ts";
 
 export interface Settings {
@@ -120,7 +121,10 @@ export class FrontClient {
       ...(bytes !== undefined && { body: bytes }),
       ...(signal && { signal }),
     });
-    return within(this.gateway.handle(request), `the head of the answer to ${method}`);
+    return within(
+      exchange((incoming) => this.gateway.handle(incoming), request),
+      `the head of the answer to ${method}`,
+    );
   }
 
   async post(body: string | Uint8Array<ArrayBuffer> | object, changes: Changes = {}): Promise<Answer> {

@@ -1,6 +1,7 @@
 // Sessions over HTTP: their sealed ids, their ends, and how many there may be.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { exchange } from "./exchange.ts";
 import { codeOf, createGateway, Events, FrontClient, startBench } from "./kit.ts";
 
 const ping = { jsonrpc: "2.0", id: 1, method: "ping" };
@@ -120,8 +121,9 @@ test("session: an event id of another gateway replays nothing that belongs to an
 test("session: where there is no room, the one unused for the longest time makes it, and can come back", async () => {
   await using bench = await startBench({ limits: { sessions: 3 } });
   const clients = [await bench.client(), await bench.client(), await bench.client()];
+  const request = (): Request => new Request("http://127.0.0.1/health");
   const health = async (): Promise<unknown> =>
-    (await bench.gateway.handle(new Request("http://127.0.0.1/health"))).json();
+    (await exchange((incoming) => bench.gateway.handle(incoming), request())).json();
   await bench.client();
   const { sessions } = (await health()) as { sessions: number };
   assert.equal(sessions, 3);

@@ -1,6 +1,7 @@
 // The front on real sockets: connections that stay usable, clients that vanish or do not read, and the end of the process.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { HttpReply, HttpRequest } from "../../lib/front/exchange.ts";
 import { type Listener, listen } from "../../lib/listen.ts";
 import { startScript } from "../kit/process.ts";
 import { type Bench, callMessage, type FrontClient, type Settings, startBench } from "./kit.ts";
@@ -19,11 +20,11 @@ interface Served extends AsyncDisposable {
 async function serve(settings: Settings = {}): Promise<Served> {
   const bench = await startBench(settings);
   const gone = new Queue<void>();
-  const handle = async (request: Request): Promise<Response> => {
-    const response = await bench.gateway.handle(request);
-    // After the gateway's own listener.
-    if (request.method === "GET") request.signal.addEventListener("abort", () => gone.push());
-    return response;
+  const handle = (request: HttpRequest): HttpReply | Promise<HttpReply> => {
+    const reply = bench.gateway.handle(request);
+    // The waiter wakes up in another turn, and so after the gateway has let go of the stream.
+    if (request.method === "GET") request.whenGone(() => gone.push());
+    return reply;
   };
   const listener = await listen({ host: "127.0.0.1", port: 0, handle });
   const client = await bench.client();

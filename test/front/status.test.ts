@@ -1,6 +1,7 @@
 // What the gateway says of itself.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { exchange } from "./exchange.ts";
 import { createGateway, startBench } from "./kit.ts";
 import { type Message, record, startPeer } from "./peer.ts";
 import type { Gateway } from "../../lib/gateway.ts";
@@ -10,7 +11,8 @@ async function look(
   path: string,
   method: string = "GET",
 ): Promise<{ status: number; headers: Headers; text: string }> {
-  const response = await gateway.handle(new Request(`http://127.0.0.1:7337${path}`, { method }));
+  const request = new Request(`http://127.0.0.1:7337${path}`, { method });
+  const response = await exchange((incoming) => gateway.handle(incoming), request);
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 

@@ -8,28 +8,35 @@ export class Wire {
   readonly socket: Socket;
   text = "";
   isClosed = false;
+  /** The server has closed its side. */
+  isEnded = false;
+  /** How the connection broke, if it did. */
+  error: unknown;
   #changed = Promise.withResolvers<void>();
 
   constructor(socket: Socket) {
     this.socket = socket;
     socket.on("data", (chunk: Uint8Array) => this.#change(() => (this.text += Buffer.from(chunk).toString("latin1"))));
-    socket.on("close", () => this.#change(() => (this.isClosed = true)));
-    socket.on("error", () => {});
+    socket.on("end", () => this.#change(() => (this.isEnded = true)));
+    socket.on("close", () => this.#change(() => (this.isEnded = this.isClosed = true)));
+    socket.on("error", (error) => this.#change(() => (this.error = error)));
   }
 
   async until(pattern: RegExp): Promise<void> {
-    const seen = async (): Promise<void> => {
-      while (!pattern.test(this.text) && !this.isClosed) await this.#changed.promise;
-    };
-    await within(seen(), String(pattern));
+    await this.when(String(pattern), () => pattern.test(this.text) || this.isClosed);
     assert.match(this.text, pattern);
   }
 
   async closed(): Promise<void> {
+    await this.when("the end of the connection", () => this.isClosed);
+  }
+
+  /** Waits until something holds of what came. */
+  async when(what: string, holds: () => boolean): Promise<void> {
     const seen = async (): Promise<void> => {
-      while (!this.isClosed) await this.#changed.promise;
+      while (!holds()) await this.#changed.promise;
     };
-    await within(seen(), "the end of the connection");
+    await within(seen(), what);
   }
 
   /** A request as bytes. */

@@ -14,9 +14,10 @@ import type {
   CreateMessageResult,
   ElicitResult,
   ListRootsResult,
-  Notification,
   Result,
 } from "@modelcontextprotocol/sdk/types.js";
+import { createNotices } from "./notices.ts";
+import type { Notice, Notified } from "./notices.ts";
 import { projectRoot } from "./process.ts";
 
 /** Where the server is: a URL, or a command that serves on stdin and stdout. */
@@ -46,7 +47,7 @@ export interface TestClient extends AsyncDisposable {
   readonly client: Client;
   readonly transport: Transport;
   /** Notifications in the order of arrival; progress too, also when a call listens for it. */
-  readonly notifications: readonly Notification[];
+  readonly notifications: readonly Notice[];
   /** Requests of the server in the order of arrival. */
   readonly asked: readonly Asked[];
   /** Calls a tool; the result is not checked against a schema. */
@@ -58,7 +59,7 @@ export interface TestClient extends AsyncDisposable {
   /** Calls a tool and gives its first text. */
   callText(name: string, args?: Readonly<Record<string, unknown>>): Promise<string>;
   /** Waits until a notification (also an earlier one) satisfies the condition. */
-  notified(method: string, condition?: (params: Readonly<Record<string, unknown>>) => boolean): Promise<Notification>;
+  readonly notified: Notified;
 }
 
 const allCapabilities: ClientCapabilities = {
@@ -67,8 +68,6 @@ const allCapabilities: ClientCapabilities = {
   roots: { listChanged: true },
 };
 
-const notificationTimeoutMs = 4000;
-
 /** Connects a client. */
 export async function connectClient(target: Target, options: ClientOptions = {}): Promise<TestClient> {
   const capabilities = options.capabilities ?? allCapabilities;
@@ -76,7 +75,9 @@ export async function connectClient(target: Target, options: ClientOptions = {})
   const asked: Asked[] = [];
   answerRequests(client, capabilities, options, asked);
   const transport = createTransport(target);
-  const record = recordNotifications(transport);
+  // At the transport, before the client is: no handler can hide a notification, and none comes too early.
+  const notices = createNotices();
+  transport.onmessage = (message): void => notices.take(message);
   await client.connect(transport);
   const call: TestClient["call"] = (name, args = {}, meta) =>
     client.request(
@@ -87,8 +88,8 @@ export async function connectClient(target: Target, options: ClientOptions = {})
     client,
     transport,
     asked,
-    notifications: record.notifications,
-    notified: record.notified,
+    notifications: notices.all,
+    notified: notices.notified,
     call,
     callText: async (name, args) => textOf(await call(name, args)),
     [Symbol.asyncDispose]: () => closeClient(client, transport),
@@ -141,32 +142,4 @@ function answerRequests(client: Client, declared: ClientCapabilities, options: C
       asked.push({ method, params });
       return { roots: options.roots ?? [{ uri: "file:///tmp/root", name: "root" }] };
     });
-}
-
-/** Listens at the transport, before the client does: no handler can hide a notification, and none comes too early. */
-function recordNotifications(transport: Transport): Pick<TestClient, "notifications" | "notified"> {
-  const notifications: Notification[] = [];
-  const waiting = new Set<() => void>();
-  transport.onmessage = (message): void => {
-    if (!("method" in message) || "id" in message) return;
-    notifications.push({ method: message.method, ...(message.params && { params: message.params }) });
-    for (const check of waiting) check();
-  };
-  const notified: TestClient["notified"] = (method, condition = () => true) =>
-    new Promise((resolve, reject) => {
-      const check = (): void => {
-        const found = notifications.find((one) => one.method === method && condition(one.params ?? {}));
-        if (found === undefined) return;
-        waiting.delete(check);
-        clearTimeout(timer);
-        resolve(found);
-      };
-      const timer = setTimeout(() => {
-        waiting.delete(check);
-        reject(new Error(`no ${method} in ${notificationTimeoutMs} ms; got ${JSON.stringify(notifications)}`));
-      }, notificationTimeoutMs);
-      waiting.add(check);
-      check();
-    });
-  return { notifications, notified };
 }

@@ -9,6 +9,26 @@ import type { HttpServerProcess } from "./process.ts";
 export const specVersions = ["2025-11-25", "2025-06-18", "2025-03-26"] as const;
 export type SpecVersion = (typeof specVersions)[number];
 
+/** The revision of the modern era. */
+export const modernVersion = "2026-07-28";
+
+/** The scenarios of extensions, which belong to no revision: the suite runs them one by one, in the modern era. */
+const extensionScenarios = [
+  "tasks-lifecycle",
+  "tasks-capability-negotiation",
+  "tasks-wire-fields",
+  "tasks-request-state-removal",
+  "tasks-mrtr-input",
+  "tasks-request-headers",
+  "tasks-dispatch-and-envelope",
+  "tasks-status-notifications",
+  "tasks-required-task-error",
+  "tasks-mrtr-composition",
+  "sep-2640-skills-directory",
+  "sep-2640-skills-enumeration",
+  "sep-2640-skills-manifest",
+] as const;
+
 /** The outcome of one check: `scenario/check#occurrence`, its status and, if it failed, why. */
 export interface Check {
   readonly key: string;
@@ -29,27 +49,44 @@ export interface Exception {
   readonly reason: string;
 }
 
-const suite = join(projectRoot, "node_modules/@modelcontextprotocol/conformance/dist/index.js");
+/** The program of the suite. */
+export const suiteScript: string = join(projectRoot, "node_modules/@modelcontextprotocol/conformance/dist/index.js");
 
 /** Runs every scenario of a revision, pending ones too, against the server at `url`. */
-export async function runSuite(url: string, version: SpecVersion, scenario?: string): Promise<Run> {
+export function runSuite(url: string, version: SpecVersion | typeof modernVersion, scenario?: string): Promise<Run> {
+  const selection = scenario === undefined ? ["--suite", "all"] : ["--scenario", scenario];
+  return runServer(url, [["--spec-version", version, ...selection]]);
+}
+
+/** Runs the scenarios of extensions against the server at `url`. */
+export function runExtensions(url: string, scenarios: readonly string[] = extensionScenarios): Promise<Run> {
+  // With a revision named, the suite would skip them.
+  return runServer(
+    url,
+    scenarios.map((scenario) => ["--scenario", scenario]),
+  );
+}
+
+async function runServer(url: string, selections: readonly (readonly string[])[]): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), "conformance-"));
   try {
-    const selection = scenario === undefined ? ["--suite", "all"] : ["--scenario", scenario];
-    const args = [suite, "server", "--url", url, "--spec-version", version, ...selection, "-o", folder];
-    // The suite needs Bun or a recent Node, so Bun runs it, whatever runs the test.
-    await using proc = startProcess(bunExecutable(), args, { cwd: folder });
-    const { code } = await proc.exited;
-    const run = await readRun(folder);
-    // A failed check makes the suite exit with 1 as well; only a run without results has not happened.
-    if (run.scenarios === 0) throw new Error(`the suite exited with ${code}: ${proc.stdout}${proc.stderr}`);
-    return run;
+    for (const selection of selections) {
+      const args = [suiteScript, "server", "--url", url, ...selection, "-o", folder];
+      // The suite needs Bun or a recent Node, so Bun runs it, whatever runs the test.
+      await using proc = startProcess(bunExecutable(), args, { cwd: folder });
+      const { code } = await proc.exited;
+      // A failed check makes the suite exit with 1 as well; only a run without results has not happened.
+      if ((await readdir(folder)).length === 0)
+        throw new Error(`the suite exited with ${code}: ${proc.stdout}${proc.stderr}`);
+    }
+    return await readRun(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function readRun(folder: string): Promise<Run> {
+/** The checks that a run has left in its folder. */
+export async function readRun(folder: string): Promise<Run> {
   const checks = new Map<string, Check>();
   const names = (await readdir(folder)).sort();
   for (const name of names) {

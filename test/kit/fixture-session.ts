@@ -14,17 +14,20 @@ import {
   UnsubscribeRequestSchema,
 } from "@modelcontextprotocol/sdk/types.js";
 import type { Result } from "@modelcontextprotocol/sdk/types.js";
+import { askingPrompt } from "./fixture-asks.ts";
 import { complete, getPrompt, prompts, readResource, resources, templates } from "./fixture-content.ts";
+import { isAnswerError } from "./fixture-plain-tools.ts";
+import { askAtOnce, legacyRoundTools } from "./fixture-round-tools.ts";
 import { suiteTools } from "./fixture-suite-tools.ts";
-import { gatewayTools, isAnswerError } from "./fixture-tools.ts";
-import { levelOf } from "./fixture-world.ts";
+import { gatewayTools } from "./fixture-tools.ts";
+import { levelOf, recordOf } from "./fixture-world.ts";
 import type { Call, Extra, Session, World } from "./fixture-world.ts";
 
 /** The state of a fresh fixture process. */
 export function createWorld(): World {
   return {
     sessions: new Set(),
-    tools: [...suiteTools, ...gatewayTools],
+    tools: [...suiteTools, ...legacyRoundTools, ...gatewayTools],
     grown: [],
     counts: new Map(),
     cancelled: [],
@@ -88,17 +91,19 @@ async function callTool(
   }
 }
 
-function recordOf(value: unknown): Readonly<Record<string, unknown>> {
-  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
-}
-
 function serveContent(session: Session): void {
   const { server, subscriptions } = session;
   server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources: [...resources] }));
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({ resourceTemplates: [...templates] }));
   server.setRequestHandler(ReadResourceRequestSchema, ({ params }) => readResource(params.uri));
-  server.setRequestHandler(ListPromptsRequestSchema, () => ({ prompts: [...prompts] }));
-  server.setRequestHandler(GetPromptRequestSchema, ({ params }) => getPrompt(params));
+  server.setRequestHandler(ListPromptsRequestSchema, () => ({
+    prompts: [...prompts, { name: askingPrompt.name, description: askingPrompt.description }],
+  }));
+  server.setRequestHandler(GetPromptRequestSchema, async ({ params }, extra) => {
+    if (params.name !== askingPrompt.name) return getPrompt(params);
+    const answers = await askAtOnce(extra, askingPrompt.questions);
+    return { messages: [{ role: "user", content: { type: "text", text: JSON.stringify(answers) } }] };
+  });
   server.setRequestHandler(CompleteRequestSchema, ({ params }) => complete(params));
   server.setRequestHandler(SubscribeRequestSchema, ({ params }) => {
     subscriptions.add(params.uri);

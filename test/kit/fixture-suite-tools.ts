@@ -1,9 +1,9 @@
 // Tools of the fixture server that the official conformance suite calls by name.
 import { setTimeout as pause } from "node:timers/promises";
 import { CreateMessageResultSchema, ElicitResultSchema } from "@modelcontextprotocol/sdk/types.js";
-import type { ElicitRequestFormParams, Result } from "@modelcontextprotocol/sdk/types.js";
-import { defineTool, json, sendLog, sendProgress, stringArg, text } from "./fixture-world.ts";
-import type { Call, FixtureTool } from "./fixture-world.ts";
+import { askSampling, forms } from "./fixture-asks.ts";
+import { defineTool, json, sendLog, sendProgress, text } from "./fixture-world.ts";
+import type { FixtureTool, PlainTool } from "./fixture-world.ts";
 
 /** A PNG of one red pixel. */
 export const redPixel =
@@ -13,7 +13,7 @@ const silence = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAIA+AAACABAAZGF0YQAAAAA=";
 
 const image = { type: "image", data: redPixel, mimeType: "image/png" };
 
-const contentTools: readonly FixtureTool[] = [
+const contentTools: readonly PlainTool[] = [
   defineTool("test_simple_text", "Returns one text block", () => text("This is a simple text response for testing.")),
   defineTool("test_image_content", "Returns one image", () => ({ content: [image] })),
   defineTool("test_audio_content", "Returns one sound", () => ({
@@ -74,90 +74,31 @@ const streamTools: readonly FixtureTool[] = [
   }),
 ];
 
-/** Asks the client to fill in a form; the result says what it answered. */
-async function elicit(
-  call: Call,
-  message: string,
-  requestedSchema: ElicitRequestFormParams["requestedSchema"],
-): Promise<Result> {
-  const answer = await call.extra.sendRequest(
-    { method: "elicitation/create", params: { mode: "form", message, requestedSchema } },
-    ElicitResultSchema,
-  );
-  return text(`Elicitation completed: action=${answer.action}, content=${JSON.stringify(answer.content ?? {})}`);
-}
-
-const titled = (titles: Readonly<Record<string, string>>): { const: string; title: string }[] =>
-  Object.entries(titles).map(([value, title]) => ({ const: value, title }));
-
 const clientTools: readonly FixtureTool[] = [
   defineTool(
     "test_sampling",
     "Asks the client's model",
     async ({ args, extra }) => {
-      const prompt = stringArg(args, "prompt", "");
-      const answer = await extra.sendRequest(
-        {
-          method: "sampling/createMessage",
-          params: { messages: [{ role: "user", content: { type: "text", text: prompt } }], maxTokens: 100 },
-        },
-        CreateMessageResultSchema,
-      );
+      const answer = await extra.sendRequest(askSampling(args), CreateMessageResultSchema);
       return text(`LLM response: ${answer.content.type === "text" ? answer.content.text : answer.content.type}`);
     },
     { prompt: { type: "string", description: "What to ask" } },
   ),
-  defineTool(
-    "test_elicitation",
-    "Asks the user for a name and an address",
-    (call) =>
-      elicit(call, stringArg(call.args, "message", ""), {
-        type: "object",
-        properties: {
-          username: { type: "string", description: "User's response" },
-          email: { type: "string", description: "User's email address" },
-        },
-        required: ["username", "email"],
-      }),
-    { message: { type: "string", description: "What the user reads" } },
-  ),
-  defineTool("test_elicitation_sep1034_defaults", "Asks with a default for every primitive type", (call) =>
-    elicit(call, "Check these values", {
-      type: "object",
-      properties: {
-        name: { type: "string", default: "John Doe" },
-        age: { type: "integer", default: 30 },
-        score: { type: "number", default: 95.5 },
-        status: { type: "string", enum: ["active", "inactive", "pending"], default: "active" },
-        verified: { type: "boolean", default: true },
+  ...forms.map(({ name, description, params }) =>
+    defineTool(
+      name,
+      description,
+      async ({ args, extra }) => {
+        const request = { method: "elicitation/create", params: params(args) } as const;
+        const answer = await extra.sendRequest(request, ElicitResultSchema);
+        return text(`Elicitation completed: action=${answer.action}, content=${JSON.stringify(answer.content ?? {})}`);
       },
-    }),
-  ),
-  defineTool("test_elicitation_sep1330_enums", "Asks with every form of a choice", (call) =>
-    elicit(call, "Choose", {
-      type: "object",
-      properties: {
-        untitledSingle: { type: "string", enum: ["option1", "option2", "option3"] },
-        titledSingle: {
-          type: "string",
-          oneOf: titled({ value1: "First Option", value2: "Second Option", value3: "Third Option" }),
-        },
-        legacyEnum: {
-          type: "string",
-          enum: ["opt1", "opt2", "opt3"],
-          enumNames: ["Option One", "Option Two", "Option Three"],
-        },
-        untitledMulti: { type: "array", items: { type: "string", enum: ["option1", "option2", "option3"] } },
-        titledMulti: {
-          type: "array",
-          items: { anyOf: titled({ value1: "First Choice", value2: "Second Choice", value3: "Third Choice" }) },
-        },
-      },
-    }),
+      { message: { type: "string", description: "What the user reads" } },
+    ),
   ),
 ];
 
-const schemaTool: FixtureTool = {
+const schemaTool: PlainTool = {
   tool: {
     name: "json_schema_2020_12_tool",
     description: "Declares its input with JSON Schema 2020-12 keywords",
@@ -189,5 +130,8 @@ const schemaTool: FixtureTool = {
   run: ({ args }) => json(args),
 };
 
+/** The tools of the suite that both fixture servers offer. */
+export const plainSuiteTools: readonly PlainTool[] = [...contentTools, schemaTool];
+
 /** Every tool that the suite's server scenarios call. */
-export const suiteTools: readonly FixtureTool[] = [...contentTools, ...streamTools, ...clientTools, schemaTool];
+export const suiteTools: readonly FixtureTool[] = [...plainSuiteTools, ...streamTools, ...clientTools];

@@ -17,12 +17,8 @@ export interface Session {
   level: LoggingLevel;
 }
 
-/** What all sessions of one fixture process share. */
-export interface World {
-  readonly sessions: Set<Session>;
-  readonly tools: FixtureTool[];
-  /** Names that `grow` added, oldest first. */
-  readonly grown: string[];
+/** What a fixture process counts, whichever SDK line serves it. */
+export interface Counters {
   /** Executions by nonce (`count`). */
   readonly counts: Map<string, number>;
   /** Nonces of cancelled `slow` calls, in order of cancellation. */
@@ -31,19 +27,35 @@ export interface World {
   readonly events: EventEmitter;
 }
 
-/** What a tool may use while it runs. */
-export interface Call {
+/** What all sessions of one fixture process share. */
+export interface World extends Counters {
+  readonly sessions: Set<Session>;
+  readonly tools: FixtureTool[];
+  /** Names that `grow` added, oldest first. */
+  readonly grown: string[];
+}
+
+/** What a tool may use that needs neither client nor SDK. */
+export interface PlainCall {
   readonly args: Arguments;
+  readonly world: Counters;
+}
+
+/** What a tool may use while it runs. */
+export interface Call extends PlainCall {
   readonly extra: Extra;
   readonly session: Session;
   readonly world: World;
 }
 
 /** A tool: what `tools/list` says about it, and what a call does. */
-export interface FixtureTool {
+export interface FixtureTool<C = Call> {
   readonly tool: Tool;
-  readonly run: (call: Call) => Result | Promise<Result>;
+  readonly run: (call: C) => Result | Promise<Result>;
 }
+
+/** A tool that both fixture servers offer as it is. */
+export type PlainTool = FixtureTool<PlainCall>;
 
 const levels: readonly LoggingLevel[] = [
   "debug",
@@ -57,13 +69,13 @@ const levels: readonly LoggingLevel[] = [
 ];
 
 /** A tool definition with the parts that nearly all of them share. */
-export function defineTool(
+export function defineTool<C = Call>(
   name: string,
   description: string,
-  run: FixtureTool["run"],
+  run: FixtureTool<C>["run"],
   properties: Record<string, object> = {},
   more: Partial<Tool> = {},
-): FixtureTool {
+): FixtureTool<C> {
   return { tool: { name, description, inputSchema: { type: "object", properties }, ...more }, run };
 }
 
@@ -81,6 +93,18 @@ export function json(value: unknown): Result {
 export function stringArg(args: Arguments, name: string, fallback: string): string {
   const value = args[name];
   return typeof value === "string" ? value : fallback;
+}
+
+/** The value as a record; empty if it is none. */
+export function recordOf(value: unknown): Arguments {
+  return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
+}
+
+/** Adds one to the count called `key` and gives the new one. */
+export function countUp({ counts }: Counters, key: string): number {
+  const count = (counts.get(key) ?? 0) + 1;
+  counts.set(key, count);
+  return count;
 }
 
 /** The numeric argument `name`, or `fallback`. */

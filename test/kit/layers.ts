@@ -122,7 +122,7 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
     forbid(sources, "spoken", /202[4-9]-\d\d-\d\d/g, "a protocol revision outside lib/protocol", ["lib/protocol/"]),
 
   runtimeNames: (sources) => {
-    const allowed = ["lib/listen.ts", "lib/backend/stdio.ts"];
+    const allowed = ["lib/core/tcp.ts"];
     return [
       ...forbid(sources, "code", /\b(?:Bun|Deno)\b/g, "names the runtime", allowed),
       ...forbid(sources, "spoken", /["'](?:bun|bun:\w+|deno:\w+)["']/g, "imports the runtime", allowed),

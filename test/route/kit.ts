@@ -102,8 +102,10 @@ export class TestClient implements Outlet {
   ): Promise<Message | undefined> {
     const scanned = scan(encodeJson({ jsonrpc: "2.0", id, method, params }));
     if (scanned.kind !== "message") throw new Error("no message");
+    // One for each request, as the fronts do: those of a batch share only its parent.
+    using own = new Scope(scope);
     const port = { deliver: (bytes: Uint8Array): void => this.#take(this.streamed, bytes) };
-    const reply = await this.#net.router.request(this.session, scanned.envelope, scope, port);
+    const reply = await this.#net.router.request(this.session, scanned.envelope, own, port);
     return reply && (JSON.parse(decodeText(reply)) as Message);
   }
 

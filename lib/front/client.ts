@@ -1,0 +1,301 @@
+// One connection of a client: its requests one after another, and their answers, with back-pressure both ways.
+
+import { MessageParser } from "../backend/http1.ts";
+import { asGatewayError, GatewayError } from "../core/errors.ts";
+import type { TcpSocket } from "../core/tcp.ts";
+import type { AnswerEncoder, AnswerForm } from "./answer.ts";
+import { ChunkSink } from "./chunks.ts";
+import type { EventBody, Handle, HttpReply } from "./exchange.ts";
+import { Outbox } from "./outbox.ts";
+import { type Patience, type Phase, Stillness } from "./patience.ts";
+import { errorReply } from "./reply.ts";
+import { IncomingRequest, type RequestSource } from "./request.ts";
+import { type RequestHead, requestGrammar } from "./request-head.ts";
+
+export interface ClientOptions {
+  readonly handle: Handle;
+  readonly encoder: AnswerEncoder;
+  readonly closed: (client: ClientConnection) => void;
+}
+
+/** Line and headers together. */
+const maxHeadBytes = 64 * 1024;
+/** Requests that a client sends before their turn; beyond this it is not read. */
+const maxAheadBytes = 256 * 1024;
+/** What a small piece costs at least. */
+const pieceCostBytes = 1024;
+/** Up to this size a body is copied behind its head, so that both leave in one write. */
+const maxJoinedBytes = 64 * 1024;
+/** The rest of a body that nobody wanted is read up to this size, so that the connection can be used on. */
+const maxSkippedBytes = 64 * 1024;
+/** A client that has this much of its answers to read yet has to do so before it gets more of them. */
+const maxBehindBytes = 2 ** 20;
+/** A reader that is this far behind does not read any more. */
+const maxUnreadBytes = 16 * 2 ** 20;
+const continueLine = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
+
+export class ClientConnection implements RequestSource {
+  readonly #socket: TcpSocket;
+  readonly #options: ClientOptions;
+  readonly #parser: MessageParser<RequestHead>;
+  readonly #out: Outbox;
+  readonly #stillness = new Stillness();
+  #request: IncomingRequest | undefined;
+  /** Handed to its route. */
+  #answering = false;
+  #stream: ChunkSink | undefined;
+  /** What came after the request that is being answered. */
+  #ahead: Uint8Array[] = [];
+  #aheadBytes = 0;
+  /** Requests answered. */
+  #answered = 0;
+  /** The client has answers to read before its next request is looked at. */
+  #behind = false;
+  /** No request is answered after this one. */
+  #last = false;
+  /** The client has closed its side. */
+  #halfClosed = false;
+  /** Nothing is read any more. */
+  #ended = false;
+  #closed = false;
+
+  constructor(socket: TcpSocket, options: ClientOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#parser = new MessageParser(
+      requestGrammar,
+      {
+        onHead: (head) => this.#begin(head),
+        onBody: (piece) => this.#request?.add(piece),
+        onDone: () => this.#request?.finish(),
+      },
+      maxHeadBytes,
+    );
+    this.#out = new Outbox(socket, () => this.#drained());
+    socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
+    socket.on("end", () => this.#lose());
+    socket.on("error", () => {});
+    socket.on("close", () => this.#close());
+  }
+
+  /** Ends after the request that has begun, or now where there is none. */
+  finish(): void {
+    this.#last = true;
+    if (!this.#request && (this.#parser.done || !this.#parser.started)) this.#end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#close();
+  }
+
+  /** Called from time to time, `passedMs` after the last time: gives up what does not come or is not read. */
+  sweep(passedMs: number, patience: Patience): void {
+    const phase = this.#phase;
+    if (!this.#stillness.isOver(phase, this.#answered, passedMs, patience)) return;
+    const error = new GatewayError("timeout", "the request was not complete in time");
+    this.#last = true;
+    if (phase === "head") this.#refuse(error);
+    // Its route waits for the body, and answers.
+    else if (phase !== "body" || !this.#request?.cut(error)) this.destroy();
+  }
+
+  get #phase(): Phase {
+    if (this.#out.waiting > 0) return "writing";
+    if (this.#ended) return "ending";
+    if (this.#stream) return "streaming";
+    if (this.#answering && this.#request?.complete) return "answering";
+    if (this.#request) return "body";
+    return this.#parser.started ? "head" : "idle";
+  }
+
+  #read(bytes: Uint8Array): void {
+    if (this.#ended || this.#closed) return;
+    this.#stillness.heard();
+    if (this.#parser.done) return this.#keep(bytes);
+    const wrong = this.#parser.push(bytes);
+    if (wrong !== undefined) return this.#refuse(this.#violation(wrong));
+    const { surplus } = this.#parser;
+    if (surplus > 0) this.#keep(bytes.subarray(bytes.length - surplus));
+    const request = this.#request;
+    if (request && !this.#answering) this.#hand(request);
+    // The rest of a body that nobody wanted.
+    else if (!request && this.#parser.done) this.#next();
+  }
+
+  #violation(wrong: string): GatewayError {
+    const code = this.#parser.isFull ? "headTooLarge" : "badHttp";
+    return new GatewayError(code, `the request is not valid HTTP/1.1: ${wrong}`);
+  }
+
+  /** No request is begun before the one before it is answered. */
+  #keep(bytes: Uint8Array): void {
+    this.#ahead.push(bytes);
+    this.#aheadBytes += Math.max(bytes.length, pieceCostBytes);
+    if (this.#aheadBytes > maxAheadBytes) this.#socket.pause();
+  }
+
+  #begin(head: RequestHead): void {
+    this.#request = new IncomingRequest(head, this);
+  }
+
+  wanted(): void {
+    this.#out.write(continueLine);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  #hand(request: IncomingRequest): void {
+    this.#answering = true;
+    try {
+      const { expects } = request.head;
+      if (expects === "other")
+        throw new GatewayError("expectation", "the gateway cannot do what the Expect header asks");
+      const reply = this.#options.handle(request);
+      if (!(reply instanceof Promise)) return this.#answer(request, reply);
+      reply.then(
+        (late) => this.#answer(request, late),
+        (error: unknown) => this.#answer(request, errorReply(asGatewayError(error), undefined)),
+      );
+    } catch (error) {
+      this.#answer(request, errorReply(asGatewayError(error), undefined));
+    }
+  }
+
+  #answer(request: IncomingRequest, reply: HttpReply): void {
+    const { body } = reply;
+    if (this.#closed || (this.#halfClosed && isEvents(body))) {
+      if (isEvents(body)) body.open(lostSink)();
+      return this.destroy();
+    }
+    this.#stillness.heard();
+    const { head } = request;
+    // What is left of a body that nobody wanted must not be read as the next request.
+    this.#last ||= request.left > maxSkippedBytes || !head.keepAlive;
+    const form = { isOld: head.isOld, isLast: this.#last };
+    if (isEvents(body) && head.method !== "HEAD") return this.#send(reply, body, form);
+    this.#put(reply, isEvents(body) ? undefined : body, form, head.method === "HEAD");
+    this.#done();
+  }
+
+  #put({ status, headers }: HttpReply, body: Uint8Array | undefined, form: AnswerForm, isHead: boolean): void {
+    const { encoder } = this.#options;
+    if (body && body.length <= maxJoinedBytes && !isHead)
+      return this.#write(encoder.whole(status, headers, body, form));
+    const hasLength = status !== 204 && status !== 304;
+    this.#write(encoder.head(status, headers, hasLength ? (body?.length ?? 0) : undefined, form));
+    if (body && !isHead) this.#write(body);
+  }
+
+  #send({ status, headers }: HttpReply, body: EventBody, form: AnswerForm): void {
+    this.#last ||= form.isOld;
+    const stream = new ChunkSink({
+      head: this.#options.encoder.streamHead(status, headers, { ...form, isLast: this.#last }),
+      chunked: !form.isOld,
+      write: (bytes) => this.#write(bytes),
+      ended: () => this.#done(),
+    });
+    this.#stream = stream;
+    stream.watch(body.open(stream));
+  }
+
+  /** Writes, and gives up a client that does not read. */
+  #write(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    if (this.#out.waiting > maxUnreadBytes) return this.destroy();
+    this.#out.write(bytes);
+  }
+
+  #drained(): void {
+    this.#stillness.heard();
+    if (!this.#behind || this.#out.waiting > 0 || this.#ended) return;
+    this.#behind = false;
+    this.#next();
+  }
+
+  /** The answer is out: on to the next request. */
+  #done(): void {
+    this.#request = undefined;
+    this.#stream = undefined;
+    this.#answering = false;
+    this.#answered += 1;
+    if (this.#last) return this.#end();
+    if (!this.#parser.done) this.#socket.resume();
+    else if (this.#out.waiting > maxBehindBytes) this.#behind = true;
+    else this.#next();
+  }
+
+  #next(): void {
+    if (this.#last) return this.#end();
+    this.#parser.next();
+    if (this.#aheadBytes === 0) return;
+    const [first = new Uint8Array(), ...more] = this.#ahead;
+    const ahead = more.length === 0 ? first : Buffer.concat(this.#ahead);
+    this.#ahead = [];
+    this.#aheadBytes = 0;
+    this.#socket.resume();
+    // In another turn, or a long row of requests would nest.
+    queueMicrotask(() => this.#read(ahead));
+  }
+
+  #refuse(error: GatewayError): void {
+    this.#last = true;
+    // Its route waits for the body, and answers; a route that does not has answered, or will.
+    if (this.#answering) return void this.#request?.cut(error);
+    // In the rest of a body whose request was answered.
+    if (!this.#request && this.#parser.isPastHead) return this.#end();
+    const reply = errorReply(error, undefined);
+    const body = isEvents(reply.body) ? undefined : reply.body;
+    this.#put(reply, body, { isOld: false, isLast: true }, false);
+    this.#end();
+  }
+
+  /** A client that closes its side is gone, as far as anybody can tell; it may still read what need not be called off. */
+  #lose(): void {
+    this.#halfClosed = true;
+    this.#last = true;
+    this.#drop();
+    if (this.#stream) this.destroy();
+    else if (this.#request) this.#request.lose();
+    else this.#end();
+  }
+
+  /** Closes this side; what the client still sends is read and dropped, for a reset would cost it the answer. */
+  #end(): void {
+    this.#ended = true;
+    this.#drop();
+    this.#request = undefined;
+    this.#socket.resume();
+    this.#out.end();
+  }
+
+  #drop(): void {
+    this.#ahead = [];
+    this.#aheadBytes = 0;
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const request = this.#request;
+    const stream = this.#stream;
+    this.#request = undefined;
+    this.#stream = undefined;
+    this.#drop();
+    request?.lose();
+    stream?.lose();
+    this.#options.closed(this);
+  }
+}
+
+function isEvents(body: HttpReply["body"]): body is EventBody {
+  return body !== undefined && !(body instanceof Uint8Array);
+}
+
+const lostSink = { write: (): void => {}, end: (): void => {} };

@@ -1,0 +1,37 @@
+// One HTTP request of a client and its answer, as the routes of the front see them.
+
+import type { EventSink } from "./eventlog.ts";
+
+export interface HttpRequest {
+  readonly method: string;
+  /** As it was sent, without the query; starts with "/". */
+  readonly path: string;
+  /** Value of a header by its lower-case name; repeated fields are joined with ", ". */
+  header(name: string): string | undefined;
+  /**
+   * The whole body; at once where it is here already. Fails with `tooLarge` over `maxBytes`, without reading the rest,
+   * and with `invalidRequest` where it is cut off or badly framed.
+   */
+  body(maxBytes: number): Uint8Array | Promise<Uint8Array>;
+  /** The same object for requests of one connection whose heads are the same: what was found of one holds for all. */
+  readonly head: object;
+  /** Calls `listener`, the one that there may be, when the client is gone before it has the whole answer. */
+  whenGone(listener: () => void): void;
+}
+
+export type Headers = Readonly<Record<string, string>>;
+
+/** A body that is written as it comes. */
+export interface EventBody {
+  /** Called once with where to write; returns what to do when the client is gone before the end. */
+  readonly open: (sink: EventSink) => () => void;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  /** By lower-case name. */
+  readonly headers: Headers;
+  readonly body: Uint8Array | EventBody | undefined;
+}
+
+export type Handle = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
