@@ -1,7 +1,6 @@
 // What the operating system tells a running gateway: stop, stop at once, look at your config again.
 
 import process from "node:process";
-import { isatty } from "node:tty";
 
 export interface Signals extends Disposable {
   /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
@@ -11,11 +10,15 @@ export interface Signals extends Disposable {
 }
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
-const stderr = 2;
+
+function isTerminal(): boolean {
+  const stderr = 2;
+  return process.getBuiltinModule("node:tty").isatty(stderr);
+}
 
 export function listenForSignals(): Signals {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const hadTerminal = isatty(stderr);
+  const hadTerminal = isTerminal();
   const signals: Signals = { stopped: promise, reload: undefined, [Symbol.dispose]: dispose };
   let isStopping = false;
   const stop = (name: keyof typeof exitCodes): void => {
@@ -27,7 +30,7 @@ export function listenForSignals(): Signals {
   const onTerminate = (): void => stop("SIGTERM");
   const onHangup = (): void => {
     // Closing a terminal sends the same signal as an operator who wants a reload.
-    if (signals.reload && !(hadTerminal && !isatty(stderr))) signals.reload();
+    if (signals.reload && !(hadTerminal && !isTerminal())) signals.reload();
     else resolve();
   };
   process.on("SIGINT", onInterrupt);

@@ -2,9 +2,11 @@
 // Usage: bun deploy/build.ts [--host] [--entry file] [--out folder]
 
 import { spawnSync } from "node:child_process";
-import { mkdirSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { rehearse } from "./rehearsal.ts";
 
 interface Target {
   /** Name of the file in dist/, without a suffix. */
@@ -41,7 +43,7 @@ const options = [
 ];
 
 /** Bun fetches the runtime of another platform from the package registry, at its own version, and keeps it in its cache. */
-function compile({ name, runtime }: Target, entry: string, folder: string): boolean {
+function compile({ name, runtime }: Target, entry: string, folder: string, more: readonly string[]): boolean {
   const outfile = join(folder, runtime?.includes("windows") ? `${name}.exe` : name);
   // A build that fails leaves no older binary behind that could pass for its result.
   rmSync(outfile, { force: true });
@@ -49,7 +51,7 @@ function compile({ name, runtime }: Target, entry: string, folder: string): bool
   const startedAt = performance.now();
   const { status, stdout, stderr } = spawnSync(
     join(root, "node_modules/.bin/bun"),
-    ["build", entry, `--outfile=${outfile}`, ...options, ...target],
+    ["build", entry, `--outfile=${outfile}`, ...options, ...more, ...target],
     { cwd: root, encoding: "utf8" },
   );
   if (status !== 0) {
@@ -61,11 +63,17 @@ function compile({ name, runtime }: Target, entry: string, folder: string): bool
   return true;
 }
 
-function main(): number {
+/** The option that lays the code out as a run of the program needs it: an idle gateway holds 2 MiB less of its file. */
+async function findOrder(entry: string, folder: string): Promise<readonly string[]> {
+  if (!compile(host, entry, folder, [])) throw new Error("the binary for the rehearsal was not built");
+  return [`--bytecode-order=${await rehearse(join(folder, host.name), folder)}`];
+}
+
+async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       host: { type: "boolean", default: false },
-      entry: { type: "string", default: join(root, "cli/main.ts") },
+      entry: { type: "string" },
       out: { type: "string", default: join(root, "dist") },
     },
   });
@@ -73,8 +81,16 @@ function main(): number {
   mkdirSync(folder, { recursive: true });
   const others = platforms.map((platform): Target => ({ name: `mcpctl-${platform}`, runtime: `bun-${platform}` }));
   const targets = values.host ? [host] : [host, ...others];
-  const failed = targets.filter((target) => !compile(target, resolve(values.entry), folder));
-  return failed.length > 0 ? 1 : 0;
+  const workFolder = mkdtempSync(join(tmpdir(), "mcpctl-build-"));
+  try {
+    // Another program would have to be rehearsed in another way.
+    const entry = resolve(values.entry ?? join(root, "cli/main.ts"));
+    const order = values.entry === undefined ? await findOrder(entry, workFolder) : [];
+    const failed = targets.filter((target) => !compile(target, entry, folder, order));
+    return failed.length > 0 ? 1 : 0;
+  } finally {
+    rmSync(workFolder, { recursive: true, force: true });
+  }
 }
 
-process.exitCode = main();
+process.exitCode = await main();

@@ -2,10 +2,11 @@
 // Usage: bun deploy/smoke.ts [dist/mcpctl]
 
 import assert from "node:assert/strict";
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { endpointOf } from "./rehearsal.ts";
 
 const binary = resolve(process.argv[2] ?? "dist/mcpctl");
 const timeoutMs = 20_000;
@@ -14,22 +15,6 @@ function checkVersion(): void {
   const { version } = JSON.parse(readFileSync(resolve(import.meta.dirname, "../package.json"), "utf8"));
   const printed = execFileSync(binary, ["--version"], { encoding: "utf8", timeout: timeoutMs });
   assert.ok(printed.includes(version), `--version printed ${JSON.stringify(printed)}, and this is ${version}`);
-}
-
-/** The endpoint that `serve` prints when it listens. */
-function endpointOf(child: ChildProcess): Promise<string> {
-  return new Promise((done, fail) => {
-    let output = "";
-    const read = (text: string): void => {
-      output += text;
-      const endpoint = /http:\/\/127\.0\.0\.1:\d+\/mcp\b/.exec(output);
-      if (endpoint) done(endpoint[0]);
-    };
-    child.stdout?.setEncoding("utf8").on("data", read);
-    child.stderr?.setEncoding("utf8").on("data", read);
-    child.on("error", fail);
-    child.on("exit", (code) => fail(new Error(`serve ended with exit code ${code}: ${output}`)));
-  });
 }
 
 async function checkInitialize(endpoint: string): Promise<void> {

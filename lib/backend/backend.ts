@@ -6,6 +6,7 @@ import { GatewayError } from "../core/errors.ts";
 import { every, Scope } from "../core/scope.ts";
 import { execute, neverSent } from "../resilience/execute.ts";
 import type { LinkOptions } from "./connect.ts";
+import { Eras } from "./eras.ts";
 import type { Caller, Link } from "./link.ts";
 import { Uplink, type UplinkState } from "./uplink.ts";
 
@@ -38,6 +39,11 @@ export class Backend {
   #principal = "";
   #owner = "principal:";
   readonly #stopHealth: () => void;
+  /** One function for all calls. */
+  readonly #succeeded = (reply: Uint8Array): Uint8Array => {
+    this.#ended();
+    return reply;
+  };
   #calls = 0;
   #failures = 0;
   #inFlight = 0;
@@ -47,7 +53,7 @@ export class Backend {
 
   constructor(options: BackendOptions, events: BackendEvents) {
     this.plan = options.plan;
-    this.#options = options;
+    this.#options = { eras: new Eras(), ...options };
     this.#events = events;
     this.#stopHealth = this.plan.healthMs > 0 ? every(this.plan.healthMs, () => this.#checkIdle()) : () => {};
     this.uplink(this.ownerOf("anonymous", ""));
@@ -132,12 +138,8 @@ export class Backend {
     // Nothing to wait for, in most cases.
     const first = uplink.link?.call(request, edits, caller, scope);
     if (!first) return this.#attempt(attempts, uplink, request, edits, caller, scope);
-    return first.then(
-      (reply) => {
-        this.#ended();
-        return reply;
-      },
-      (error: unknown) => this.#attempt(attempts - 1, uplink, request, edits, caller, scope, error),
+    return first.then(this.#succeeded, (error: unknown) =>
+      this.#attempt(attempts - 1, uplink, request, edits, caller, scope, error),
     );
   }
 

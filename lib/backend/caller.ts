@@ -6,8 +6,13 @@ import type { Envelope } from "../core/envelope.ts";
 export interface Caller {
   /** Identity of the client session that the call belongs to. */
   readonly session: object;
+  /** What the client declared, and the least severe log level that it asked for: modern backends hear it with each call. */
+  readonly capabilities?: Readonly<Record<string, unknown>>;
+  readonly logLevel?: string | undefined;
   /** A message of this call: before its reply, or of the task that it created after it. */
   deliver(message: Uint8Array): void;
+  /** Resolves when the caller, who is behind, takes more; undefined where it keeps up. */
+  readonly congestion?: Promise<void> | undefined;
   /** The backend wants the call to be polled: it will go on in `retryMs`. */
   paused?(retryMs: number): void;
   /** The backend answered with an error; said before the reply. */

@@ -2,7 +2,7 @@
 
 import { type Envelope, spanNumber } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
-import type { Scope } from "../core/scope.ts";
+import { Scope, type Watcher } from "../core/scope.ts";
 import type { Caller } from "./caller.ts";
 
 export interface Outgoing {
@@ -14,47 +14,54 @@ export interface Outgoing {
   readonly augmented: boolean;
 }
 
+/** Where a call is in flight. */
+export interface FlightOwner {
+  /** Its caller waits no more. */
+  abandoned(flight: InFlight, reason: unknown): void;
+}
+
+/** Settles the promise of a call. */
+export interface Settle {
+  readonly resolve: (reply: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** A call without an answer. */
-export class InFlight {
+export class InFlight implements Watcher {
   readonly upstream: number;
   readonly call: Outgoing;
   /** Of its own request on the wire; cancelled when nobody waits any more. */
-  readonly wire: Scope;
-  readonly #resolve: (reply: Uint8Array) => void;
-  readonly #reject: (error: unknown) => void;
-  /** Takes back what {@link watch} asked of the caller's scope. */
-  #release: () => void = () => {};
+  readonly wire: Scope = new Scope();
+  readonly #owner: FlightOwner;
+  readonly #scope: Scope;
+  readonly #settle: Settle;
   /** Why something on its stream was no message; what to say if no answer follows. */
   wrong: GatewayError | undefined;
   /** Nothing more comes on its own stream. */
   over = false;
 
-  constructor(
-    upstream: number,
-    call: Outgoing,
-    wire: Scope,
-    resolve: (reply: Uint8Array) => void,
-    reject: (error: unknown) => void,
-  ) {
+  /** `scope`: of who waits for the answer. */
+  constructor(owner: FlightOwner, upstream: number, call: Outgoing, scope: Scope, settle: Settle) {
+    this.#owner = owner;
     this.upstream = upstream;
     this.call = call;
-    this.wire = wire;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#scope = scope;
+    this.#settle = settle;
+    scope.watch(this);
   }
 
-  watch(scope: Scope, cancelled: (reason: unknown) => void): void {
-    this.#release = scope.onCancel(cancelled);
+  cancelled(reason: unknown): void {
+    this.#owner.abandoned(this, reason);
   }
 
   resolve(reply: Uint8Array): void {
-    this.#release();
-    this.#resolve(reply);
+    this.#scope.unwatch(this);
+    this.#settle.resolve(reply);
   }
 
   reject(error: unknown): void {
-    this.#release();
-    this.#reject(error);
+    this.#scope.unwatch(this);
+    this.#settle.reject(error);
   }
 }
 

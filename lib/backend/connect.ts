@@ -4,11 +4,13 @@ import type { BackendPlan, ReplicaPlan } from "../config/plan.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Observer } from "../core/observer.ts";
 import { notificationMessage } from "../core/rpc.ts";
-import type { Scope } from "../core/scope.ts";
+import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText } from "../core/text.ts";
-import type { ClientFacts, EraCodec } from "../protocol/codec.ts";
+import type { ClientFacts, EraCodec, ServerFacts } from "../protocol/codec.ts";
+import type { Eras } from "./eras.ts";
 import { openHttp } from "./http.ts";
 import { Link, type LinkPeer } from "./link.ts";
+import { openWire, pinnedRevision } from "./opening.ts";
 import { openStdio } from "./stdio.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
@@ -20,6 +22,8 @@ export interface LinkOptions {
   readonly maxMessageBytes: number;
   readonly peer: LinkPeer;
   readonly observer: Observer;
+  /** What was found out about the replicas before. */
+  readonly eras?: Eras;
 }
 
 /**
@@ -32,24 +36,58 @@ export async function openLink(
   scope: Scope,
   track: (link: Link) => void,
 ): Promise<Link> {
-  const { plan, peer, codec, client } = options;
+  const { plan, peer, client } = options;
   const link = new Link(plan.name, options.owner, peer);
   track(link);
+  const { eras } = options;
+  const warn = (what: string): void => options.observer.log("warn", `backend ${plan.name}`, what);
+  const connect = (events: TransportEvents): Promise<Transport> | Transport =>
+    openTransport(options, replica, events, scope);
+  let wasSilent = false;
   try {
-    link.attach(await openTransport(options, replica, link, scope));
-    const reply = await link.request(codec.openMethod, codec.openParams(client), scope);
-    const { result, error } = asRecord(JSON.parse(decodeText(reply)));
-    const facts = codec.readOpened(result);
-    if (!facts) throw refusedHandshake(plan.name, codec.openMethod, result, error);
-    // Over HTTP each message is a request of its own: servers refuse what overtakes this one.
-    link.negotiated(facts);
-    if (codec.openedMethod) await link.deliver(notificationMessage(codec.openedMethod), scope);
+    const opened = await openWire({ plan, replica, client, eras, warn, connect }, link, scope);
+    if (opened.kind === "modern") link.negotiated(opened.facts);
+    else {
+      wasSilent = opened.late !== undefined;
+      await shakeHands(options, link, opened.late, scope);
+    }
     link.opened();
     return link;
   } catch (error) {
+    // One that was still starting, and exits on a request before initialize, must not get that again.
+    const exited = wasSilent && error instanceof GatewayError && error.code === "exited";
+    if (exited) eras?.note(replica, "legacy");
+    else if (!scope.cancelled) eras?.forget(replica);
     void link.close();
     throw error;
   }
+}
+
+/** The handshake of the legacy era, unless the server says meanwhile that it is a modern one. */
+async function shakeHands(
+  { plan, codec, client }: LinkOptions,
+  link: Link,
+  late: Promise<ServerFacts> | undefined,
+  outer: Scope,
+): Promise<void> {
+  using scope = new Scope(outer);
+  const pinned = pinnedRevision(plan);
+  const params = { ...codec.openParams(client), ...(pinned === undefined ? {} : { protocolVersion: pinned }) };
+  const asked = link.request(codec.openMethod, params, scope);
+  const reply = await (late ? Promise.race([asked, late]) : asked);
+  if (!(reply instanceof Uint8Array)) {
+    // Its answer to initialize can only be an error.
+    asked.catch(() => {});
+    scope.cancel();
+    return link.negotiated(reply);
+  }
+  const { result, error } = asRecord(JSON.parse(decodeText(reply)));
+  const facts = codec.readOpened(result);
+  if (!facts || (pinned !== undefined && facts.protocolVersion !== pinned))
+    throw refusedHandshake(plan.name, codec.openMethod, result, error);
+  // Over HTTP each message is a request of its own: servers refuse what overtakes this one.
+  link.negotiated(facts);
+  if (codec.openedMethod) await link.deliver(notificationMessage(codec.openedMethod), scope);
 }
 
 function openTransport(

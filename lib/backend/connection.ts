@@ -1,10 +1,11 @@
 // One connection to a backend: sends one request at a time and turns what comes back, or fails to, into one outcome.
 import { GatewayError } from "../core/errors.ts";
-import type { Scope } from "../core/scope.ts";
+import type { Rooms } from "../core/room.ts";
+import type { Scope, Watcher } from "../core/scope.ts";
 import type { TcpSocket } from "../core/tcp.ts";
 import { type BodySource, type HttpBody, QueuedBody } from "./http1-body.ts";
 import { type ResponseHead, responseGrammar } from "./http1-head.ts";
-import { MessageParser } from "./http1.ts";
+import { type HeadMemory, MessageParser } from "./http1.ts";
 import { encodeStart, type HttpRequest } from "./request.ts";
 import { errorCode } from "./socket.ts";
 
@@ -20,6 +21,10 @@ export interface HttpReply {
 
 /** Who lends a connection out and takes it back. */
 export interface ConnectionOwner {
+  /** For large answers. */
+  readonly rooms: Rooms;
+  /** Of all connections: the heads of one server's answers are mostly the same. */
+  readonly heads: HeadMemory<ResponseHead>;
   /** The exchange is complete and the connection may carry another; `serverIdleMs` is how long the server keeps it. */
   released(connection: Connection, serverIdleMs: number | undefined): void;
   /** The connection is gone. Called once. */
@@ -28,13 +33,35 @@ export interface ConnectionOwner {
 
 const grammar = responseGrammar(false);
 
-interface Exchange {
-  readonly resolve: (reply: HttpReply) => void;
-  readonly reject: (reason: unknown) => void;
-  readonly release: () => void;
+/** Who asks, and hears of the answer or of why there is none. */
+export interface Asker {
+  replied(reply: HttpReply): void;
+  failed(reason: unknown): void;
+}
+
+class Exchange implements Watcher {
+  readonly asker: Asker;
+  readonly #connection: Connection;
+  readonly #scope: Scope;
   head: ResponseHead | undefined;
   body: QueuedBody | undefined;
-  written: boolean;
+  written = false;
+
+  constructor(connection: Connection, asker: Asker, scope: Scope) {
+    this.#connection = connection;
+    this.asker = asker;
+    this.#scope = scope;
+    scope.watch(this);
+  }
+
+  cancelled(reason: unknown): void {
+    this.#connection.destroy(reason);
+    this.body?.discard();
+  }
+
+  release(): void {
+    this.#scope.unwatch(this);
+  }
 }
 
 /** One socket, with at most one exchange on it: requests are never pipelined. */
@@ -66,6 +93,7 @@ export class Connection implements BodySource {
         onDone: () => this.#onDone(),
       },
       maxHeadBytes,
+      owner.heads,
     );
     this.#owner = owner;
     socket.on("data", (bytes: Uint8Array) => this.#onData(bytes));
@@ -91,27 +119,16 @@ export class Connection implements BodySource {
    * Sends a request. The scope governs until the body is complete: cancelled, it destroys the connection at once.
    * Fails with a `GatewayError` "unreachable" where the connection was gone before anything was written.
    */
-  send(
-    begin: Uint8Array,
-    request: HttpRequest,
-    scope: Scope,
-    resolve: (reply: HttpReply) => void,
-    reject: (reason: unknown) => void,
-  ): void {
+  send(begin: Uint8Array, request: HttpRequest, scope: Scope, asker: Asker): void {
     if (scope.cancelled) {
       this.destroy();
-      return reject(scope.reason);
+      return asker.failed(scope.reason);
     }
     // It may have ended since the pool looked; a request written now would wait for events that have been.
-    if (!this.usable) return reject(this.#gone());
+    if (!this.usable) return asker.failed(this.#gone());
     this.#answered = false;
     if (this.#parser.done) this.#parser.next();
-    const release = scope.onCancel((reason) => {
-      const pending = this.#exchange?.body;
-      this.#fail(reason);
-      pending?.discard();
-    });
-    const exchange = { resolve, reject, release, head: undefined, body: undefined, written: false };
+    const exchange = new Exchange(this, asker, scope);
     this.#exchange = exchange;
     this.#write(exchange, begin, request);
   }
@@ -165,7 +182,11 @@ export class Connection implements BodySource {
     exchange.head = response;
     const { framing } = response;
     exchange.body = new QueuedBody(this, framing.kind === "length" ? framing.length : undefined);
-    exchange.resolve({ status: response.status, headers: response.headers, body: exchange.body });
+    exchange.asker.replied({ status: response.status, headers: response.headers, body: exchange.body });
+  }
+
+  get rooms(): Rooms {
+    return this.#owner.rooms;
   }
 
   pause(): void {
@@ -215,7 +236,7 @@ export class Connection implements BodySource {
     this.#exchange = undefined;
     if (exchange !== undefined) {
       exchange.release();
-      if (exchange.body === undefined) exchange.reject(reason);
+      if (exchange.body === undefined) exchange.asker.failed(reason);
       else exchange.body.fail(reason);
     }
     this.#socket.destroy();

@@ -9,21 +9,29 @@ export interface EventPosition {
   retryMs: number | undefined;
 }
 
-/** Delivers each message of the stream until it ends; throws when the connection breaks. */
-export async function readEvents(
+/** What becomes of the messages of a stream. */
+export interface EventReader {
+  deliver(data: Uint8Array): void;
+  /** Waited for before more is read: who hears the messages may be slower than they come. */
+  congestion(): Promise<void> | undefined;
+}
+
+/** Delivers each message of the stream until it ends; fails when the connection breaks. */
+export function readEvents(
   body: HttpBody,
   maxEventBytes: number,
   position: EventPosition,
-  deliver: (data: Uint8Array) => void,
+  reader: EventReader,
 ): Promise<void> {
   const parser = new SseParser(maxEventBytes);
-  for (let chunk = await body.read(); chunk !== undefined; chunk = await body.read()) {
-    for (const event of parser.push(chunk)) {
-      if (event.id !== undefined) position.lastId = event.id === "" ? undefined : event.id;
-      if (event.retryMs !== undefined) position.retryMs = event.retryMs;
-      const isMessage = event.event === undefined || event.event === "message";
+  return body.pipe((chunk) => {
+    for (const { id, retryMs, event, data } of parser.push(chunk)) {
+      if (id !== undefined) position.lastId = id === "" ? undefined : id;
+      if (retryMs !== undefined) position.retryMs = retryMs;
+      const isMessage = event === undefined || event === "message";
       // An event without data only primes the client to resume (2025-11-25, Transports).
-      if (isMessage && event.data !== undefined && event.data.length > 0) deliver(event.data);
+      if (isMessage && data !== undefined && data.length > 0) reader.deliver(data);
     }
-  }
+    return reader.congestion();
+  });
 }

@@ -18,3 +18,8 @@ export function noMessage(backend: string, why: string): GatewayError {
   const message = `backend "${backend}" answered with something that is no JSON-RPC message: ${why}`;
   return new GatewayError("badProtocol", message, { backend, data: { sent: true } });
 }
+
+/** The gateway itself ended the link. */
+export function linkClosed(backend: string): GatewayError {
+  return new GatewayError("draining", `the link to "${backend}" was closed`);
+}

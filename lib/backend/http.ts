@@ -8,7 +8,7 @@ import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
 import { EventStreams, mediaType } from "./resume.ts";
 import { endpointOf } from "./target.ts";
 import { readTrust } from "./trust.ts";
-import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
+import type { MessageHeaders, SendOutcome, Transport, TransportEvents } from "./transport.ts";
 
 export interface HttpOptions {
   readonly backend: string;
@@ -62,10 +62,16 @@ class HttpTransport implements Transport {
     ({ path: this.#path, origin: this.#origin } = endpointOf(url));
   }
 
-  async send(message: Uint8Array, call: number | undefined, scope: Scope): Promise<SendOutcome> {
-    let reply = await this.#post(message, scope);
-    if (reply.status === 307 || reply.status === 308) reply = await this.#redirected(reply, message, scope);
-    if (this.#version === undefined) this.#session = reply.headers.get("mcp-session-id") ?? this.#session;
+  async send(
+    message: Uint8Array,
+    call: number | undefined,
+    scope: Scope,
+    headers?: MessageHeaders,
+  ): Promise<SendOutcome> {
+    let reply = await this.#post(message, scope, headers);
+    if (reply.status === 307 || reply.status === 308) reply = await this.#redirected(reply, message, scope, headers);
+    // The modern era, which has headers for each message, has no sessions.
+    if (this.#version === undefined && !headers) this.#session = reply.headers.get("mcp-session-id") ?? this.#session;
     if (reply.status >= 300) await this.#refused(reply, call);
     else if (call === undefined) await reply.body.bytes(maxErrorBytes);
     else if (mediaType(reply) !== "application/json") await this.#stream(reply, call, scope);
@@ -90,16 +96,17 @@ class HttpTransport implements Transport {
     return this.#closing;
   }
 
-  #post(message: Uint8Array, scope: Scope): Promise<HttpReply> {
+  #post(message: Uint8Array, scope: Scope, more?: MessageHeaders): Promise<HttpReply> {
     this.#postHeaders ??= [
       ...this.#requestHeaders("application/json, text/event-stream"),
       ["content-type", "application/json"],
     ];
-    return this.#request({ method: "POST", path: this.#path, headers: this.#postHeaders, body: message }, scope);
+    const headers = more ? [...this.#postHeaders, ...more] : this.#postHeaders;
+    return this.#request({ method: "POST", path: this.#path, headers, body: message }, scope);
   }
 
   /** Frameworks redirect /mcp to /mcp/ before they run anything; another origin would get this one's credentials. */
-  async #redirected(first: HttpReply, message: Uint8Array, scope: Scope): Promise<HttpReply> {
+  async #redirected(first: HttpReply, message: Uint8Array, scope: Scope, headers?: MessageHeaders): Promise<HttpReply> {
     let reply = first;
     for (let redirects = 0; redirects < maxRedirects; redirects += 1) {
       const location = reply.headers.get("location");
@@ -108,7 +115,7 @@ class HttpTransport implements Transport {
       if (target.origin !== this.#origin) break;
       await reply.body.bytes(maxErrorBytes);
       this.#path = target.pathname + target.search;
-      reply = await this.#post(message, scope);
+      reply = await this.#post(message, scope, headers);
     }
     return reply;
   }

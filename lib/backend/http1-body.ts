@@ -1,10 +1,14 @@
 // The body of one HTTP reply: a bounded queue between the connection that fills it and the one reader that empties it.
 import { GatewayError } from "../core/errors.ts";
+import { type Rooms, RoomyBytes } from "../core/room.ts";
 
 /** The reader may be this far behind before the socket is paused… */
 const PAUSE_ABOVE_BYTES = 256 * 1024;
 /** …and is resumed here, well before the queue is empty, so that the reader need not wait for the network. */
 const RESUME_BELOW_BYTES = 64 * 1024;
+
+/** Takes the next piece; the one after it comes when what it returns is resolved. */
+export type Take = (piece: Uint8Array) => Promise<void> | undefined;
 
 export interface HttpBody {
   /**
@@ -12,6 +16,11 @@ export interface HttpBody {
    * the end, "badProtocol" on a violation, and with the scope's reason when that was cancelled. One reader at a time.
    */
   read(): Promise<Uint8Array | undefined>;
+  /**
+   * Hands each piece on in the turn in which it comes, and after the time that `take` asks for; settles as the last
+   * `read` would, or fails with what `take` throws.
+   */
+  pipe(take: Take): Promise<void>;
   /** The whole body where all of it has come already, in one piece of at most `maxBytes`. */
   whole(maxBytes: number): Uint8Array | undefined;
   /** The whole body; a `GatewayError` "replyTooLarge" as soon as it is known to exceed `maxBytes`. */
@@ -24,6 +33,8 @@ export interface HttpBody {
 export interface BodySource {
   /** host:port, for messages. */
   readonly name: string;
+  /** Memory for a large body. */
+  readonly rooms: Rooms;
   pause(): void;
   resume(): void;
   /** Gives up the exchange of this body, if it is still under way. */
@@ -31,6 +42,8 @@ export interface BodySource {
 }
 
 type End = { readonly kind: "clean" } | { readonly kind: "failed"; readonly reason: unknown };
+
+const nothing = new Uint8Array();
 
 /** The body as its connection sees it. */
 export class QueuedBody implements HttpBody {
@@ -41,6 +54,10 @@ export class QueuedBody implements HttpBody {
   #queuedBytes = 0;
   #paused = false;
   #end: End | undefined;
+  /** Takes what comes while nothing waits. */
+  #take: Take | undefined;
+  /** What the one who takes waits for. */
+  #congestion: Promise<void> | undefined;
   #waiting: { resolve(piece: Uint8Array | undefined): void; reject(reason: unknown): void } | undefined;
 
   constructor(source: BodySource, declaredBytes: number | undefined) {
@@ -51,6 +68,7 @@ export class QueuedBody implements HttpBody {
   /** Called by the connection with the next piece. */
   add(piece: Uint8Array): void {
     if (this.#end !== undefined || piece.length === 0) return;
+    if (this.#take) return this.#handOn(this.#take, piece);
     const waiting = this.#waiting;
     if (waiting !== undefined) {
       this.#waiting = undefined;
@@ -86,7 +104,7 @@ export class QueuedBody implements HttpBody {
   read(): Promise<Uint8Array | undefined> {
     const piece = this.#queue[this.#next];
     if (piece !== undefined) {
-      this.#take(piece);
+      this.#took(piece);
       return Promise.resolve(piece);
     }
     if (this.#end?.kind === "clean") return Promise.resolve(undefined);
@@ -97,26 +115,59 @@ export class QueuedBody implements HttpBody {
     });
   }
 
+  async pipe(take: Take): Promise<void> {
+    try {
+      for (;;) {
+        // What came before the reader did, too, so that what is written of it leaves in one go.
+        for (let piece = this.#queue[this.#next]; piece; piece = this.#queue[this.#next]) {
+          this.#took(piece);
+          const congestion = take(piece);
+          if (congestion) await congestion;
+        }
+        this.#take = take;
+        // Empty: it was handed on, and is waited for.
+        if ((await this.read()) === undefined) return;
+        await this.#congestion;
+      }
+    } catch (error) {
+      this.cancel();
+      throw error;
+    }
+  }
+
+  /** In the turn in which it came, and in no promise: streams are made of many small pieces. */
+  #handOn(take: Take, piece: Uint8Array): void {
+    try {
+      this.#congestion = take(piece);
+    } catch (error) {
+      this.fail(error);
+      this.#source.abort(this, error);
+    }
+    if (!this.#congestion) return;
+    this.#take = undefined;
+    this.#waiting?.resolve(nothing);
+    this.#waiting = undefined;
+  }
+
   whole(maxBytes: number): Uint8Array | undefined {
     const only = this.#queue[0];
     const isWhole = this.#end?.kind === "clean" && this.#queue.length === 1 && this.#next === 0;
     if (!only || !isWhole || only.length > maxBytes) return undefined;
-    this.#take(only);
+    this.#took(only);
     return only;
   }
 
   async bytes(maxBytes: number): Promise<Uint8Array> {
     const declared = this.#declaredBytes;
     if (declared !== undefined && declared > maxBytes) throw this.#refuse(maxBytes);
-    const pieces: Uint8Array[] = [];
-    let size = 0;
-    for (let piece = await this.read(); piece !== undefined; piece = await this.read()) {
-      size += piece.length;
-      if (size > maxBytes) throw this.#refuse(maxBytes);
-      pieces.push(piece);
-    }
-    const only = pieces.length === 1 ? pieces[0] : undefined;
-    return only ?? Buffer.concat(pieces, size);
+    const only = this.whole(maxBytes);
+    if (only) return only;
+    const whole = new RoomyBytes(this.#source.rooms, declared, maxBytes);
+    await this.pipe((piece) => {
+      if (!whole.add(piece)) throw this.#tooLarge(maxBytes);
+      return undefined;
+    });
+    return whole.take();
   }
 
   cancel(): void {
@@ -137,6 +188,10 @@ export class QueuedBody implements HttpBody {
 
   #refuse(maxBytes: number): GatewayError {
     this.cancel();
+    return this.#tooLarge(maxBytes);
+  }
+
+  #tooLarge(maxBytes: number): GatewayError {
     return this.#fault("replyTooLarge", `${this.#source.name} answered with more than ${maxBytes} bytes`);
   }
 
@@ -144,7 +199,7 @@ export class QueuedBody implements HttpBody {
     return new GatewayError(code, message, { data: { sent: true } });
   }
 
-  #take(piece: Uint8Array): void {
+  #took(piece: Uint8Array): void {
     this.#queuedBytes -= piece.length;
     this.#next++;
     if (this.#next === this.#queue.length) {

@@ -7,6 +7,8 @@ const SEMICOLON = 59;
 /** Size digits and extensions of one chunk: more than any server needs, and no room for a flood. */
 const MAX_LINE_BYTES = 1024;
 const MAX_DIGITS = 16;
+/** Of a size that needs no care. */
+const SHORT_DIGITS = 6;
 const notHex = { bad: "a chunk's size is not a hexadecimal number" } as const;
 
 export interface ChunkLine {
@@ -38,6 +40,27 @@ export function stepChunkLine(line: ChunkLine, byte: number): "end" | "more" | {
     case "size":
       return stepSize(line, byte);
   }
+}
+
+/**
+ * Where the data of the chunk at `at` lies, if all of it has come, its size has few digits and no extension follows; a
+ * chunk that is the last one, or wrong, is left to {@link stepChunkLine}.
+ */
+export function wholeChunk(
+  bytes: Uint8Array,
+  at: number,
+): { readonly start: number; readonly end: number } | undefined {
+  let size = 0;
+  let pos = at;
+  for (let digit = hexDigit(bytes[pos] ?? 0); digit >= 0; digit = hexDigit(bytes[pos] ?? 0)) {
+    size = size * 16 + digit;
+    pos += 1;
+    if (pos - at > SHORT_DIGITS) return undefined;
+  }
+  const start = pos + 2;
+  const end = start + size;
+  const isWhole = size > 0 && bytes[pos] === CR && bytes[pos + 1] === LF && bytes[end] === CR && bytes[end + 1] === LF;
+  return isWhole ? { start, end } : undefined;
 }
 
 function stepSize(line: ChunkLine, byte: number): "more" | { readonly bad: Violation } {

@@ -1,5 +1,5 @@
 // Strict push parser for HTTP/1.1 messages: bytes in, head, body pieces and end out; any doubt is a violation.
-import { type ChunkLine, newChunkLine, stepChunkLine } from "./http1-chunk.ts";
+import { type ChunkLine, newChunkLine, stepChunkLine, wholeChunk } from "./http1-chunk.ts";
 import { type Framing, type HeadGrammar, parseFields } from "./http1-head.ts";
 import { LineBuffer, splitLines, type Violation } from "./http1-lines.ts";
 
@@ -12,6 +12,11 @@ export interface MessageSink<Head> {
   onBody(piece: Uint8Array): void;
   /** The message is complete. */
   onDone(): void;
+}
+
+/** The head that came before and its bytes: on the connections of one peer they are mostly the same. */
+export interface HeadMemory<Head> {
+  known: { readonly block: Buffer; readonly head: Head } | undefined;
 }
 
 type State =
@@ -41,10 +46,16 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
   #surplus = 0;
   #isFull = false;
   #isPastHead = false;
-  /** The head of the message before and its bytes: on one connection they are mostly the same. */
-  #known: { readonly block: Buffer; readonly head: Head } | undefined;
+  readonly #memory: HeadMemory<Head>;
 
-  constructor(grammar: HeadGrammar<Head>, sink: MessageSink<Head>, maxHeadBytes: number) {
+  /** `memory`: of this connection, or of all whose heads are alike. */
+  constructor(
+    grammar: HeadGrammar<Head>,
+    sink: MessageSink<Head>,
+    maxHeadBytes: number,
+    memory: HeadMemory<Head> = { known: undefined },
+  ) {
+    this.#memory = memory;
     this.#grammar = grammar;
     this.#sink = sink;
     this.#maxHeadBytes = maxHeadBytes;
@@ -58,6 +69,11 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
     this.#headBytes = 0;
     this.#startSeen = 0;
     this.#surplus = 0;
+  }
+
+  /** Nothing more is expected for a while: drops what only makes the next head cheaper. */
+  forget(): void {
+    this.#memory.known = undefined;
   }
 
   /** True where a part of a message has come. */
@@ -118,7 +134,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
       case "chunkData":
         return this.#takeCounted(state, bytes);
       case "chunkSize":
-        return this.#takeChunkLine(state.line, bytes);
+        return (state.line.bytes === 0 && this.#takeWholeChunks(bytes)) || this.#takeChunkLine(state.line, bytes);
       case "chunkEnd":
         return this.#takeChunkEnd(state, bytes);
       case "untilClose":
@@ -149,7 +165,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
 
   /** Takes a head that reads as the one before did, byte by byte; 0 where it does not. */
   #takeKnown(bytes: Uint8Array): number {
-    const known = this.#known;
+    const { known } = this.#memory;
     const isStart = this.#headBytes === 0 && this.#startSeen === 0;
     if (!known || !isStart || !startsWith(bytes, known.block)) return 0;
     this.#accept(known.head);
@@ -171,7 +187,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
     if (head === "interim") return;
     if ("bad" in head) return void this.#fail(head.bad);
     // A copy: the block may be a view of a buffer that is used again.
-    this.#known = { block: Buffer.from(block), head };
+    this.#memory.known = { block: Buffer.from(block), head };
     this.#accept(head);
   }
 
@@ -211,6 +227,16 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
       else this.#state = { kind: "chunkEnd", seenCr: false };
     }
     return piece.length;
+  }
+
+  /** Takes the chunks that lie in `bytes` whole and are plainly written, as those of most streams do. */
+  #takeWholeChunks(bytes: Uint8Array): number {
+    let at = 0;
+    for (let chunk = wholeChunk(bytes, at); chunk; chunk = wholeChunk(bytes, at)) {
+      this.#sink.onBody(bytes.subarray(chunk.start, chunk.end));
+      at = chunk.end + 2;
+    }
+    return at;
   }
 
   #takeChunkLine(line: ChunkLine, bytes: Uint8Array): number {

@@ -16,9 +16,9 @@ import { Scope } from "../core/scope.ts";
 import { decodeText, encodeText } from "../core/text.ts";
 import type { ServerFacts } from "../protocol/codec.ts";
 import type { Caller } from "./caller.ts";
-import { Calls, InFlight, type Outgoing } from "./calls.ts";
-import { noMessage, notSent, unanswered } from "./failures.ts";
-import { cancelNotice, copied, isMalformedRequest, renamed, withId } from "./rewrite.ts";
+import { Calls, type FlightOwner, InFlight, type Outgoing } from "./calls.ts";
+import { linkClosed, noMessage, notSent, unanswered } from "./failures.ts";
+import { cancelNotice, copied, isMalformedRequest, renamed, underId } from "./rewrite.ts";
 import { TaskTokens } from "./tokens.ts";
 import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
 
@@ -35,7 +35,7 @@ export interface LinkPeer {
   ended(link: Link): void;
 }
 
-export class Link implements TransportEvents {
+export class Link implements TransportEvents, FlightOwner {
   readonly backend: string;
   /** Whose link this is: the key of the principal or session, or the one of all. */
   readonly owner: string;
@@ -98,8 +98,17 @@ export class Link implements TransportEvents {
     this.#tasks.forget(session);
   }
 
+  /** Who waits for a call. */
+  caller(call: number): Caller | undefined {
+    return this.#calls.get(call)?.call.caller;
+  }
+
   paused(call: number, retryMs: number): void {
-    this.#calls.get(call)?.call.caller?.paused?.(retryMs);
+    this.caller(call)?.paused?.(retryMs);
+  }
+
+  congestion(call: number): Promise<void> | undefined {
+    return this.#calls.get(call)?.call.caller?.congestion;
   }
 
   waiting(call: number): boolean {
@@ -166,9 +175,7 @@ export class Link implements TransportEvents {
   }
 
   /** Closes the wire at once; calls in flight fail with `error`. */
-  async close(
-    error: GatewayError = new GatewayError("draining", `the link to "${this.backend}" was closed`),
-  ): Promise<void> {
+  async close(error: GatewayError = linkClosed(this.backend)): Promise<void> {
     this.closed(error);
     await this.#transport?.close();
   }
@@ -179,19 +186,17 @@ export class Link implements TransportEvents {
     if (!transport) return Promise.reject(new GatewayError("internal", "a link has no wire yet"));
     // It ended since it was chosen.
     if (this.life.cancelled) return Promise.reject(notSent(this.backend, asGatewayError(this.life.reason)));
-    return new Promise((resolve, reject) => {
-      const flight = new InFlight(upstream, call, new Scope(), resolve, reject);
-      this.#calls.add(flight);
-      flight.watch(scope, (reason) => this.#cancel(flight, reason));
-      transport.send(message, upstream, flight.wire).then(
-        (outcome) => this.#sent(flight, outcome),
-        (error: unknown) => this.#broken(flight, error),
-      );
-    });
+    const settle = Promise.withResolvers<Uint8Array>();
+    const flight = new InFlight(this, upstream, call, scope, settle);
+    this.#calls.add(flight);
+    transport.send(message, upstream, flight.wire).then(
+      (outcome) => this.#sent(flight, outcome),
+      (error: unknown) => this.#broken(flight, error),
+    );
+    return settle.promise;
   }
 
-  /** Its caller waits no more. */
-  #cancel(flight: InFlight, reason: unknown): void {
+  abandoned(flight: InFlight, reason: unknown): void {
     if (!this.#calls.fail(flight.upstream, reason)) return;
     // 2025-11-25, Cancellation: initialize must not be cancelled.
     if (this.#facts) this.send(cancelNotice(flight.upstream, reason));
@@ -234,7 +239,7 @@ export class Link implements TransportEvents {
     const { envelope } = scanned;
     switch (envelope.kind) {
       case "response":
-        return this.#answered(envelope, cause);
+        return this.#answered(envelope, cause, last);
       case "notification":
         return this.#notified(envelope, cause);
       case "request":
@@ -250,18 +255,15 @@ export class Link implements TransportEvents {
     // The answer may still come on the same stream.
     if (call) call.wrong = error;
     if (!id) return;
-    if (isMalformedRequest(bytes)) this.send(errorMessage(id, new GatewayError("invalidRequest", message)));
-    else this.#failed(this.#calls.take(Number(JSON.parse(decodeText(id)))), error);
-  }
-
-  #failed(flight: InFlight | undefined, error: GatewayError): void {
+    if (isMalformedRequest(bytes)) return this.send(errorMessage(id, new GatewayError("invalidRequest", message)));
+    const flight = this.#calls.take(Number(JSON.parse(decodeText(id))));
     if (!flight) return;
     this.#calls.linger(flight, false);
     flight.reject(error);
     this.#settled();
   }
 
-  #answered(envelope: Envelope, cause: number | undefined): void {
+  #answered(envelope: Envelope, cause: number | undefined, last: boolean): void {
     const flight = this.#calls.take(this.#calls.answered(envelope, cause));
     if (!flight) return this.#peer.strayed(this, "an answer to no call in flight");
     const { call, upstream } = flight;
@@ -271,11 +273,10 @@ export class Link implements TransportEvents {
       call.caller.created?.(this.backend, task);
       if (call.token) this.#tasks.keep(upstream, { token: call.token, caller: call.caller });
     }
-    const span = envelope.spans.id;
     if (envelope.spans.error) call.caller?.refused?.(this.backend, envelope);
     // What a task says may still come on the stream of the call that created it.
     this.#calls.linger(flight, this.#tasks.get(upstream) !== undefined);
-    flight.resolve(span ? splice(envelope.bytes, [{ span, bytes: call.id }]) : withId(envelope, call.id));
+    flight.resolve(underId(envelope, call.id, last));
     this.#settled();
   }
 

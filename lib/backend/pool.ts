@@ -1,5 +1,6 @@
 // Keep-alive connections to one backend origin: takes the freshest idle one or opens another, and never sends a POST twice.
 import { GatewayError } from "../core/errors.ts";
+import { Rooms } from "../core/room.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
 import { Connection, type ConnectionOwner, type HttpReply } from "./connection.ts";
 import { beginHead, frameFor, type HttpRequest, type RequestFrame } from "./request.ts";
@@ -44,7 +45,10 @@ export class HttpPool implements AsyncDisposable {
   readonly #maxHeadBytes: number;
   /** Ends all work of this pool when it is disposed. */
   readonly #scope = new Scope();
+  readonly #rooms = new Rooms();
   readonly #owner: ConnectionOwner = {
+    rooms: this.#rooms,
+    heads: { known: undefined },
     released: (connection, serverIdleMs) => this.#release(connection, serverIdleMs),
     closed: (connection) => this.#forget(connection),
   };
@@ -97,22 +101,24 @@ export class HttpPool implements AsyncDisposable {
 
   #use(warm: Connection, begin: Uint8Array, request: HttpRequest, scope: Scope): Promise<HttpReply> {
     this.#reused++;
-    return new Promise((resolve, reject) => {
-      warm.send(begin, request, scope, resolve, (error) => {
-        // The server may have closed the idle connection while the request was on its way. It may also have read it:
-        // nobody can tell, so only a GET is sent again, once, and not on another connection of the same age.
-        const repeat = request.method === "GET" && !warm.answered && hasCode(error, "lost");
-        const isOver = scope.cancelled || this.#scope.cancelled;
-        if (isOver || !(repeat || hasCode(error, "unreachable"))) return reject(error);
-        if (repeat) this.#retried++;
-        this.#dial(begin, request, scope).then(resolve, reject);
-      });
+    const { promise, resolve, reject } = Promise.withResolvers<HttpReply>();
+    warm.send(begin, request, scope, { replied: resolve, failed: reject });
+    return promise.catch((error: unknown) => {
+      // The server may have closed the idle connection while the request was on its way. It may also have read it:
+      // nobody can tell, so only a GET is sent again, once, and not on another connection of the same age.
+      const repeat = request.method === "GET" && !warm.answered && hasCode(error, "lost");
+      const isOver = scope.cancelled || this.#scope.cancelled;
+      if (isOver || !(repeat || hasCode(error, "unreachable"))) throw error;
+      if (repeat) this.#retried++;
+      return this.#dial(begin, request, scope);
     });
   }
 
   async #dial(begin: Uint8Array, request: HttpRequest, scope: Scope): Promise<HttpReply> {
     const connection = await this.#connect(scope);
-    return new Promise((resolve, reject) => connection.send(begin, request, scope, resolve, reject));
+    const { promise, resolve, reject } = Promise.withResolvers<HttpReply>();
+    connection.send(begin, request, scope, { replied: resolve, failed: reject });
+    return promise;
   }
 
   /** Most requests have the headers of the one before, in the same array. */
@@ -214,6 +220,7 @@ export class HttpPool implements AsyncDisposable {
 
   #forget(connection: Connection): void {
     this.#open.delete(connection);
+    if (this.#open.size === 0) this.#rooms.clear();
     const index = this.#idle.indexOf(connection);
     if (index >= 0) this.#idle.splice(index, 1);
   }

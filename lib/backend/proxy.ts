@@ -1,7 +1,7 @@
 // Which proxy the environment names for a target: http_proxy, https_proxy, all_proxy and no_proxy, as curl reads them.
-import * as net from "node:net";
+import { net } from "../core/builtins.ts";
 import { GatewayError } from "../core/errors.ts";
-import { isLocal, type Target } from "./target.ts";
+import { familyOf, isLocal, type Target } from "./target.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -87,7 +87,7 @@ function matches({ host, port }: Target, entry: string): boolean {
   // A bare IPv6 address has colons of its own, and no port.
   const pattern = bracketed ?? plain ?? entry;
   if (only !== undefined && Number(only) !== port) return false;
-  if (net.isIP(host) !== 0) return matchesAddress(host, pattern);
+  if (familyOf(host) !== 0) return matchesAddress(host, pattern);
   const suffix = withoutEndDot(pattern).replace(/^\*?\./, "");
   const name = withoutEndDot(host.toLowerCase());
   return suffix !== "" && (name === suffix || name.endsWith(`.${suffix}`));
@@ -95,12 +95,13 @@ function matches({ host, port }: Target, entry: string): boolean {
 
 function matchesAddress(host: string, pattern: string): boolean {
   const [base = "", bits] = pattern.split("/", 2);
-  const family = net.isIP(base);
+  const { BlockList, isIP } = net();
+  const family = isIP(base);
   if (family === 0) return false;
   const width = family === 4 ? 32 : 128;
   const prefix = bits === undefined ? width : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
-  if (prefix < 0 || prefix > width || net.isIP(host) !== family) return false;
-  const range = new net.BlockList();
+  if (prefix < 0 || prefix > width || isIP(host) !== family) return false;
+  const range = new BlockList();
   range.addSubnet(base, prefix, family === 4 ? "ipv4" : "ipv6");
   return range.check(host, family === 4 ? "ipv4" : "ipv6");
 }

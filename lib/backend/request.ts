@@ -1,6 +1,5 @@
 // The bytes of an HTTP/1.1 request, with everything that could change its framing refused.
 import { GatewayError } from "../core/errors.ts";
-import { allocate } from "../core/text.ts";
 
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE";
@@ -70,7 +69,7 @@ export function encodeStart(begin: Uint8Array, { method, body }: HttpRequest, bo
   const length = body?.length ?? (method === "POST" ? 0 : undefined);
   const digits = length === undefined ? "" : String(length);
   const field = length === undefined ? 0 : lengthField.length + digits.length + 2;
-  const start = allocate(begin.length + field + 2 + bodyBytes);
+  const start = Buffer.allocUnsafe(begin.length + field + 2 + bodyBytes);
   start.set(begin);
   let at = begin.length;
   if (length !== undefined) {

@@ -2,7 +2,7 @@
 
 import type { GatewayError } from "../core/errors.ts";
 import { type Scope, sleep } from "../core/scope.ts";
-import { type EventPosition, readEvents } from "./events.ts";
+import { type EventPosition, type EventReader, readEvents } from "./events.ts";
 import type { HttpReply } from "./pool.ts";
 import type { TransportEvents } from "./transport.ts";
 
@@ -57,7 +57,13 @@ export class EventStreams {
   /** False where the connection broke and the stream can be resumed. */
   async #readToEnd(reply: HttpReply, position: EventPosition, call: number, scope: Scope): Promise<boolean> {
     try {
-      await this.#readStream(reply, position, call);
+      await this.#readStream(reply, position, {
+        deliver: (data) => this.#events.message(data, call),
+        congestion: () => {
+          const congestion = this.#events.congestion(call);
+          return congestion && scope.race(congestion);
+        },
+      });
       return true;
     } catch (error) {
       if (scope.cancelled || position.lastId === undefined) throw this.#source.named(error);
@@ -75,9 +81,8 @@ export class EventStreams {
     }
   }
 
-  async #readStream(reply: HttpReply, position: EventPosition, call: number | undefined): Promise<void> {
-    const deliver = (data: Uint8Array): void => this.#events.message(data, call);
-    await readEvents(reply.body, this.#source.maxMessageBytes, position, deliver);
+  #readStream(reply: HttpReply, position: EventPosition, reader: EventReader): Promise<void> {
+    return readEvents(reply.body, this.#source.maxMessageBytes, position, reader);
   }
 
   /** Keeps the standalone stream open, for what the server says on its own; a server may not offer one. */
@@ -93,7 +98,9 @@ export class EventStreams {
         if (!isStream && !mayComeBack(reply.status)) return;
         if (isStream) {
           failures = 0;
-          await this.#readStream(reply, position, undefined);
+          // What belongs to no call is for many clients: the slowest one must not hold up the others.
+          const deliver = (data: Uint8Array): void => this.#events.message(data, undefined);
+          await this.#readStream(reply, position, { deliver, congestion: () => undefined });
         }
       } catch {
         if (scope.cancelled) return;

@@ -1,6 +1,7 @@
 // Messages that a link writes from parts of others.
 
 import { type Edit, type Envelope, spanBytes, type SpanName, splice } from "../core/envelope.ts";
+import { replaceInPlace } from "../core/room.ts";
 import { notificationMessage } from "../core/rpc.ts";
 import { asRecord, decodeText, encodeNumber, encodeText, joinBytes } from "../core/text.ts";
 import { ClientCancel } from "./caller.ts";
@@ -37,8 +38,15 @@ export function cancelNotice(upstream: number, reason: unknown): Uint8Array {
   return notificationMessage("notifications/cancelled", { requestId: upstream, reason: why });
 }
 
+/** A reply under its caller's id. `isLast`: nobody looks at its bytes after this, so that they need not be copied. */
+export function underId(reply: Envelope, id: Uint8Array, isLast: boolean): Uint8Array {
+  const span = reply.spans.id;
+  if (!span) return withId(reply, id);
+  return (isLast ? replaceInPlace(reply.bytes, span, id) : undefined) ?? splice(reply.bytes, [{ span, bytes: id }]);
+}
+
 /** An error reply that came without an id, with the caller's. */
-export function withId(envelope: Envelope, id: Uint8Array): Uint8Array {
+function withId(envelope: Envelope, id: Uint8Array): Uint8Array {
   const error = spanBytes(envelope, "error") ?? encodeText("null");
   return joinBytes([encodeText('{"jsonrpc":"2.0","id":'), id, encodeText(',"error":'), error, encodeText("}")]);
 }

@@ -1,13 +1,13 @@
 // Opens connections to a backend: names, addresses, proxy, TLS, and the errors that say that nothing was sent.
-import * as dns from "node:dns/promises";
-import * as net from "node:net";
-import * as tls from "node:tls";
+import type { Socket } from "node:net";
+import type { ConnectionOptions, TLSSocket } from "node:tls";
+import { dns, net, tls } from "../core/builtins.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Scope } from "../core/scope.ts";
-import { connectTcp, type TcpSocket } from "../core/tcp.ts";
+import { connectTcp, hasPlainTls, type TcpSocket, type TlsTerms } from "../core/tcp.ts";
 import { type Proxy, proxyFor } from "./proxy.ts";
 import { type Address, connectFirst, interleave } from "./race.ts";
-import { type Target, targetOf } from "./target.ts";
+import { familyOf, type Target, targetOf } from "./target.ts";
 import { openTunnel } from "./tunnel.ts";
 
 /** Probes keep middleboxes from forgetting a silent stream, and find a peer that vanished. */
@@ -60,8 +60,10 @@ export class Dialer {
     const { connectTimeoutMs } = this.#options;
     using limit = new Scope(scope, connectTimeoutMs, () => connectTimeout(this.target, connectTimeoutMs));
     limit.throwIfCancelled();
-    if (this.#proxy === undefined && !this.target.secure && this.target.socketPath === undefined)
-      return await this.#plain(limit);
+    if (this.#proxy === undefined && this.target.socketPath === undefined) {
+      if (!this.target.secure) return await this.#plain(limit);
+      if (hasPlainTls) return await this.#secured(limit);
+    }
     const socket = await this.#connect(limit);
     if (!this.target.secure) return socket;
     const { host } = this.target;
@@ -73,20 +75,39 @@ export class Dialer {
     }
   }
 
-  /** Without TLS and without a proxy nothing needs the streams of node:net. */
-  async #plain(scope: Scope): Promise<TcpSocket> {
+  /** Without a proxy nothing needs the streams of node:net. */
+  async #plain(scope: Scope, terms?: TlsTerms): Promise<TcpSocket> {
     const { port, name } = this.target;
     try {
       const addresses = await this.#addresses(this.target.host, scope);
-      return await connectFirst(addresses, ({ address }) => connectTcp({ host: address, port }), scope);
+      return await connectFirst(addresses, ({ address }) => connectTcp({ host: address, port }, terms), scope);
     } catch (error) {
       if (scope.cancelled) throw scope.reason;
       throw error instanceof GatewayError ? error : unreachable(name, error);
     }
   }
 
+  async #secured(scope: Scope): Promise<TcpSocket> {
+    const { host, name } = this.target;
+    const { ca, rejectUnauthorized = true } = this.#options.tls ?? {};
+    const session = this.#ticket;
+    const onSession = (ticket: Buffer): void => void (this.#ticket = ticket);
+    const socket = await this.#plain(scope, { name: nameOf(host), ca, rejectUnauthorized, session, onSession });
+    try {
+      return await secured(socket, socket, scope);
+    } catch (error) {
+      this.#forgetTicket(session);
+      throw scope.cancelled ? scope.reason : unreachable(name, error);
+    }
+  }
+
+  /** A ticket that the server stumbles over must not make every further connection fail. */
+  #forgetTicket(offered: Buffer | undefined): void {
+    if (this.#ticket === offered) this.#ticket = undefined;
+  }
+
   /** A connection that leads to the target, through the proxy if there is one. */
-  async #connect(scope: Scope): Promise<net.Socket> {
+  async #connect(scope: Scope): Promise<Socket> {
     const proxy = this.#proxy;
     const name = proxy === undefined ? this.target.name : `the proxy ${proxy.name}`;
     try {
@@ -104,69 +125,86 @@ export class Dialer {
   async #reach(
     place: Pick<Target, "host" | "port"> & { readonly socketPath?: string | undefined },
     scope: Scope,
-  ): Promise<net.Socket> {
+  ): Promise<Socket> {
     const { host, port, socketPath: path } = place;
-    if (path !== undefined) return connectFirst([{ address: path, family: 0 }], () => net.connect({ path }), scope);
-    const dial = ({ address }: Address): net.Socket =>
-      net.connect({ host: address, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS });
+    if (path !== undefined) return connectFirst([{ address: path, family: 0 }], () => net().connect({ path }), scope);
+    const dial = ({ address }: Address): Socket =>
+      net().connect({
+        host: address,
+        port,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
+      });
     return connectFirst(await this.#addresses(host, scope), dial, scope);
   }
 
   async #addresses(host: string, scope: Scope): Promise<readonly Address[]> {
-    const family = net.isIP(host);
+    const family = familyOf(host);
     return family === 0 ? interleave(await scope.race(this.#resolve(host))) : [{ address: host, family }];
   }
 
   async #resolve(host: string): Promise<readonly Address[]> {
-    const addresses = await (this.#options.resolve?.(host) ?? dns.lookup(host, { all: true }));
+    const addresses = await (this.#options.resolve?.(host) ?? dns().lookup(host, { all: true }));
     if (addresses.length === 0) throw Object.assign(new Error(`${host} has no address`), { code: "ENODATA" });
     return addresses;
   }
 
-  async #encrypt(socket: net.Socket, host: string, trust: TlsOptions, scope: Scope): Promise<net.Socket> {
+  async #encrypt(socket: Socket, host: string, trust: TlsOptions, scope: Scope): Promise<Socket> {
     const offered = this.#ticket;
     const options = tlsOptions(socket, host, trust);
     try {
       const keep = (ticket: Buffer): void => void (this.#ticket = ticket);
       return await handshake(socket, offered === undefined ? options : { ...options, session: offered }, scope, keep);
     } catch (error) {
-      // A ticket that the server stumbles over must not make every further connection fail.
-      if (this.#ticket === offered) this.#ticket = undefined;
+      this.#forgetTicket(offered);
       throw error;
     }
   }
 }
 
-function tlsOptions(socket: net.Socket, host: string, { ca, rejectUnauthorized }: TlsOptions): tls.ConnectionOptions {
+function tlsOptions(socket: Socket, host: string, { ca, rejectUnauthorized }: TlsOptions): ConnectionOptions {
   return {
     socket,
-    // Whom the certificate must name; an address is no server name to send (RFC 6066, section 3).
-    ...(net.isIP(host) === 0 ? { servername: host } : { host }),
+    // Whom the certificate must name.
+    ...(nameOf(host) === undefined ? { host } : { servername: host }),
     ...(ca === undefined ? {} : { ca }),
     rejectUnauthorized: rejectUnauthorized ?? true,
     ALPNProtocols: ["http/1.1"],
   };
 }
 
+/** An address is no server name to send (RFC 6066, section 3). */
+function nameOf(host: string): string | undefined {
+  return familyOf(host) === 0 ? host : undefined;
+}
+
 /** TLS over `socket`; a rejection destroys it. */
 function handshake(
-  socket: net.Socket,
-  options: tls.ConnectionOptions,
+  socket: Socket,
+  options: ConnectionOptions,
   scope: Scope,
   onTicket: (ticket: Buffer) => void = () => {},
-): Promise<tls.TLSSocket> {
+): Promise<TLSSocket> {
+  const secure = tls().connect(options);
+  secure.on("session", onTicket);
+  return secured(secure, socket, scope);
+}
+
+/** Resolves when TLS is up on `secure`; a rejection destroys it, and the `socket` below it. */
+function secured<Secure extends TcpSocket>(secure: Secure, socket: TcpSocket, scope: Scope): Promise<Secure> {
   return new Promise((resolve, reject) => {
-    if (scope.cancelled) {
+    // An error between here and the next owner's listeners, or after the socket was given up, must not end the process.
+    secure.on("error", () => {});
+    if (scope.cancelled || secure.destroyed) {
+      secure.destroy();
       socket.destroy();
       return reject(scope.reason);
     }
-    const secure = tls.connect(options);
-    // An error between here and the next owner's listeners, or after the socket was given up, must not end the process.
-    secure.on("error", () => {});
-    secure.on("session", onTicket);
     const settle = (outcome: () => void): void => {
       release();
-      secure.off("error", fail).off("close", onClose);
+      secure.off("error", fail);
+      secure.off("close", onClose);
       outcome();
     };
     const fail = (reason: unknown): void =>
@@ -176,7 +214,8 @@ function handshake(
         reject(reason);
       });
     const onClose = (): void => fail(undefined);
-    secure.on("error", fail).on("close", onClose);
+    secure.on("error", fail);
+    secure.on("close", onClose);
     secure.once("secureConnect", () => settle(() => resolve(secure)));
     const release = scope.onCancel(fail);
   });

@@ -1,8 +1,9 @@
 // A backend as a child process: messages as lines on its stdin and stdout, its whole process group ended with it.
 
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import process from "node:process";
 import type { StdioReplicaPlan } from "../config/plan.ts";
+import { childProcess } from "../core/builtins.ts";
 import { GatewayError } from "../core/errors.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
 import { LineSplitter } from "./lines.ts";
@@ -35,7 +36,7 @@ const passedVariables = (
 export async function openStdio(options: StdioOptions, events: TransportEvents, scope: Scope): Promise<Transport> {
   const { backend, replica } = options;
   scope.throwIfCancelled();
-  const child = spawn(replica.command, [...replica.args], {
+  const child = childProcess().spawn(replica.command, [...replica.args], {
     cwd: replica.cwd,
     env: childEnvironment(replica),
     stdio: ["pipe", "pipe", "pipe"],
@@ -113,22 +114,26 @@ class ChildTransport implements Transport {
     process.on("exit", this.#kill);
   }
 
-  async send(message: Uint8Array, call: number | undefined, _scope: Scope): Promise<SendOutcome> {
+  send(message: Uint8Array, call: number | undefined, _scope: Scope): Promise<SendOutcome> {
     const { stdin } = this.#child;
-    if (this.#over || !stdin.writable) throw this.#ended(false);
+    if (this.#over || !stdin.writable) return Promise.reject(this.#ended(false));
     if (this.#unreadBytes > maxUnreadBytes) {
       const text = `backend "${this.#options.backend}" does not read its input`;
-      throw new GatewayError("unavailable", text, { backend: this.#options.backend, data: { sent: false } });
+      const data = { sent: false };
+      return Promise.reject(new GatewayError("unavailable", text, { backend: this.#options.backend, data }));
     }
     this.#unreadBytes += message.length;
-    try {
-      await this.#writer.write(message, call);
-    } catch {
-      throw this.#ended(false);
-    } finally {
-      this.#unreadBytes -= message.length;
-    }
-    return call === undefined ? "ended" : "open";
+    return new Promise((resolve, reject) => {
+      const taken = (): void => {
+        this.#unreadBytes -= message.length;
+        resolve(call === undefined ? "ended" : "open");
+      };
+      const refused = (): void => {
+        this.#unreadBytes -= message.length;
+        reject(this.#ended(false));
+      };
+      this.#writer.write({ message, call, taken, refused });
+    });
   }
 
   negotiated(): void {}

@@ -1,5 +1,4 @@
 // What a backend's URL says: a host and port or a unix socket, the Host header, and the path of requests.
-import * as net from "node:net";
 import { GatewayError } from "../core/errors.ts";
 import { readUnixUrl } from "../core/unix-url.ts";
 
@@ -52,10 +51,16 @@ export function endpointOf(url: URL): Endpoint {
   return { path: url.pathname + url.search, origin: url.origin };
 }
 
+/** 4 or 6 for the address that a URL has as its host, without brackets; 0 for a name. The URL parser leaves no other forms. */
+export function familyOf(host: string): 0 | 4 | 6 {
+  if (host.includes(":")) return 6;
+  return /^\d+\.\d+\.\d+\.\d+$/.test(host) ? 4 : 0;
+}
+
 /** True where a target is on this machine for certain: a proxy would look for it on its own. */
 export function isLocal({ host, socketPath }: Target): boolean {
   if (socketPath !== undefined || host === "localhost" || host.endsWith(".localhost")) return true;
-  if (net.isIPv4(host)) return host.startsWith("127.");
+  if (familyOf(host) === 4) return host.startsWith("127.");
   // The URL parser has shortened it: ::ffff:127.0.0.1 is ::ffff:7f00:1.
   return host === "::1" || /^::ffff:7f[0-9a-f]{2}:/.test(host);
 }

@@ -6,11 +6,13 @@ import type { Scope } from "../core/scope.ts";
 export interface TransportEvents {
   /**
    * One message came. `cause` is the upstream id of the call on whose own stream it came, where the wire knows; `last`:
-   * nothing follows it there.
+   * nothing follows it there, and the bytes are the link's own from then on.
    */
   message(bytes: Uint8Array, cause: number | undefined, last?: boolean): void;
   /** The server closed the stream of a call whose answer is still to come, and wants it asked for after `retryMs`. */
   paused(call: number, retryMs: number): void;
+  /** Resolves when who waits for this call takes more of its messages; undefined where it keeps up. */
+  congestion(call: number): Promise<void> | undefined;
   /** True while this call has no answer yet. */
   waiting(call: number): boolean;
   /** The wire takes no new messages, because of `error`; answers of calls that were sent may still come. */
@@ -22,12 +24,15 @@ export interface TransportEvents {
 /** `open`: the answer may come at any time; `ended`: no answer can come any more. */
 export type SendOutcome = "open" | "ended";
 
+export type MessageHeaders = readonly (readonly [name: string, value: string])[];
+
 export interface Transport {
   /**
    * Sends one message. For a request, `call` is its upstream id, and cancelling `scope` stops waiting for its answer.
-   * Rejects with a `GatewayError` whose `data.sent` says whether the message may have arrived.
+   * Rejects with a `GatewayError` whose `data.sent` says whether the message may have arrived. `headers`: those that the
+   * modern era wants with a message, where the wire has headers.
    */
-  send(message: Uint8Array, call: number | undefined, scope: Scope): Promise<SendOutcome>;
+  send(message: Uint8Array, call: number | undefined, scope: Scope, headers?: MessageHeaders): Promise<SendOutcome>;
   /** Called once with the negotiated revision, before the message that ends the handshake. */
   negotiated(protocolVersion: string): void;
   /** Called once when the backend has the last message of the handshake. */

@@ -1,11 +1,17 @@
 // Writes messages as lines to a child's input, those of one turn together, and knows which of them it cannot have got.
 
 import { toLine } from "../core/envelope.ts";
+import { atTurnEnd } from "../core/scope.ts";
+import { joinBytes } from "../core/text.ts";
 
-interface Waiting {
+/** A message on its way. */
+interface Outgoing {
   readonly message: Uint8Array;
+  /** Upstream id of a request. */
   readonly call: number | undefined;
+  /** It was taken, or may have been. */
   readonly taken: () => void;
+  /** It cannot have been taken in full. */
   readonly refused: (error: unknown) => void;
 }
 
@@ -14,7 +20,7 @@ const lineEnd = Buffer.from("\n");
 export class LineWriter {
   readonly #output: NodeJS.WritableStream;
   readonly #broken: () => void;
-  #waiting: Waiting[] = [];
+  #waiting: Outgoing[] = [];
   #busy = false;
 
   /** `broken` is called when nobody reads the other end any more. */
@@ -28,13 +34,10 @@ export class LineWriter {
     return new Set(this.#waiting.flatMap(({ call }) => (call === undefined ? [] : [call])));
   }
 
-  /** Resolves when the message was taken, or may have been; rejects where it cannot have been taken in full. */
-  write(message: Uint8Array, call: number | undefined): Promise<void> {
-    return new Promise((taken, refused) => {
-      this.#waiting.push({ message: toLine(message), call, taken, refused });
-      // One write for all messages of this turn.
-      if (!this.#busy && this.#waiting.length === 1) queueMicrotask(() => this.#flush());
-    });
+  write(outgoing: Outgoing): void {
+    this.#waiting.push(outgoing);
+    // One write for all messages of this turn.
+    if (!this.#busy && this.#waiting.length === 1) atTurnEnd(() => this.#flush());
   }
 
   #flush(): void {
@@ -42,17 +45,11 @@ export class LineWriter {
     if (this.#busy || batch.length === 0) return;
     this.#busy = true;
     this.#waiting = [];
-    const output = this.#output;
-    if ("cork" in output && typeof output.cork === "function") output.cork();
-    for (const [at, { message }] of batch.entries()) {
-      output.write(message);
-      if (at === batch.length - 1) output.write(lineEnd, (error) => this.#written(batch, error ?? undefined));
-      else output.write(lineEnd);
-    }
-    if ("uncork" in output && typeof output.uncork === "function") output.uncork();
+    const lines = joinBytes(batch.flatMap(({ message }) => [toLine(message), lineEnd]));
+    this.#output.write(lines, (error) => this.#written(batch, error ?? undefined));
   }
 
-  #written(batch: readonly Waiting[], error: Error | undefined): void {
+  #written(batch: readonly Outgoing[], error: Error | undefined): void {
     this.#busy = false;
     const isBroken = error !== undefined && "code" in error && error.code === "EPIPE";
     const [only] = batch;

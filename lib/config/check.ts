@@ -4,17 +4,18 @@ import type * as z from "zod";
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { readUnixUrl } from "../core/unix-url.ts";
+import { acceptConfig } from "./accept.ts";
 import { type Problem, type ProblemKind, formatPath, nearest, placeKey, problemAt } from "./problems.ts";
-import { type Config, namePattern, parseConfig } from "./schema.ts";
+import { type Config, namePattern } from "./rules.ts";
 import { type Entry, type Node, entryOf, find, textOf, toValue } from "./tree.ts";
 
 /** The typed config, or undefined where the schema refuses it, and every problem that is found. */
-export function checkConfig(
+export async function checkConfig(
   root: Node,
   disabled: readonly string[],
-): { config: Config | undefined; problems: readonly Problem[] } {
-  const parsed = parseConfig(toValue(root));
-  const problems = onePerValue((parsed.issues ?? []).flatMap((issue) => fromIssue(root, issue, [])));
+): Promise<{ config: Config | undefined; problems: readonly Problem[] }> {
+  const { config, issues = [] } = await read(toValue(root));
+  const problems = onePerValue(issues.flatMap((issue) => fromIssue(root, issue, [])));
   const section = entryOf(root, "backends");
   if (root.kind === "map" && section === undefined) {
     const message = 'no backend is configured; add "backends", or write "backends: {}" to start without one';
@@ -27,7 +28,16 @@ export function checkConfig(
     }
     checkPriority(root, [...section.node.entries.keys(), ...disabled], problems);
   }
-  return { config: parsed.issues === undefined ? parsed.config : undefined, problems };
+  return { config, problems };
+}
+
+async function read(
+  value: unknown,
+): Promise<{ readonly config?: Config | undefined; readonly issues?: readonly z.core.$ZodIssue[] | undefined }> {
+  const accepted = acceptConfig(value);
+  if (accepted !== undefined) return { config: accepted };
+  const { parseConfig } = await import("./schema.ts");
+  return parseConfig(value);
 }
 
 // A list where a text should be is also called too short: everything that has a length is measured.

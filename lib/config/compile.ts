@@ -11,7 +11,7 @@ import {
   freeze,
   planDefaults,
 } from "./plan.ts";
-import type { BackendConfig, Config, EndpointConfig } from "./schema.ts";
+import type { BackendConfig, Config, EndpointConfig } from "./rules.ts";
 import { type Node, entryOf } from "./tree.ts";
 
 /** The plan of a config that was checked; the tree gives the order of the backends and the folders of their files. */
@@ -63,6 +63,7 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
     name,
     replicas: replicas ?? [compileReplica(backend, node)],
     isolation: backend.isolation ?? backendDefaults.isolation,
+    ...(backend.protocol === undefined || backend.protocol === "auto" ? {} : { protocol: backend.protocol }),
     connectMs: backend.timeouts?.connect ?? backendDefaults.connectMs,
     callMs: backend.timeouts?.call ?? backendDefaults.callMs,
     healthMs: backend.timeouts?.health ?? backendDefaults.healthMs,

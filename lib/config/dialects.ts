@@ -2,8 +2,8 @@
 
 import { basename, isAbsolute, resolve, sep } from "node:path";
 import { parseEnv } from "node:util";
+import { backendKeys, topKeys } from "./accept.ts";
 import { type Place, type Problem, formatPath, nearest, problemAt } from "./problems.ts";
-import { backendKeys, topKeys } from "./schema.ts";
 import { readText } from "./source.ts";
 import { type Entry, type Mapping, type Node, type Scalar, entryOf, textOf } from "./tree.ts";
 import type { Environment } from "./variables.ts";

@@ -98,7 +98,7 @@ async function assemble(trees: readonly Node[], files: readonly string[], env: L
   const replaced = replaceVariables(merged, env, editorVariables(home));
   const { root: awake, disabled, paths } = splitDisabled(replaced.root);
   const completed = await applyEnvFiles(awake);
-  const checked = checkConfig(completed.root, disabled);
+  const checked = await checkConfig(completed.root, disabled);
   // A text with an open reference is one mistake, not two; and a disabled backend may lack its secrets.
   const open = replaced.problems.filter((problem) => !paths.has(textPlace(problem)));
   const known = new Set(open.map(textPlace));

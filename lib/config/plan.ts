@@ -50,6 +50,8 @@ export interface BackendPlan {
   /** At least one. */
   readonly replicas: readonly ReplicaPlan[];
   readonly isolation: Isolation;
+  /** `legacy`, `modern` or one revision; absent = found out when a link is opened. */
+  readonly protocol?: string;
   /** Start and handshake together. */
   readonly connectMs: number;
   /** One call in total. */

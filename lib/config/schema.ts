@@ -1,59 +1,27 @@
 // What a config file may say: one zod schema with a description for every key, and its JSON Schema.
 
 import * as z from "zod";
-import type { Isolation } from "../core/nouns.ts";
 import { backendDefaults, planDefaults } from "./plan.ts";
+import {
+  addressPattern,
+  byteRange,
+  type Config,
+  digitsPattern,
+  hostPattern,
+  maxCount,
+  maxDelayMs,
+  maxPages,
+  maxPort,
+  namePattern,
+  parseAddress,
+  protocolPattern,
+  sealKeyPattern,
+  textPattern,
+} from "./rules.ts";
 import { durationPattern, formatDuration, formatSize, parseDuration, parseSize, sizePattern } from "./units.ts";
 
-/** What a backend may be called: no separator in it, and none that could form at its end. */
-export const namePattern: RegExp = /^(?!.*__)(?!.*_$)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
-
-export interface ListenConfig {
-  readonly host?: string | undefined;
-  readonly port?: number | undefined;
-}
-
-export interface EndpointConfig {
-  readonly command?: string | undefined;
-  readonly args?: readonly string[] | undefined;
-  readonly env?: Readonly<Record<string, string>> | undefined;
-  readonly cwd?: string | undefined;
-  readonly inheritEnv?: boolean | undefined;
-  readonly url?: string | undefined;
-  readonly headers?: Readonly<Record<string, string>> | undefined;
-  readonly tls?: { readonly ca?: string | undefined; readonly insecure?: boolean | undefined } | undefined;
-}
-
-type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
-
-export interface BackendConfig extends EndpointConfig {
-  readonly replicas?: readonly EndpointConfig[] | undefined;
-  readonly isolation?: Isolation | undefined;
-  readonly timeouts?: Numbers<"connect" | "call" | "health"> | undefined;
-  readonly disabled?: boolean | undefined;
-}
-
-/** A config file as the schema leaves it: durations in milliseconds, sizes in bytes, nothing filled in. */
-export interface Config {
-  readonly listen?: ListenConfig | undefined;
-  readonly naming?: "prefix" | "none" | undefined;
-  readonly priority?: readonly string[] | undefined;
-  readonly backends?: Readonly<Record<string, BackendConfig>> | undefined;
-  readonly timeouts?: Numbers<"drain" | "list" | "resume" | "keepAlive" | "session"> | undefined;
-  readonly limits?: Numbers<"body" | "message" | "pages" | "items" | "sessions"> | undefined;
-  readonly allowedHosts?: readonly string[] | undefined;
-  readonly allowedOrigins?: readonly string[] | undefined;
-  readonly sealKeys?: readonly string[] | undefined;
-}
-
-// Longer than this a timer of the runtimes overflows and fires at once.
-const maxDelayMs = 24 * 86_400_000;
-
 const textError = "expected a text; put the value in quotes";
-const text = z
-  .string({ error: textError })
-  // oxlint-disable-next-line no-control-regex
-  .regex(/^[^\0]*$/, { error: "a text cannot hold a NUL character" });
+const text = z.string({ error: textError }).regex(textPattern, { error: "a text cannot hold a NUL character" });
 
 // Variables are texts, so a text of digits is a number, and "true" is true.
 const filled = text.min(1, { error: "must not be empty" });
@@ -65,11 +33,7 @@ const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((word) =>
 function integer(min: number, max: number) {
   const error = `expected a whole number from ${min} to ${max}`;
   const number = z.int({ error }).min(min, { error }).max(max, { error });
-  const digits = z
-    .string()
-    .regex(/^\d{1,15}$/, { error })
-    .transform(Number)
-    .pipe(number);
+  const digits = z.string().regex(digitsPattern, { error }).transform(Number).pipe(number);
   return z.union([number, digits], { error });
 }
 
@@ -84,7 +48,9 @@ function duration(fallbackMs: number, minMs: number) {
 
 function size(fallbackBytes: number) {
   return quantity(`a size like "${formatSize(fallbackBytes)}"`, "MiB", sizePattern, parseSize)
-    .refine((bytes) => bytes >= 1024 && bytes <= 2 ** 31, { error: 'expected a size from "1KiB" to "2GiB"' })
+    .refine((bytes) => bytes >= byteRange[0] && bytes <= byteRange[1], {
+      error: 'expected a size from "1KiB" to "2GiB"',
+    })
     .optional()
     .meta({ fallback: formatSize(fallbackBytes) });
 }
@@ -146,26 +112,19 @@ const backendShape = {
     .optional()
     .describe("Who shares a connection to the server: each principal, each session, or everybody.")
     .meta({ fallback: backendDefaults.isolation }),
+  protocol: text
+    .regex(protocolPattern, { error: "expected auto, legacy, modern or the date of a revision" })
+    .optional()
+    .describe("Revision of MCP that the server speaks: auto asks it; legacy, modern or one date says it.")
+    .meta({ fallback: "auto" }),
   timeouts: backendTimeouts.optional().describe("How long to wait for this backend."),
   disabled: flag.optional().describe("Leave this backend out.").meta({ fallback: false }),
 };
 
 const backend = strict(backendShape).meta({ oneOf: [...oneEndpoint, having("replicas")] });
-const host = text.regex(/^(?:[A-Za-z0-9.-]+|\[?[0-9A-Fa-f:.%]+\]?)$/, {
-  error: "expected a host name or an IP address",
-});
-const port = integer(0, 65_535);
+const host = text.regex(hostPattern, { error: "expected a host name or an IP address" });
+const port = integer(0, maxPort);
 const { listen, limits, timeouts } = planDefaults;
-
-const address =
-  /^(?:(?<host>[A-Za-z0-9.-]*[A-Za-z.-][A-Za-z0-9.-]*|\d+(?:\.\d+){3}|\[[0-9A-Fa-f:.%]+\])(?::(?<port>\d{1,5}))?|(?<only>\d{1,5}))$/;
-
-/** `127.0.0.1:7337`, `[::1]:7337`, `localhost` or `7337` as host and port. */
-function parseAddress(written: string): ListenConfig {
-  const groups = address.exec(written)?.groups ?? {};
-  const [host, port] = [groups["host"], groups["port"] ?? groups["only"]];
-  return { ...(host ? { host } : {}), ...(port ? { port: Number(port) } : {}) };
-}
 
 const addressError = 'expected an address like "127.0.0.1:7337", a port up to 65535, or a map of host and port';
 
@@ -183,12 +142,12 @@ const topShape = {
         z
           .int({ error: addressError })
           .min(0, { error: addressError })
-          .max(65_535, { error: addressError })
+          .max(maxPort, { error: addressError })
           .transform((port) => ({ port })),
         text
-          .regex(address, { error: addressError })
+          .regex(addressPattern, { error: addressError })
           .transform(parseAddress)
-          .refine((parsed) => (parsed.port ?? 0) <= 65_535, { error: addressError }),
+          .refine((parsed) => (parsed.port ?? 0) <= maxPort, { error: addressError }),
       ],
       { error: addressError },
     )
@@ -228,15 +187,15 @@ const topShape = {
   limits: strict({
     body: size(limits.bodyBytes).describe("Of one request body."),
     message: size(limits.messageBytes).describe("Of one message from a backend."),
-    pages: integer(1, 1_000_000)
+    pages: integer(1, maxPages)
       .optional()
       .meta({ fallback: limits.pages })
       .describe("Pages that are followed for one listing of one backend."),
-    items: integer(1, 10_000_000)
+    items: integer(1, maxCount)
       .optional()
       .meta({ fallback: limits.items })
       .describe("Items that are kept of one listing of one backend."),
-    sessions: integer(1, 10_000_000)
+    sessions: integer(1, maxCount)
       .optional()
       .meta({ fallback: limits.sessions })
       .describe("Sessions that are open at the same time."),
@@ -246,7 +205,7 @@ const topShape = {
   allowedHosts: z.array(filled).optional().describe("Host headers that are accepted beside the own address."),
   allowedOrigins: z.array(filled).optional().describe("Origins of web pages that may call the gateway."),
   sealKeys: z
-    .array(z.string({ error: textError }).regex(/^[^\0]{16,}$/, { error: "a seal key needs at least 16 characters" }))
+    .array(z.string({ error: textError }).regex(sealKeyPattern, { error: "a seal key needs at least 16 characters" }))
     .optional()
     .describe(
       "Secrets for sealed ids: the first one seals, all of them open. Share them between replicas of the gateway.",
@@ -262,9 +221,6 @@ export function parseConfig(
   const parsed = configSchema.safeParse(value);
   return parsed.success ? { config: parsed.data, issues: undefined } : { issues: parsed.error.issues };
 }
-
-export const topKeys: ReadonlySet<string> = new Set(Object.keys(topShape));
-export const backendKeys: ReadonlySet<string> = new Set(Object.keys(backendShape));
 
 const orReference = String.raw`|\$\{`;
 

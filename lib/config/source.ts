@@ -1,5 +1,6 @@
 // One config file to a tree: bounded reading, and the parser that its name asks for. Parsers are loaded when needed.
 
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, relative } from "node:path";
 import { type Problem, type Source, problemAt, problemOf } from "./problems.ts";
@@ -66,6 +67,8 @@ export async function readText(file: string): Promise<string | { readonly reason
 // Reads no more than it needs to know that a file is too large: it may be a device or a pipe without an end.
 async function readBounded(file: string): Promise<Uint8Array> {
   const buffer = new Uint8Array(maxBytes + 1);
+  // A small file is read sooner than a thread has started that could wait for it.
+  if (statSync(file).isFile()) return readNow(file, buffer);
   const handle = await open(file, "r");
   try {
     let length = 0;
@@ -77,6 +80,21 @@ async function readBounded(file: string): Promise<Uint8Array> {
     return buffer.subarray(0, length);
   } finally {
     await handle.close();
+  }
+}
+
+function readNow(file: string, buffer: Uint8Array): Uint8Array {
+  const handle = openSync(file, "r");
+  try {
+    let length = 0;
+    while (length < buffer.length) {
+      const bytesRead = readSync(handle, buffer, length, buffer.length - length, null);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    closeSync(handle);
   }
 }
 

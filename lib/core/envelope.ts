@@ -14,7 +14,7 @@ import {
   tooDeep,
   type Span,
 } from "./json.ts";
-import { allocate } from "./text.ts";
+import { copyBytes, latin1Of } from "./text.ts";
 import { scanMessage, type SpanName, type Spans } from "./members.ts";
 
 export type { Span, SpanName };
@@ -166,20 +166,18 @@ function textAt(bytes: Uint8Array, span: Span): string | undefined {
 const maxPlain = 64;
 
 function plainAt(bytes: Uint8Array, start: number, end: number): string | undefined {
-  if (!(bytes instanceof Buffer) || end - start > maxPlain) return undefined;
+  if (end - start > maxPlain) return undefined;
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at] ?? 0;
     if (byte >= 0x80 || byte === backslash) return undefined;
   }
-  return bytes.toString("latin1", start, end);
+  return latin1Of(bytes, start, end);
 }
 
 /** The raw bytes of a member as one character each: equal for members that are written alike, and no others. */
 export function spanKey({ bytes, spans }: Envelope, name: SpanName): string {
   const span = spans[name];
-  if (!span) return "";
-  const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-  return buffer.toString("latin1", span.start, span.end);
+  return span ? latin1Of(bytes, span.start, span.end) : "";
 }
 
 /** The raw bytes of a member, not copied; undefined when the message has none. */
@@ -235,7 +233,7 @@ export function splice(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
     end = span.end;
     size += replacement.length - (span.end - span.start);
   }
-  const result = allocate(size);
+  const result = Buffer.allocUnsafe(size);
   let from = 0;
   let to = 0;
   for (const { span, bytes: replacement } of ordered) {
@@ -263,7 +261,7 @@ const looped = 48;
 function copy(bytes: Uint8Array, start: number, end: number, result: Uint8Array, to: number): number {
   const length = end - start;
   if (length <= looped) for (let at = 0; at < length; at += 1) result[to + at] = bytes[start + at] ?? 0;
-  else result.set(bytes.subarray(start, end), to);
+  else copyBytes(bytes, start, end, result, to);
   return to + length;
 }
 

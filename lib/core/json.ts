@@ -1,5 +1,7 @@
 // Walks JSON bytes without building values: finds where a value ends, and refuses what JSON.parse would refuse.
 
+import { longRest, PlainRuns } from "./json-runs.ts";
+
 /** Byte offsets of a raw JSON value; `end` is exclusive. */
 export interface Span {
   readonly start: number;
@@ -27,8 +29,6 @@ export const offsetOf = (failed: number): number => -1 - failed;
 
 /** Bytes that are looked at one by one before a string counts as long and is skipped a word at a time. */
 const shortString = 16;
-/** And that must be left for it: words are not free to begin with. */
-const longRest = 128;
 /** Bytes of a `\uXXXX`, the longest way to write one UTF-16 unit. */
 const longestEscape = 6;
 
@@ -55,7 +55,7 @@ export class JsonReader {
   readonly #closers: number[] = [];
   /** Whether the key that was read last holds an escape. */
   escaped: boolean = false;
-  #words: Int32Array | undefined;
+  #runs: PlainRuns | undefined;
 
   constructor(bytes: Uint8Array, maxDepth: number) {
     this.bytes = bytes;
@@ -206,28 +206,11 @@ export class JsonReader {
         pos++;
       }
       if (pos >= long && bytes.length - pos > longRest && ((bytes.byteOffset + pos) & 3) === 0) {
-        pos = this.#plain(pos);
+        this.#runs ??= new PlainRuns(bytes);
+        pos = this.#runs.skip(pos);
         long = pos + shortString;
       }
     }
-  }
-
-  /** Skips the words from `start` (aligned) on that hold no quote, no backslash and no control character. */
-  #plain(start: number): number {
-    const { buffer, byteOffset, length } = this.bytes;
-    const words = (this.#words ??= new Int32Array(buffer, 0, buffer.byteLength >>> 2));
-    const end = (byteOffset + length) >>> 2;
-    let index = (byteOffset + start) >>> 2;
-    for (; index < end; index++) {
-      // A byte below n borrows into its high bit when n is subtracted; an XOR makes equality to zero of it.
-      const word = words[index] ?? 0;
-      const quoted = word ^ 0x22222222;
-      const escaped = word ^ 0x5c5c5c5c;
-      const found =
-        ((word - 0x20202020) & ~word) | ((quoted - 0x01010101) & ~quoted) | ((escaped - 0x01010101) & ~escaped);
-      if ((found & 0x80808080) !== 0) break;
-    }
-    return (index << 2) - byteOffset;
   }
 
   /** Skips the escape whose backslash is at `start`. */

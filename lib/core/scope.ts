@@ -4,7 +4,14 @@ export type CancelReason = unknown;
 
 const deadlinePassed = (): CancelReason => new Error("deadline passed");
 
-type Waiter = (reason: CancelReason) => void;
+type Listener = (reason: CancelReason) => void;
+
+/** Who hears of a cancellation without a function of its own: on the way of every call that is cheaper. */
+export interface Watcher {
+  cancelled(reason: CancelReason): void;
+}
+
+type Waiter = Listener | Watcher;
 
 /** A deadline this far away may be late by {@link tickMs}: many of them share one timer, and setting one costs nothing. */
 const coarseMs = 2_000;
@@ -105,8 +112,8 @@ export class Scope implements Disposable {
     const first = this.#first;
     const others = this.#others;
     this[Symbol.dispose]();
-    first?.(reason);
-    for (const waiter of others ?? []) waiter(reason);
+    if (first) tell(first, reason);
+    for (const waiter of others ?? []) tell(waiter, reason);
   }
 
   /** Ends it after `ms` milliseconds, if that is sooner; it must not have a time of its own yet. */
@@ -124,21 +131,34 @@ export class Scope implements Disposable {
     this.cancel(this.#timeoutReason?.());
   }
 
-  /** Calls `waiter` on cancellation, at once if that has happened. Returns what takes it back. */
-  onCancel(waiter: Waiter): () => void {
+  /** Calls `listener` on cancellation, at once if that has happened. Returns what takes it back. */
+  onCancel(listener: Listener): () => void {
     if (this.#cancelled) {
-      waiter(this.#reason);
+      listener(this.#reason);
       return () => {};
     }
-    if (!this.#first && !this.#others) {
-      this.#first = waiter;
-      return () => {
-        if (this.#first === waiter) this.#first = undefined;
-      };
-    }
-    this.#others ??= new Set();
-    this.#others.add(waiter);
-    return () => this.#others?.delete(waiter);
+    this.#add(listener);
+    return () => this.#remove(listener);
+  }
+
+  /** Tells `watcher` of the cancellation, at once if that has happened; until {@link unwatch}. */
+  watch(watcher: Watcher): void {
+    if (this.#cancelled) watcher.cancelled(this.#reason);
+    else this.#add(watcher);
+  }
+
+  unwatch(watcher: Watcher): void {
+    this.#remove(watcher);
+  }
+
+  #add(waiter: Waiter): void {
+    if (!this.#first && !this.#others) this.#first = waiter;
+    else (this.#others ??= new Set()).add(waiter);
+  }
+
+  #remove(waiter: Waiter): void {
+    if (this.#first === waiter) this.#first = undefined;
+    else this.#others?.delete(waiter);
   }
 
   throwIfCancelled(): void {
@@ -166,6 +186,11 @@ export class Scope implements Disposable {
   }
 }
 
+function tell(waiter: Waiter, reason: CancelReason): void {
+  if (typeof waiter === "function") waiter(reason);
+  else waiter.cancelled(reason);
+}
+
 /** Resolves after `ms` milliseconds; rejects with the reason as soon as the scope is cancelled. */
 export function sleep(ms: number, scope: Scope): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -185,6 +210,11 @@ export function sleep(ms: number, scope: Scope): Promise<void> {
 export function after(ms: number, action: () => void): () => void {
   const timer = setTimeout(action, ms);
   return () => clearTimeout(timer);
+}
+
+/** Calls `action` once when this turn of the event loop is over, and with it what the other sockets have brought. */
+export function atTurnEnd(action: () => void): void {
+  setImmediate(action);
 }
 
 /** Calls `action` every `ms` milliseconds until the returned function is called. */

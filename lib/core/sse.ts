@@ -1,6 +1,7 @@
-// Server-sent events as bytes: an incremental parser (HTML standard, 9.2 "Server-sent events"), and frames to send.
+// Server-sent events as bytes: an incremental parser (HTML standard, 9.2 "Server-sent events").
 import { GatewayError } from "./errors.ts";
 import { decode } from "./json.ts";
+import { allocate, copyBytes } from "./text.ts";
 
 export interface SseEvent {
   readonly event: string | undefined;
@@ -22,12 +23,12 @@ const keptBytes = 64 * 1024;
 /** Bytes that are appended piece by piece, each copied a constant number of times. */
 class ByteBuffer {
   length = 0;
-  #bytes = new Uint8Array(256);
+  #bytes = nothing;
 
   append(piece: Uint8Array): void {
     const length = this.length + piece.length;
     if (length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(length, this.#bytes.length * 2));
+      const larger = new Uint8Array(Math.max(length, this.#bytes.length * 2, 256));
       larger.set(this.#bytes.subarray(0, this.length));
       this.#bytes = larger;
     }
@@ -42,9 +43,11 @@ class ByteBuffer {
 
   clear(): void {
     this.length = 0;
-    if (this.#bytes.length > keptBytes) this.#bytes = new Uint8Array(256);
+    if (this.#bytes.length > keptBytes) this.#bytes = nothing;
   }
 }
+
+const nothing = new Uint8Array();
 
 /**
  * Turns the chunks of one event stream into events, wherever the chunks are cut. An event that is not finished when the
@@ -63,6 +66,8 @@ export class SseParser {
   #held = 0;
   #atStart = true;
   #afterCr = false;
+  /** Of the chunk that is being taken: no CR lies before it. */
+  #nextCr = 0;
   #failure: GatewayError | undefined;
 
   constructor(maxEventBytes: number) {
@@ -72,13 +77,70 @@ export class SseParser {
   push(chunk: Uint8Array): SseEvent[] {
     if (this.#failure !== undefined) throw this.#failure;
     const events: SseEvent[] = [];
-    // The two searches go on from where they last matched, or a chunk of many lines would be searched once per line.
-    let nextLf = find(chunk, lf, 0);
-    let nextCr = find(chunk, cr, 0);
+    const pos = this.#takeWhole(chunk, events);
+    if (pos < chunk.length) this.#takeLines(chunk, pos, events);
+    return events;
+  }
+
+  /** Takes the events that lie in the chunk as most do, each without a copy of its lines; returns where the rest begins. */
+  #takeWhole(chunk: Uint8Array, events: SseEvent[]): number {
+    const isBetween = this.#held === 0 && this.#line.length === 0 && !this.#hasData && !this.#afterCr;
+    if (!isBetween || (this.#atStart && chunk[0] === bom[0])) return 0;
+    if (chunk.length > 0) this.#atStart = false;
+    this.#nextCr = find(chunk, cr, 0);
     let pos = 0;
-    if (this.#afterCr && chunk.length > 0) {
+    for (let end = this.#takeEvent(chunk, 0, events); end > pos; end = this.#takeEvent(chunk, pos, events)) pos = end;
+    return pos;
+  }
+
+  /**
+   * Takes the event at `start` where all of it is here, with one line of data and in lines that end with LF or with
+   * CRLF; returns the offset after it. What is not so is left to be taken line by line.
+   */
+  #takeEvent(chunk: Uint8Array, start: number, events: SseEvent[]): number {
+    let event: string | undefined;
+    let id: string | undefined;
+    let dataStart = -1;
+    let dataEnd = -1;
+    let at = start;
+    if (reads(chunk, at, eventField)) {
+      event = "message";
+      at += eventField.length;
+    }
+    while (at < chunk.length) {
+      const next = chunk[at] === lf ? at : chunk.indexOf(lf, at);
+      if (next < 0 || next - start > this.#maxEventBytes) break;
+      const end = chunk[next - 1] === cr && next > at ? next - 1 : next;
+      if (this.#nextCr < at) this.#nextCr = find(chunk, cr, at);
+      if (this.#nextCr < end) break;
+      if (end === at) {
+        if (dataStart < 0) break;
+        events.push({ event, data: cut(chunk, dataStart, dataEnd), id, retryMs: undefined });
+        return next + 1;
+      }
+      if (dataStart < 0 && reads(chunk, at, dataField)) {
+        dataStart = valueAt(chunk, at + dataField.length);
+        dataEnd = end;
+      } else if (reads(chunk, at, "event:")) {
+        event = decode(chunk.subarray(valueAt(chunk, at + 6), end));
+      } else if (reads(chunk, at, idField)) {
+        const value = chunk.subarray(valueAt(chunk, at + idField.length), end);
+        if (value.includes(0)) break;
+        id = decode(value);
+      } else break;
+      at = next + 1;
+    }
+    return start;
+  }
+
+  #takeLines(chunk: Uint8Array, start: number, events: SseEvent[]): void {
+    // The two searches go on from where they last matched, or a chunk of many lines would be searched once per line.
+    let nextLf = find(chunk, lf, start);
+    let nextCr = find(chunk, cr, start);
+    let pos = start;
+    if (this.#afterCr) {
       this.#afterCr = false;
-      if (nextLf === 0) pos = 1;
+      if (nextLf === pos) pos += 1;
     }
     while (pos < chunk.length) {
       if (nextLf < pos) nextLf = find(chunk, lf, pos);
@@ -97,7 +159,6 @@ export class SseParser {
         else if (chunk[pos] === lf) pos++;
       }
     }
-    return events;
   }
 
   #bound(more: number): void {
@@ -116,7 +177,7 @@ export class SseParser {
     }
     if (this.#atStart) {
       this.#atStart = false;
-      if (line[0] === 0xef && line[1] === 0xbb && line[2] === 0xbf) line = line.subarray(3);
+      if (line[0] === bom[0] && line[1] === bom[1] && line[2] === bom[2]) line = line.subarray(3);
     }
     if (line.length === 0) this.#dispatch(events);
     else this.#field(line);
@@ -163,6 +224,28 @@ export class SseParser {
 }
 
 const newline = new Uint8Array([lf]);
+const bom = [0xef, 0xbb, 0xbf] as const;
+const dataField = "data:";
+const eventField = "event: message\n";
+const idField = "id:";
+
+/** Whether these ASCII characters are in the bytes at an offset. */
+function reads(bytes: Uint8Array, at: number, text: string): boolean {
+  for (let index = 0; index < text.length; index += 1) if (bytes[at + index] !== text.charCodeAt(index)) return false;
+  return true;
+}
+
+/** Where the value of a field begins, whose name and colon end at `at`. */
+function valueAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] === space ? at + 1 : at;
+}
+
+/** A copy of a part of a chunk, which may be used again. */
+function cut(chunk: Uint8Array, start: number, end: number): Uint8Array {
+  const part = allocate(end - start);
+  copyBytes(chunk, start, end, part, 0);
+  return part;
+}
 
 /** Offset of the byte from `start` on, or the length where it is not there. */
 function find(bytes: Uint8Array, byte: number, start: number): number {
@@ -180,32 +263,4 @@ function fieldName(line: Uint8Array, length: number): "data" | "event" | "id" | 
 function parseDigits(value: Uint8Array): number | undefined {
   if (value.length === 0 || value.some((byte) => byte < 0x30 || byte > 0x39)) return undefined;
   return Number(decode(value));
-}
-
-const encoder = new TextEncoder();
-const dataStart = encoder.encode("data: ");
-
-/** One event with `data`, which must already be one line (`toLine`), and an id that holds no line break. */
-export function frameEvent(data: Uint8Array, id?: string): Uint8Array {
-  const head = id === undefined ? dataStart : encoder.encode(`id: ${oneLine(id)}\ndata: `);
-  const frame = new Uint8Array(head.length + data.length + 2);
-  frame.set(head, 0);
-  frame.set(data, head.length);
-  frame.fill(lf, head.length + data.length);
-  return frame;
-}
-
-/** A comment: keeps a silent stream open, and no client sees it. */
-export function frameComment(text: string): Uint8Array {
-  return encoder.encode(`: ${oneLine(text)}\n\n`);
-}
-
-/** 2025-11-25, Transports, "Sending Messages to the Server": the priming event lets a client resume before any message. */
-export function frameRetry(retryMs: number, id: string): Uint8Array {
-  return encoder.encode(`id: ${oneLine(id)}\nretry: ${retryMs}\ndata: \n\n`);
-}
-
-/** A line break would start a field that the text's author chose. */
-function oneLine(text: string): string {
-  return text.replaceAll(/[\r\n]/g, " ");
 }

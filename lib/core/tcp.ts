@@ -1,37 +1,9 @@
 // TCP on every runtime: Bun's own sockets where it runs, node:net elsewhere; nothing else of the program knows the difference.
 
-import * as net from "node:net";
+import { net } from "./builtins.ts";
+import type { TcpEvents, TcpSocket, TlsTerms } from "./tcp-socket.ts";
 
-export interface TcpEvents {
-  connect: [];
-  data: [bytes: Uint8Array];
-  /** The peer sends no more. */
-  end: [];
-  /** All that waited to leave has left. */
-  drain: [];
-  error: [error: unknown];
-  /** It is gone; nothing comes after this. */
-  close: [];
-}
-
-/** What the program uses of a socket; those of node:net and node:tls have it too. */
-export interface TcpSocket {
-  readonly destroyed: boolean;
-  /** False when nothing can be written any more. */
-  readonly writable: boolean;
-  /** Bytes that wait to leave. */
-  readonly writableLength: number;
-  on<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): unknown;
-  once<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): unknown;
-  off<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): unknown;
-  /** False where some of it waits; "drain" comes when none does. */
-  write(bytes: Uint8Array): boolean;
-  /** Closes this side once all that waits has left. */
-  end(): unknown;
-  destroy(): unknown;
-  pause(): unknown;
-  resume(): unknown;
-}
+export type { TcpSocket, TlsTerms } from "./tcp-socket.ts";
 
 export interface TcpServer {
   readonly port: number;
@@ -44,10 +16,19 @@ const probeMs = 15_000;
 /** Connections that wait to be accepted. */
 const backlog = 4096;
 
-/** A connection under way: "connect", or "error" and "close". */
-export function connectTcp(address: { readonly host: string; readonly port: number }): TcpSocket {
-  if (typeof Bun !== "undefined") return connectBun(address);
-  return net.connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs });
+interface TcpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** Whether the runtime has TLS without streams, which cost more than the encryption. */
+export const hasPlainTls: boolean = typeof Bun !== "undefined";
+
+/** A connection under way: "connect", then "secureConnect" where it has terms, or "error" and "close". */
+export function connectTcp(address: TcpAddress, terms?: TlsTerms): TcpSocket {
+  if (typeof Bun !== "undefined") return connectBun(address, terms);
+  if (terms) throw new Error("this runtime's TLS needs streams");
+  return net().connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs });
 }
 
 /** Rejects with the system's error. A client that has closed its side is still answered. */
@@ -56,7 +37,7 @@ export function serveTcp(host: string, port: number, accept: (socket: TcpSocket)
 }
 
 function serveNode(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
-  const server = net.createServer({ allowHalfOpen: true }, (socket) => {
+  const server = net().createServer({ allowHalfOpen: true }, (socket) => {
     socket.setNoDelay(true).setKeepAlive(true, probeMs);
     accept(socket);
   });
@@ -87,14 +68,22 @@ async function serveBun(host: string, port: number, accept: (socket: TcpSocket) 
   return { port: server.port, close: () => server.stop(false) };
 }
 
-function connectBun({ host, port }: { readonly host: string; readonly port: number }): TcpSocket {
-  const socket = new BunSocket();
-  const handlers = { ...bunHandlers, open: (native: Native): void => socket.opened(native) };
-  Bun.connect<BunSocket>({ hostname: host, port, data: socket, socket: handlers }).catch((error: unknown) => {
+function connectBun({ host, port }: TcpAddress, terms: TlsTerms | undefined): TcpSocket {
+  const socket = new BunSocket(terms);
+  const open = (native: Native): void => socket.opened(native);
+  const handlers = { ...(terms ? tlsHandlers : bunHandlers), open };
+  const tls = terms ? { tls: tlsOptions(terms) } : {};
+  Bun.connect<BunSocket>({ hostname: host, port, data: socket, socket: handlers, ...tls }).catch((error: unknown) => {
     // As node:net says it.
     socket.failed(error instanceof Error ? Object.assign(error, { address: host, port }) : error);
   });
   return socket;
+}
+
+function tlsOptions({ name, ca, rejectUnauthorized }: TlsTerms): Bun.TLSOptions {
+  // An empty name is not sent, and the certificate must name the address.
+  const trust = { serverName: name ?? "", rejectUnauthorized, ALPNProtocols: "\x08http/1.1" };
+  return ca === undefined ? trust : { ...trust, ca };
 }
 
 type Native = Bun.Socket<BunSocket>;
@@ -109,9 +98,21 @@ const bunHandlers = {
   close: ({ data }: Native): void => data.closed(),
 } as const;
 
+const tlsHandlers = {
+  ...bunHandlers,
+  handshake: ({ data }: Native, isUp: boolean, wrong: Error | null): void => data.shook(isUp, wrong),
+  session: ({ data }: Native, session: Buffer): void => data.noted(session),
+  close: ({ data }: Native, error?: Error): void => {
+    if (error) data.broke(error);
+    data.closed();
+  },
+} as const;
+
 /** A socket of Bun's with the face of one of node:net; without streams in between, which cost as much as the system does. */
 class BunSocket implements TcpSocket {
   #native: Native | undefined;
+  readonly #terms: TlsTerms | undefined;
+  #isSecure = false;
   readonly #listeners: Listeners = {};
   /** The one that hears almost everything. */
   #onData: ((bytes: Uint8Array) => void) | undefined;
@@ -122,6 +123,10 @@ class BunSocket implements TcpSocket {
   writable = true;
   #peerEnded = false;
   #isClosed = false;
+
+  constructor(terms?: TlsTerms) {
+    this.#terms = terms;
+  }
 
   on<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): this {
     const listeners: ((...args: TcpEvents[Name]) => void)[] = (this.#listeners[name] ??= []);
@@ -198,7 +203,28 @@ class BunSocket implements TcpSocket {
     if (this.destroyed) return void native.end();
     native.setNoDelay(true);
     native.setKeepAlive(true, probeMs);
+    // Before the first byte leaves, or it is not heard.
+    if (this.#terms?.session) native.setSession(this.#terms.session);
     this.#emit("connect");
+  }
+
+  /** The handshake is over. */
+  shook(isUp: boolean, wrong: Error | null): void {
+    if (this.destroyed || !this.#terms) return;
+    // A resumed session is up although its certificate was not trusted; one that may be untrusted can still be broken.
+    const isTrusted = isUp && !wrong && this.#native?.authorized === true;
+    const isBroken = wrong !== null && "code" in wrong && /^(?:EPROTO|ECONN)/.test(String(wrong.code));
+    if (isBroken || (this.#terms.rejectUnauthorized && !isTrusted)) {
+      this.#native?.end();
+      return this.failed(wrong ?? new Error("the certificate was not accepted"));
+    }
+    this.#isSecure = true;
+    this.#emit("secureConnect");
+  }
+
+  /** The server gave a session to go on with. */
+  noted(session: Buffer): void {
+    if (this.#isSecure) this.#terms?.onSession(session);
   }
 
   /** It could not be opened. */

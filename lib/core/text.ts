@@ -16,12 +16,22 @@ export function encodeJson(value: unknown): Uint8Array {
   return encoder.encode(JSON.stringify(value));
 }
 
-/** Up to this size the engine keeps the bytes of an array in its own heap, which costs a third of a buffer. */
+/** A part of `bytes` with one character for each. */
+export function latin1Of(bytes: Uint8Array, start: number, end: number): string {
+  return Buffer.prototype.toString.call(bytes, "latin1", start, end);
+}
+
+/** Up to this size the engine keeps the bytes of an array in its own heap, which is cheaper to make than a buffer. */
 const maxInlineBytes = 1000;
 
-/** An array to be filled; what is in it is not said. */
+/** An array of its own to be filled, which is mostly read whole: a view of a small one would move it out of the heap. */
 export function allocate(size: number): Uint8Array {
-  return size <= maxInlineBytes ? new Uint8Array(size) : Buffer.allocUnsafe(size);
+  return size <= maxInlineBytes ? new Uint8Array(size) : Buffer.allocUnsafeSlow(size);
+}
+
+/** Copies a part of `bytes` without the view that `set` needs, which costs more than the copy. */
+export function copyBytes(bytes: Uint8Array, start: number, end: number, target: Uint8Array, at: number): void {
+  Buffer.prototype.copy.call(bytes, target, at, start, end);
 }
 
 /** The digits of a whole number. */

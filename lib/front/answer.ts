@@ -1,8 +1,7 @@
 // The bytes of an HTTP/1.1 answer.
 
-import { STATUS_CODES } from "node:http";
-import { allocate } from "../core/text.ts";
 import type { Headers } from "./exchange.ts";
+import { reasonOf } from "./reasons.ts";
 
 /** What the connection decides of an answer. */
 export interface AnswerForm {
@@ -49,7 +48,7 @@ export class AnswerEncoder {
   #encode(status: number, headers: Headers, end: string, body: Uint8Array | undefined): Uint8Array {
     const start = this.#start(status, headers);
     const head = start.length + end.length;
-    const answer = allocate(head + (body?.length ?? 0));
+    const answer = Buffer.allocUnsafe(head + (body?.length ?? 0));
     answer.set(start);
     for (let at = 0; at < end.length; at += 1) answer[start.length + at] = end.charCodeAt(at);
     if (body) answer.set(body, head);
@@ -64,7 +63,7 @@ export class AnswerEncoder {
       this.#second = second;
       this.#date = new Date(second * 1000).toUTCString();
     }
-    let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? "Answer"}\r\ndate: ${this.#date}\r\n`;
+    let text = `HTTP/1.1 ${status} ${reasonOf(status)}\r\ndate: ${this.#date}\r\n`;
     for (const [name, value] of Object.entries(headers)) text += `${name}: ${value}\r\n`;
     const bytes = Buffer.from(text, "latin1");
     this.#known = { status, headers, second, bytes };

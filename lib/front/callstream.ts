@@ -26,7 +26,7 @@ export class CallStream implements Port {
   readonly response: Promise<HttpReply>;
   /** Of the calls that are answered here. */
   readonly scope: Scope = new Scope();
-  readonly #options: CallStreamOptions;
+  readonly #options: Omit<CallStreamOptions, "request">;
   readonly #respond: (response: HttpReply) => void;
   readonly #replies: Uint8Array[] = [];
   readonly #startedAt = Date.now();
@@ -37,7 +37,7 @@ export class CallStream implements Port {
   #retryMs = 0;
   #stopWaiting: (() => void) | undefined;
 
-  constructor(options: CallStreamOptions) {
+  constructor({ request, ...options }: CallStreamOptions) {
     let respond: (response: HttpReply) => void = () => {};
     this.response = new Promise((resolve) => {
       respond = resolve;
@@ -46,13 +46,17 @@ export class CallStream implements Port {
     this.#options = options;
     this.#left = options.replies;
     // Before the head of an answer there is nothing that a client could resume.
-    options.request.whenGone(() => {
+    request.whenGone(() => {
       if (this.#undecided) this.#abandon();
     });
   }
 
   deliver(message: Uint8Array): void {
     if (!this.#over) this.#stream().send(message);
+  }
+
+  get congestion(): Promise<void> | undefined {
+    return this.#log?.congestion;
   }
 
   /** The backend wants the call to be polled, and a client that understands it is told the same. */

@@ -1,6 +1,6 @@
 // An event stream on its way to a client: the frames of one turn leave in one chunk.
 
-import { joinBytes } from "../core/text.ts";
+import { allocate, copyBytes } from "../core/text.ts";
 import type { EventSink } from "./eventlog.ts";
 
 export interface ChunkOutput {
@@ -9,15 +9,21 @@ export interface ChunkOutput {
   /** False for HTTP/1.0: the end of the connection ends the stream. */
   readonly chunked: boolean;
   write(bytes: Uint8Array): void;
+  /** Resolves when the client keeps up again; undefined where it does. */
+  congestion(): Promise<void> | undefined;
   /** The stream is over, and its last bytes were written. */
   ended(): void;
 }
 
-const lineEnd = Buffer.from("\r\n");
-const lastChunk = Buffer.from("0\r\n\r\n");
+/** Where nobody listens any more. */
+export const silentSink: EventSink = { write: () => {}, end: () => {} };
+
+const lineEnd = "\r\n";
+const lastChunk = "0\r\n\r\n";
+const nothing = new Uint8Array();
 
 export class ChunkSink implements EventSink {
-  readonly #output: ChunkOutput;
+  readonly #output: Omit<ChunkOutput, "head">;
   #frames: Uint8Array[] = [];
   #head: Uint8Array | undefined;
   #scheduled = false;
@@ -25,8 +31,9 @@ export class ChunkSink implements EventSink {
   #gone: (() => void) | undefined;
 
   constructor(output: ChunkOutput) {
-    this.#output = output;
-    this.#head = output.head;
+    const { head, ...rest } = output;
+    this.#output = rest;
+    this.#head = head;
     this.#schedule();
   }
 
@@ -41,6 +48,10 @@ export class ChunkSink implements EventSink {
     if (this.#state !== "open") return;
     this.#frames.push(frame);
     this.#schedule();
+  }
+
+  get congestion(): Promise<void> | undefined {
+    return this.#state === "open" ? this.#output.congestion() : undefined;
   }
 
   end(): void {
@@ -66,28 +77,38 @@ export class ChunkSink implements EventSink {
   #flush(): void {
     this.#scheduled = false;
     if (this.#state === "over") return;
-    const parts: Uint8Array[] = [];
-    if (this.#head) parts.push(this.#head);
-    this.#head = undefined;
-    const frames = this.#frames;
-    this.#frames = [];
-    if (frames.length > 0) {
-      const { chunked } = this.#output;
-      if (chunked) parts.push(sizeLine(frames));
-      parts.push(...frames);
-      if (chunked) parts.push(lineEnd);
-    }
     const isEnd = this.#state === "ending";
-    if (isEnd && this.#output.chunked) parts.push(lastChunk);
     if (isEnd) this.#state = "over";
-    const [only = new Uint8Array(), ...more] = parts;
-    if (parts.length > 0) this.#output.write(more.length === 0 ? only : joinBytes(parts));
+    const bytes = this.#join(isEnd);
+    if (bytes.length > 0) this.#output.write(bytes);
     if (isEnd) this.#output.ended();
+  }
+
+  /** Head, frames and end, as far as they are due, in one piece. */
+  #join(isEnd: boolean): Uint8Array {
+    const head = this.#head ?? nothing;
+    const frames = this.#frames;
+    this.#head = undefined;
+    this.#frames = [];
+    let size = 0;
+    for (const frame of frames) size += frame.length;
+    const { chunked } = this.#output;
+    const sizeLine = chunked && size > 0 ? `${size.toString(16)}\r\n` : "";
+    const end = chunked ? (sizeLine === "" ? "" : lineEnd) + (isEnd ? lastChunk : "") : "";
+    const bytes = allocate(head.length + sizeLine.length + size + end.length);
+    bytes.set(head);
+    let at = put(bytes, head.length, sizeLine);
+    for (const frame of frames) {
+      copyBytes(frame, 0, frame.length, bytes, at);
+      at += frame.length;
+    }
+    put(bytes, at, end);
+    return bytes;
   }
 }
 
-function sizeLine(frames: readonly Uint8Array[]): Uint8Array {
-  let size = 0;
-  for (const frame of frames) size += frame.length;
-  return Buffer.from(`${size.toString(16)}\r\n`, "latin1");
+/** Writes ASCII text; returns where it ends. */
+function put(bytes: Uint8Array, start: number, text: string): number {
+  for (let at = 0; at < text.length; at += 1) bytes[start + at] = text.charCodeAt(at);
+  return start + text.length;
 }

@@ -2,13 +2,14 @@
 
 import { MessageParser } from "../backend/http1.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { giveBack } from "../core/room.ts";
 import type { TcpSocket } from "../core/tcp.ts";
 import type { AnswerEncoder, AnswerForm } from "./answer.ts";
-import { ChunkSink } from "./chunks.ts";
+import { ChunkSink, silentSink } from "./chunks.ts";
 import type { EventBody, Handle, HttpReply } from "./exchange.ts";
 import { Outbox } from "./outbox.ts";
 import { type Patience, type Phase, Stillness } from "./patience.ts";
-import { errorReply } from "./reply.ts";
+import { errorReply, isEvents } from "./reply.ts";
 import { IncomingRequest, type RequestSource } from "./request.ts";
 import { type RequestHead, requestGrammar } from "./request-head.ts";
 
@@ -20,9 +21,8 @@ export interface ClientOptions {
 
 /** Line and headers together. */
 const maxHeadBytes = 64 * 1024;
-/** Requests that a client sends before their turn; beyond this it is not read. */
+/** Requests that a client sends before their turn; beyond this it is not read. A small piece costs at least so much. */
 const maxAheadBytes = 256 * 1024;
-/** What a small piece costs at least. */
 const pieceCostBytes = 1024;
 /** Up to this size a body is copied behind its head, so that both leave in one write. */
 const maxJoinedBytes = 64 * 1024;
@@ -171,7 +171,7 @@ export class ClientConnection implements RequestSource {
   #answer(request: IncomingRequest, reply: HttpReply): void {
     const { body } = reply;
     if (this.#closed || (this.#halfClosed && isEvents(body))) {
-      if (isEvents(body)) body.open(lostSink)();
+      if (isEvents(body)) body.open(silentSink)();
       return this.destroy();
     }
     this.#stillness.heard();
@@ -190,7 +190,7 @@ export class ClientConnection implements RequestSource {
       return this.#write(encoder.whole(status, headers, body, form));
     const hasLength = status !== 204 && status !== 304;
     this.#write(encoder.head(status, headers, hasLength ? (body?.length ?? 0) : undefined, form));
-    if (body && !isHead) this.#write(body);
+    if (body && !isHead) this.#write(body, () => giveBack(body));
   }
 
   #send({ status, headers }: HttpReply, body: EventBody, form: AnswerForm): void {
@@ -199,17 +199,22 @@ export class ClientConnection implements RequestSource {
       head: this.#options.encoder.streamHead(status, headers, { ...form, isLast: this.#last }),
       chunked: !form.isOld,
       write: (bytes) => this.#write(bytes),
+      congestion: () => this.#out.congestion,
       ended: () => this.#done(),
     });
     this.#stream = stream;
     stream.watch(body.open(stream));
+    // A stream may stay open for hours.
+    if (!this.#request?.complete) return;
+    this.#request.settle();
+    this.#parser.forget();
   }
 
   /** Writes, and gives up a client that does not read. */
-  #write(bytes: Uint8Array): void {
+  #write(bytes: Uint8Array, taken?: () => void): void {
     if (this.#closed) return;
     if (this.#out.waiting > maxUnreadBytes) return this.destroy();
-    this.#out.write(bytes);
+    this.#out.write(bytes, taken);
   }
 
   #drained(): void {
@@ -293,9 +298,3 @@ export class ClientConnection implements RequestSource {
     this.#options.closed(this);
   }
 }
-
-function isEvents(body: HttpReply["body"]): body is EventBody {
-  return body !== undefined && !(body instanceof Uint8Array);
-}
-
-const lostSink = { write: (): void => {}, end: (): void => {} };

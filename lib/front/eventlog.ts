@@ -1,10 +1,12 @@
 // One event stream of a session: what was sent on it, so that a client that lost its connection can go on.
 
-import { frameComment, frameEvent, frameRetry } from "../core/sse.ts";
+import { frameComment, frameEvent, frameRetry } from "../core/sse-frames.ts";
 import { toLine } from "../core/envelope.ts";
 
 /** The connection that carries a stream right now. */
 export interface EventSink {
+  /** Resolves when the connection takes more; undefined where it does. */
+  readonly congestion?: Promise<void> | undefined;
   write(frame: Uint8Array): void;
   end(): void;
 }
@@ -18,11 +20,6 @@ export interface LogOptions {
   readonly watch?: (connected: boolean) => void;
 }
 
-interface LoggedEvent {
-  readonly number: number;
-  readonly frame: Uint8Array;
-}
-
 const maxEvents = 1000;
 /** How long a client waits before it resumes, ms. */
 const retryMs = 1_000;
@@ -33,7 +30,8 @@ const hints = [Buffer.from('list_changed"'), Buffer.from('"notifications/resourc
 export class EventLog {
   readonly id: string;
   readonly #options: LogOptions;
-  #events: LoggedEvent[] = [];
+  /** Frames of the events up to the last one, which are numbered without a gap. */
+  readonly #events: Uint8Array[] = [];
   #bytes = 0;
   #last = 0;
   /** Number of the last event that was written to a connection. */
@@ -54,6 +52,11 @@ export class EventLog {
     return this.#sinks.length > 0;
   }
 
+  /** Resolves when the newest connection takes more; undefined where it does, or there is none. */
+  get congestion(): Promise<void> | undefined {
+    return this.#sinks.at(-1)?.congestion;
+  }
+
   get bytes(): number {
     return this.#bytes;
   }
@@ -66,7 +69,7 @@ export class EventLog {
     if (this.#sinks.length === 1) this.#options.watch?.(true);
     this.#wroteAt = Date.now();
     if (prime) sink.write(frameRetry(retryMs, this.#eventId(from)));
-    for (const event of this.#events) if (event.number > from) sink.write(event.frame);
+    for (const frame of this.#events.slice(Math.max(0, from - this.#dropped))) sink.write(frame);
     this.#delivered = this.#last;
     this.#carried = true;
     if (this.#ended) sink.end();
@@ -89,10 +92,10 @@ export class EventLog {
     if (!sink && this.#isWaiting(line)) return;
     this.#last += 1;
     const frame = frameEvent(line, this.#eventId(this.#last));
-    this.#events.push({ number: this.#last, frame });
+    this.#events.push(frame);
     this.#bytes += frame.length;
     while (this.#events.length > maxEvents || (this.#bytes > this.#options.maxBytes && this.#events.length > 1)) {
-      this.#bytes -= this.#events.shift()?.frame.length ?? 0;
+      this.#bytes -= this.#events.shift()?.length ?? 0;
     }
     if (!sink) return;
     this.#delivered = this.#last;
@@ -123,6 +126,11 @@ export class EventLog {
     for (const sink of this.#sinks.splice(0)) sink.end();
   }
 
+  /** Number of the last event that is not kept any more. */
+  get #dropped(): number {
+    return this.#last - this.#events.length;
+  }
+
   #eventId(number: number): string {
     return `${this.id}-${number}`;
   }
@@ -131,9 +139,10 @@ export class EventLog {
   #isWaiting(line: Uint8Array): boolean {
     if (!isHint(line)) return false;
     for (let at = this.#events.length - 1; at >= 0; at -= 1) {
-      const event = this.#events[at];
-      if (!event || event.number <= this.#delivered || !isHint(event.frame)) return false;
-      if (Buffer.compare(event.frame, frameEvent(line, this.#eventId(event.number))) === 0) return true;
+      const frame = this.#events[at];
+      const number = this.#dropped + at + 1;
+      if (!frame || number <= this.#delivered || !isHint(frame)) return false;
+      if (Buffer.compare(frame, frameEvent(line, this.#eventId(number))) === 0) return true;
     }
     return false;
   }

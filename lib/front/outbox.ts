@@ -3,7 +3,11 @@
 import type { TcpSocket } from "../core/tcp.ts";
 
 /** Written at once: after each of them the client has shown that it reads. */
-const pieceBytes = 64 * 1024;
+const pieceBytes = 256 * 1024;
+/** From here on whoever writes should wait… */
+const congestedBytes = 2 ** 20;
+/** …until no more than this is left, so that the client need not wait for more. */
+const relievedBytes = 256 * 1024;
 
 export class Outbox {
   readonly #socket: TcpSocket;
@@ -16,6 +20,9 @@ export class Outbox {
   /** The socket holds enough. */
   #full = false;
   #ending = false;
+  /** To be called when nothing waits. */
+  #taken: (() => void)[] = [];
+  #relief: PromiseWithResolvers<void> | undefined;
 
   /** `drained` is called when the client has taken what the socket held, before more is written. */
   constructor(socket: TcpSocket, drained: () => void) {
@@ -24,8 +31,10 @@ export class Outbox {
     socket.on("drain", () => {
       this.#full = false;
       this.#pump();
+      if (this.#relief && this.waiting <= relievedBytes) this.#relieve();
       this.#drained();
     });
+    socket.on("close", () => this.#relieve());
   }
 
   /** Bytes that the client has not taken yet; 0 where the socket takes more. */
@@ -33,9 +42,19 @@ export class Outbox {
     return this.#full ? this.#waiting + this.#socket.writableLength : 0;
   }
 
-  write(bytes: Uint8Array): void {
+  /** Undefined where the client keeps up; else resolves when it does again, or is gone. */
+  get congestion(): Promise<void> | undefined {
+    if (this.waiting <= congestedBytes || this.#socket.destroyed) return undefined;
+    this.#relief ??= Promise.withResolvers();
+    return this.#relief.promise;
+  }
+
+  /** `taken` is called when the system has all of it; never, where that does not come to pass. */
+  write(bytes: Uint8Array, taken?: () => void): void {
+    if (taken) this.#taken.push(taken);
     if (!this.#full && bytes.length <= pieceBytes) {
       this.#full = !this.#socket.write(bytes);
+      if (taken) this.#pump();
       return;
     }
     this.#queue.push(bytes);
@@ -50,9 +69,16 @@ export class Outbox {
     this.#pump();
   }
 
+  #relieve(): void {
+    this.#relief?.resolve();
+    this.#relief = undefined;
+  }
+
   #pump(): void {
     while (!this.#full && this.#waiting > 0) this.#full = !this.#socket.write(this.#take());
-    if (this.#ending && this.#waiting === 0) this.#socket.end();
+    if (this.#waiting > 0) return;
+    if (this.#taken.length > 0 && this.#socket.writableLength === 0) for (const taken of this.#taken.splice(0)) taken();
+    if (this.#ending) this.#socket.end();
   }
 
   #take(): Uint8Array {

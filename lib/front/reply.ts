@@ -4,7 +4,7 @@ import type { GatewayError } from "../core/errors.ts";
 import { errorMessage } from "../core/rpc.ts";
 import { encodeText } from "../core/text.ts";
 import type { EventSink } from "./eventlog.ts";
-import type { Headers, HttpReply } from "./exchange.ts";
+import type { EventBody, Headers, HttpReply } from "./exchange.ts";
 
 const overload = 503;
 /** One object for all, so that its bytes are made once. */
@@ -38,4 +38,8 @@ export function errorReply(error: GatewayError, id: Uint8Array | undefined, head
 /** An event stream; `open` gets the sink, and returns what to do when the client is gone. */
 export function eventReply(open: (sink: EventSink) => () => void): HttpReply {
   return { status: 200, headers: eventHeaders, body: { open } };
+}
+
+export function isEvents(body: HttpReply["body"]): body is EventBody {
+  return body !== undefined && !(body instanceof Uint8Array);
 }

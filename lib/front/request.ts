@@ -17,8 +17,18 @@ const unaskedBytes = 64 * 1024;
 /** Room is made for so much of what a client announces. */
 const trustedBytes = 2 ** 20;
 
+const settled: RequestHead = {
+  method: "",
+  path: "/",
+  headers: new Map(),
+  framing: { kind: "none" },
+  keepAlive: true,
+  isOld: false,
+  expects: "nothing",
+};
+
 export class IncomingRequest implements HttpRequest {
-  readonly head: RequestHead;
+  head: RequestHead;
   readonly #source: RequestSource;
   /** The body where it came in one piece, as most do. */
   #only: Uint8Array | undefined;
@@ -104,6 +114,11 @@ export class IncomingRequest implements HttpRequest {
 
   whenGone(listener: () => void): void {
     this.#gone = listener;
+  }
+
+  /** Called by the connection: all has come, and the answer has begun; of the head nothing is asked any more. */
+  settle(): void {
+    this.head = settled;
   }
 
   /** Called by the connection: nothing more comes. False where all has come, or the body was given up before. */

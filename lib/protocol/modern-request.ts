@@ -100,7 +100,7 @@ function metaInvalid(text: string, key: string): GatewayError {
 }
 
 /** The error of a request in a revision that the front does not speak. */
-export function notOffered(version: string): GatewayError {
+function notOffered(version: string): GatewayError {
   const text = `unsupported protocol version ${brief(version)}; this gateway speaks ${offeredVersions.join(", ")}`;
   return new GatewayError("versionNotOffered", text, { data: { supported: offeredVersions, requested: version } });
 }

@@ -20,6 +20,8 @@ export interface Outlet {
 /** Where the messages of one call go before its reply. */
 export interface Port {
   deliver(message: Uint8Array): void;
+  /** Resolves when the client, which is behind, takes more; undefined where it keeps up. */
+  readonly congestion?: Promise<void> | undefined;
   /** The backend ended its stream and wants to be asked again in `retryMs`; a front that can do so hands this on. */
   pause?(retryMs: number): void;
 }
@@ -59,11 +61,23 @@ export class ActiveCall implements Caller {
     this.#port = port;
   }
 
+  get capabilities(): Readonly<Record<string, unknown>> {
+    return this.session.facts.capabilities;
+  }
+
+  get logLevel(): string | undefined {
+    return this.session.level;
+  }
+
   deliver(message: Uint8Array): void {
     // In another turn, and so after the reply that creates the task: that one is still on its way.
     if (this.#isTask && this.#port) after(0, () => this.session.outlet.send(message));
     else if (this.#port) this.#port.deliver(message);
     else this.session.outlet.send(message);
+  }
+
+  get congestion(): Promise<void> | undefined {
+    return this.#port?.congestion;
   }
 
   paused(retryMs: number): void {

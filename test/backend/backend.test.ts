@@ -40,7 +40,7 @@ test("backend: nothing overtakes the end of the handshake", async () => {
       },
     },
   );
-  await using net = new TestNet([planOf("a", server.url)]);
+  await using net = new TestNet([planOf("a", server.url, { protocol: "legacy" })]);
   await net.client().result("tools/call", { name: "a__t" });
   await until(() => early !== undefined, "the handshake is complete");
   assert.equal(early, 0);

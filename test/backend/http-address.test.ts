@@ -22,6 +22,7 @@ async function call(url: string, tls?: TlsPlan): Promise<string[] | GatewayError
       {
         message: (bytes) => void messages.push(Buffer.from(bytes).toString()),
         waiting: () => messages.length === 0,
+        congestion: () => undefined,
         paused: () => {},
         retired: () => {},
         closed: () => {},

@@ -25,6 +25,7 @@ function open(origin: URL): Opened {
     {
       message: (bytes) => void messages.push(Buffer.from(bytes).toString()),
       waiting: () => messages.length === 0,
+      congestion: () => undefined,
       paused: () => {},
       retired: (error) => void retired.push(error),
       closed: () => {},

@@ -21,6 +21,7 @@ async function start(
   const events: TransportEvents = {
     message: (bytes) => void lines.push(Buffer.from(bytes).toString()),
     waiting: () => true,
+    congestion: () => undefined,
     paused: () => {},
     retired: () => {},
     closed: (error, unsent = new Set()) => closed.resolve({ error, unsent: [...unsent] }),
@@ -101,7 +102,14 @@ test("stdio: a start that is called off leaves no process", async () => {
     cwd: undefined,
     inheritEnv: true,
   } as const;
-  const events: TransportEvents = { message() {}, waiting: () => false, paused() {}, retired() {}, closed() {} };
+  const events: TransportEvents = {
+    message() {},
+    waiting: () => false,
+    congestion: () => undefined,
+    paused() {},
+    retired() {},
+    closed() {},
+  };
   const options = { backend: "b", replica, maxMessageBytes: 1_000, stderr: () => {}, stray: () => {} };
   await assert.rejects(openStdio(options, events, scope), /off/);
 });

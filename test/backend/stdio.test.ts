@@ -44,6 +44,7 @@ async function open(replica: Partial<Replica> & Pick<Replica, "command">, maxMes
   const events = {
     message: (bytes: Uint8Array) => void messages.push(Buffer.from(bytes).toString("utf8")),
     waiting: () => true,
+    congestion: () => undefined,
     paused: () => {},
     retired: (error: GatewayError) => void retired.push(error),
     closed: (error: GatewayError) => closed.resolve(error),

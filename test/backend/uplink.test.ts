@@ -25,7 +25,7 @@ async function optionsFor(urls: readonly (string | URL)[], connectMs = 5000): Pr
     JSON.stringify({ backends: { b: { url: "http://127.0.0.1:1/mcp" } } }),
   );
   const replicas = urls.map((url): ReplicaPlan => ({ kind: "http", url: String(url), headers: {} }));
-  const [plan] = defaultPlan(backends.map((each) => ({ ...each, replicas, connectMs }))).backends;
+  const [plan] = defaultPlan(backends.map((each) => ({ ...each, replicas, connectMs, protocol: "legacy" }))).backends;
   if (plan === undefined) throw new Error("no plan");
   const nothing = (): void => {};
   return {

@@ -44,7 +44,7 @@ export function round(value: number): string {
 export const mebibytes = (bytes: number): string => (bytes > 0 ? (bytes / 2 ** 20).toFixed(1) : "");
 
 /** A Markdown table whose columns are aligned, so that it reads in a terminal too. */
-export function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((name, column) => Math.max(3, name.length, ...rows.map((row) => (row[column] ?? "").length)));
   const line = (cells: readonly string[]): string =>
     `| ${widths.map((width, column) => (cells[column] ?? "").padEnd(width)).join(" | ")} |`;

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { GatewayError } from "../../lib/core/errors.ts";
-import { frameComment, frameEvent, frameRetry, type SseEvent, SseParser } from "../../lib/core/sse.ts";
+import { type SseEvent, SseParser } from "../../lib/core/sse.ts";
+import { frameComment, frameEvent, frameRetry } from "../../lib/core/sse-frames.ts";
 import { encode, runs } from "./messages.ts";
 
 interface Read {

@@ -109,6 +109,7 @@ function createSink(chunked: boolean = true): { sink: ChunkSink; text: () => str
     head: Buffer.from("head;"),
     chunked,
     write: (bytes) => void written.push(bytes),
+    congestion: () => undefined,
     ended: () => void (ends += 1),
   });
   return { sink, text: () => Buffer.concat(written).toString(), ends: () => ends };

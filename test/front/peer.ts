@@ -64,7 +64,16 @@ export class PeerCall {
   }
 
   send(message: Message): void {
-    this.#response.write(`data: ${JSON.stringify({ jsonrpc: "2.0", ...message })}\n\n`);
+    void this.offer(message);
+  }
+
+  /** Resolves when the gateway has taken the message. */
+  offer(message: Message): Promise<true> {
+    const text = `data: ${JSON.stringify({ jsonrpc: "2.0", ...message })}\n\n`;
+    return new Promise((resolve) => {
+      if (this.#response.write(text)) resolve(true);
+      else this.#response.once("drain", () => resolve(true));
+    });
   }
 
   progress(progress: number): void {

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { HttpReply, HttpRequest } from "../../lib/front/exchange.ts";
+import { defaultPatience, type Patience } from "../../lib/front/patience.ts";
 import { type Listener, listen } from "../../lib/listen.ts";
 import { startScript } from "../kit/process.ts";
 import { type Bench, callMessage, type FrontClient, type Settings, startBench } from "./kit.ts";
-import { Queue, startPeer, within } from "./peer.ts";
+import { type PeerCall, Queue, startPeer, within } from "./peer.ts";
 import { openWire, type Wire } from "./wire.ts";
 
 interface Served extends AsyncDisposable {
@@ -17,7 +18,7 @@ interface Served extends AsyncDisposable {
   wire(): Promise<Wire>;
 }
 
-async function serve(settings: Settings = {}): Promise<Served> {
+async function serve(settings: Settings = {}, patience: Patience = defaultPatience): Promise<Served> {
   const bench = await startBench(settings);
   const gone = new Queue<void>();
   const handle = (request: HttpRequest): HttpReply | Promise<HttpReply> => {
@@ -26,7 +27,7 @@ async function serve(settings: Settings = {}): Promise<Served> {
     if (request.method === "GET") request.whenGone(() => gone.push());
     return reply;
   };
-  const listener = await listen({ host: "127.0.0.1", port: 0, handle });
+  const listener = await listen({ host: "127.0.0.1", port: 0, handle, patience });
   const client = await bench.client();
   const wires: Wire[] = [];
   return {
@@ -170,22 +171,60 @@ test("socket: a dropped GET stream is noticed, and what comes then waits for the
   while (message["method"] !== "notifications/vendor/note") message = await events.message();
 });
 
-test("socket: a client that does not read its stream costs a bounded amount of memory", async () => {
-  await using served = await serve({ timeouts: { resumeMs: 50 } });
+/** Sends events on a call's stream as fast as they are taken; resolves to their number once they have not been for a while. */
+async function fill(call: PeerCall, data: string, most: number): Promise<number> {
+  for (let sent = 0; sent < most; sent += 1) {
+    const isTaken = call.offer({ method: "notifications/message", params: { level: "info", data, n: sent } });
+    const late = new Promise<false>((resolve) => setTimeout(() => resolve(false), 300));
+    if (!(await Promise.race([isTaken, late]))) return sent + 1;
+  }
+  return most;
+}
+
+test("socket: a client that reads slowly slows its backend down, and gets every event", async () => {
+  await using served = await serve();
   const wire = await served.wire();
   wire.socket.pause();
   wire.request("POST", served.client, JSON.stringify(callMessage("a")));
   const call = await served.bench.peer.call();
-  const isOver = call.dropped().then(() => true);
-  const data = "x".repeat(2 ** 20);
-  let sent = 0;
-  let over = false;
-  while (!over && sent < 200) {
-    call.send({ method: "notifications/message", params: { level: "info", data } });
-    sent += 1;
-    over = await Promise.race([isOver, new Promise<false>((resolve) => setTimeout(() => resolve(false), 5))]);
-  }
-  assert.ok(await isOver, `cut after ${sent} MiB`);
+  const data = "x".repeat(2 ** 18);
+  const sent = await fill(call, data, 400);
+  assert.ok(sent < 160, `${sent / 4} MiB were taken from the backend`);
+  wire.socket.resume();
+  call.reply("done");
+  await wire.until(/"text":"done"[^]*\n\n/);
+  const numbers = [...wire.text.matchAll(/"n":(\d+)\}/g)].map(([, n]) => Number(n));
+  assert.deepEqual(
+    numbers,
+    Array.from({ length: sent }, (_, n) => n),
+  );
+});
+
+test("socket: a client that leaves the stream that it could not keep up with can go on with it", async () => {
+  await using served = await serve();
+  const wire = await served.wire();
+  wire.request("POST", served.client, JSON.stringify(callMessage("a")));
+  const call = await served.bench.peer.call();
+  call.progress(1);
+  await wire.until(/"progress":1/);
+  const ids = [...wire.text.matchAll(/^id: (\S+)/gm)].map(([, id]) => id ?? "");
+  wire.socket.pause();
+  await fill(call, "x".repeat(2 ** 18), 400);
+  wire.socket.destroy();
+  call.reply("done");
+  const next = await served.wire();
+  next.request("GET", served.client, "", { "last-event-id": ids.at(-1) ?? "" });
+  await next.until(/"text":"done"[^]*\n\n/);
+});
+
+test("socket: a client that does not read its stream is left in the end, and its call with it", async () => {
+  await using served = await serve({ timeouts: { resumeMs: 50 } }, { ...defaultPatience, writingMs: 100 });
+  const wire = await served.wire();
+  wire.socket.pause();
+  wire.request("POST", served.client, JSON.stringify(callMessage("a")));
+  const call = await served.bench.peer.call();
+  await fill(call, "x".repeat(2 ** 20), 200);
+  await call.dropped();
 });
 
 test("socket: a reply of 20 MiB arrives whole, as JSON and on a stream", async () => {

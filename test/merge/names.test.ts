@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { namePattern } from "../../lib/config/schema.ts";
+import { namePattern } from "../../lib/config/rules.ts";
 import { exposeName, exposeUri, isShortened, splitName, splitUri, type View } from "../../lib/merge/names.ts";
 
 const prefixed: View = { backend: "", naming: "prefix", separator: "__" };

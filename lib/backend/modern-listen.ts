@@ -1,0 +1,249 @@
+// The one listen stream of a modern link: opened for all that its clients want to hear, and anew when that changes or it ends.
+
+import { type Envelope, spanNumber, spanValue } from "../core/envelope.ts";
+import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { notificationMessage } from "../core/rpc.ts";
+import { Scope, sleep } from "../core/scope.ts";
+import { asRecord } from "../core/text.ts";
+import { requestHeaders } from "../protocol/modern-headers.ts";
+import {
+  filterJson,
+  honouredFilter,
+  type ListenFilter,
+  readAcknowledgement,
+  subscriptionIdOf,
+} from "../protocol/modern-listen.ts";
+import { modernRequestMessage } from "../protocol/modern-meta.ts";
+import type { ModernRequests } from "./modern-requests.ts";
+import type { TransportEvents } from "./transport.ts";
+
+const method = "subscriptions/listen";
+const ackMs = 10_000;
+const firstDelayMs = 100;
+const maxDelayMs = 30_000;
+/** A stream that lived this long was no failure. */
+const stableMs = 5_000;
+
+interface Stream {
+  readonly id: number;
+  readonly filter: ListenFilter;
+  readonly scope: Scope;
+  readonly openedAt: number;
+  /** Resolves with what the server honours, or why there is no stream. */
+  readonly acked: PromiseWithResolvers<ListenFilter | GatewayError>;
+  isAcked: boolean;
+}
+
+interface Waiter {
+  readonly uri: string;
+  readonly settle: (error: GatewayError | undefined) => void;
+}
+
+export class ModernListen {
+  readonly #requests: ModernRequests;
+  readonly #events: TransportEvents;
+  readonly #life = new Scope();
+  readonly #uris = new Set<string>();
+  readonly #waiters = new Set<Waiter>();
+  #current: Stream | undefined;
+  #opening: Stream | undefined;
+  #honoured: ListenFilter | undefined;
+  #failures = 0;
+  /** Something may have changed while nobody listened. */
+  #hasGap = false;
+  #isRunning = false;
+
+  constructor(requests: ModernRequests, events: TransportEvents) {
+    this.#requests = requests;
+    this.#events = events;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  stop(): void {
+    this.#life.cancel();
+    this.#settle(new GatewayError("draining", "the link was closed", { data: { sent: false } }));
+  }
+
+  /** Resolves when the server listens to the URI; to an error where it does not. */
+  subscribe(uri: string, scope: Scope): Promise<GatewayError | undefined> {
+    this.#uris.add(uri);
+    const asked = new Promise<GatewayError | undefined>((resolve) => {
+      this.#waiters.add({ uri, settle: resolve });
+    });
+    void this.#run();
+    return scope.race(asked);
+  }
+
+  unsubscribe(uri: string): void {
+    if (this.#uris.delete(uri)) void this.#run();
+  }
+
+  /** What belongs to a listen stream, by the stream on which it came or its tag. True where it goes to the link. */
+  heard(notification: Envelope, cause: number | undefined): boolean {
+    const tag = subscriptionIdOf(notification);
+    const id = cause ?? (typeof tag === "number" ? tag : undefined);
+    const honoured = readAcknowledgement(notification);
+    if (honoured) {
+      if (this.#opening && this.#opening.id === id) this.#acknowledged(this.#opening, honoured);
+      return false;
+    }
+    if (notification.method === "notifications/cancelled") {
+      const ended = spanNumber(notification, "params.requestId");
+      for (const stream of [this.#current, this.#opening]) if (stream && stream.id === ended) this.#over(stream);
+      return false;
+    }
+    // While one stream replaces another, both say the same.
+    return id === undefined || id === this.#current?.id;
+  }
+
+  #wanted(): ListenFilter {
+    const everything = { tools: true, prompts: true, resources: true, uris: [...this.#uris], tasks: [] };
+    return honouredFilter(everything, this.#requests.facts.capabilities);
+  }
+
+  /** Opens streams until the one that is open is the one that is wanted. */
+  async #run(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    while (!this.#life.cancelled) {
+      const wanted = this.#wanted();
+      if (isEmpty(wanted)) this.#drop(this.#current);
+      const known = this.#current?.filter ?? { ...wanted, uris: [], tools: false, prompts: false, resources: false };
+      if (isSame(known, wanted)) break;
+      const failure = await this.#open(wanted);
+      if (!failure) continue;
+      this.#failures += 1;
+      this.#settle(failure);
+      // A server without the method has declared what it cannot do; asking again would not help.
+      if (failure.code === "unknownMethod" || this.#current) break;
+      await sleep(Math.min(firstDelayMs * 2 ** this.#failures, maxDelayMs), this.#life).catch(() => {});
+    }
+    this.#isRunning = false;
+    this.#settle(undefined);
+  }
+
+  async #open(filter: ListenFilter): Promise<GatewayError | undefined> {
+    const id = this.#requests.newId();
+    const acked = Promise.withResolvers<ListenFilter | GatewayError>();
+    const stream: Stream = { id, filter, scope: new Scope(this.#life), openedAt: Date.now(), acked, isAcked: false };
+    this.#opening = stream;
+    const params = { notifications: filterJson(filter) };
+    const message = modernRequestMessage(id, method, this.#requests.metaOf(undefined), params);
+    const headers = requestHeaders(this.#requests.facts.version, method, undefined);
+    const heard = (reply: Envelope): void => this.#over(stream, errorIn(reply));
+    this.#requests.send({ message, id, call: undefined, headers, heard }, stream.scope).then(
+      (outcome) => {
+        if (outcome === "ended") this.#over(stream);
+      },
+      (error: unknown) => this.#over(stream, asGatewayError(error)),
+    );
+    using patience = new Scope(this.#life, ackMs, () => late(this.#requests.facts.backend));
+    const answer = await patience.race(acked.promise).catch((error: unknown) => asGatewayError(error));
+    this.#opening = undefined;
+    if (!(answer instanceof GatewayError)) return undefined;
+    this.#drop(stream);
+    return answer;
+  }
+
+  /** The new stream is open: the one before is not needed any more. */
+  #acknowledged(stream: Stream, honoured: ListenFilter): void {
+    const before = this.#current;
+    stream.isAcked = true;
+    this.#current = stream;
+    this.#honoured = honoured;
+    this.#drop(before);
+    this.#settle(undefined);
+    if (this.#hasGap) this.#tellGap(honoured);
+    this.#hasGap = false;
+    stream.acked.resolve(honoured);
+  }
+
+  /** The server, or the wire, has ended a stream. */
+  #over(stream: Stream, error: GatewayError = ended(this.#requests.facts.backend)): void {
+    stream.acked.resolve(error);
+    if (this.#current !== stream) return;
+    this.#current = undefined;
+    this.#hasGap = true;
+    this.#failures = Date.now() - stream.openedAt < stableMs ? this.#failures + 1 : 0;
+    if (this.#life.cancelled) return;
+    const delayMs = Math.min(firstDelayMs * 2 ** this.#failures, maxDelayMs);
+    sleep(delayMs, this.#life).then(
+      () => this.#run(),
+      () => {},
+    );
+  }
+
+  /** Closes a stream: over HTTP by ending it, on stdio by a notice (2026-07-28, Cancellation). */
+  #drop(stream: Stream | undefined): void {
+    if (!stream) return;
+    if (this.#current === stream) this.#current = undefined;
+    const notice = { requestId: stream.id, reason: "not needed any more" };
+    if (this.#requests.facts.kind === "stdio" && !stream.scope.cancelled)
+      this.#requests.tell(notificationMessage("notifications/cancelled", notice), this.#life);
+    stream.scope.cancel();
+  }
+
+  /** Settles the waiters that the open stream answers; all of them with an error. */
+  #settle(error: GatewayError | undefined): void {
+    for (const waiter of this.#waiters) {
+      const { uri, settle } = waiter;
+      if (!error && this.#current?.filter.uris.includes(uri) !== true && this.#isRunning) continue;
+      this.#waiters.delete(waiter);
+      const isHonoured = this.#honoured?.uris.includes(uri) === true && this.#current !== undefined;
+      if (isHonoured && !error) settle(undefined);
+      else {
+        this.#uris.delete(uri);
+        settle(error ?? refused(this.#requests.facts.backend, uri));
+      }
+    }
+  }
+
+  /** Listeners are told to look, for nobody knows what they have missed. */
+  #tellGap({ tools, prompts, resources, uris }: ListenFilter): void {
+    const lists = Object.entries({ tools, prompts, resources }).flatMap(([name, on]) => (on ? [name] : []));
+    for (const name of lists)
+      this.#events.message(notificationMessage(`notifications/${name}/list_changed`), undefined);
+    for (const uri of uris)
+      this.#events.message(notificationMessage("notifications/resources/updated", { uri }), undefined);
+  }
+}
+
+function isEmpty({ tools, prompts, resources, uris }: ListenFilter): boolean {
+  return !tools && !prompts && !resources && uris.length === 0;
+}
+
+function isSame(left: ListenFilter, right: ListenFilter): boolean {
+  const uris = new Set(right.uris);
+  return (
+    left.tools === right.tools &&
+    left.prompts === right.prompts &&
+    left.resources === right.resources &&
+    left.uris.length === uris.size &&
+    left.uris.every((uri) => uris.has(uri))
+  );
+}
+
+function errorIn(reply: Envelope): GatewayError | undefined {
+  if (!reply.spans.error) return undefined;
+  const { code, message } = asRecord(spanValue(reply, "error"));
+  const text = `the server refused ${method}: ${String(message)}`;
+  return new GatewayError(code === -32601 ? "unknownMethod" : "badProtocol", text, { data: { sent: true } });
+}
+
+function ended(backend: string): GatewayError {
+  return new GatewayError("lost", `backend "${backend}" ended the listen stream`, { backend, data: { sent: true } });
+}
+
+function late(backend: string): GatewayError {
+  const text = `backend "${backend}" did not acknowledge ${method} within ${ackMs} ms`;
+  return new GatewayError("lost", text, { backend, data: { sent: true } });
+}
+
+function refused(backend: string, uri: string): GatewayError {
+  return new GatewayError("invalidParams", `backend "${backend}" offers no subscription to ${JSON.stringify(uri)}`, {
+    backend,
+  });
+}

@@ -1,0 +1,84 @@
+// What a config is once it is read, and the rules that both of its readers keep: the quick one, and the schema that explains.
+
+import type { Isolation } from "../core/nouns.ts";
+
+/** What a backend may be called: no separator in it, and none that could form at its end. */
+export const namePattern: RegExp = /^(?!.*__)(?!.*_$)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
+
+export interface ListenConfig {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+}
+
+export interface TlsConfig {
+  readonly ca?: string | undefined;
+  readonly insecure?: boolean | undefined;
+}
+
+export interface EndpointConfig {
+  readonly command?: string | undefined;
+  readonly args?: readonly string[] | undefined;
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  readonly cwd?: string | undefined;
+  readonly inheritEnv?: boolean | undefined;
+  readonly url?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly tls?: TlsConfig | undefined;
+}
+
+type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
+
+export type BackendTimeouts = Numbers<"connect" | "call" | "health">;
+export type TimeoutConfig = Numbers<"drain" | "list" | "resume" | "keepAlive" | "session">;
+export type LimitConfig = Numbers<"body" | "message" | "pages" | "items" | "sessions">;
+
+export interface BackendConfig extends EndpointConfig {
+  readonly replicas?: readonly EndpointConfig[] | undefined;
+  readonly isolation?: Isolation | undefined;
+  readonly protocol?: string | undefined;
+  readonly timeouts?: BackendTimeouts | undefined;
+  readonly disabled?: boolean | undefined;
+}
+
+/** A config file as its readers leave it: durations in milliseconds, sizes in bytes, nothing filled in. */
+export interface Config {
+  readonly $schema?: string | undefined;
+  readonly listen?: ListenConfig | undefined;
+  readonly naming?: "prefix" | "none" | undefined;
+  readonly priority?: readonly string[] | undefined;
+  readonly backends?: Readonly<Record<string, BackendConfig>> | undefined;
+  readonly timeouts?: TimeoutConfig | undefined;
+  readonly limits?: LimitConfig | undefined;
+  readonly allowedHosts?: readonly string[] | undefined;
+  readonly allowedOrigins?: readonly string[] | undefined;
+  readonly sealKeys?: readonly string[] | undefined;
+}
+
+/** Which era a backend is spoken to in: found out, named, or that of one revision. */
+export const protocolPattern: RegExp = /^(?:auto|legacy|modern|\d{4}-\d{2}-\d{2})$/;
+
+/** Longer than this a timer of the runtimes overflows and fires at once. */
+export const maxDelayMs: number = 24 * 86_400_000;
+export const byteRange: readonly [min: number, max: number] = [1024, 2 ** 31];
+export const maxPort = 65_535;
+export const maxPages = 1_000_000;
+/** Of items in a listing, and of sessions. */
+export const maxCount = 10_000_000;
+
+// oxlint-disable-next-line no-control-regex
+export const textPattern: RegExp = /^[^\0]*$/;
+// oxlint-disable-next-line no-control-regex
+export const sealKeyPattern: RegExp = /^[^\0]{16,}$/;
+/** Variables are texts, so a text of digits is a number. */
+export const digitsPattern: RegExp = /^\d{1,15}$/;
+export const hostPattern: RegExp = /^(?:[A-Za-z0-9.-]+|\[?[0-9A-Fa-f:.%]+\]?)$/;
+/** `127.0.0.1:7337`, `[::1]:7337`, `localhost` or `7337`. */
+export const addressPattern: RegExp =
+  /^(?:(?<host>[A-Za-z0-9.-]*[A-Za-z.-][A-Za-z0-9.-]*|\d+(?:\.\d+){3}|\[[0-9A-Fa-f:.%]+\])(?::(?<port>\d{1,5}))?|(?<only>\d{1,5}))$/;
+
+/** Host and port of a text that {@link addressPattern} matches. */
+export function parseAddress(written: string): ListenConfig {
+  const groups = addressPattern.exec(written)?.groups ?? {};
+  const [host, port] = [groups["host"], groups["port"] ?? groups["only"]];
+  return { ...(host ? { host } : {}), ...(port ? { port: Number(port) } : {}) };
+}

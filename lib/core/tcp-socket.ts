@@ -1,0 +1,46 @@
+// What the program uses of a connection, whichever runtime it comes from.
+
+export interface TcpEvents {
+  connect: [];
+  /** TLS is up, and both sides are who they should be. */
+  secureConnect: [];
+  data: [bytes: Uint8Array];
+  /** The peer sends no more. */
+  end: [];
+  /** All that waited to leave has left. */
+  drain: [];
+  error: [error: unknown];
+  /** It is gone; nothing comes after this. */
+  close: [];
+}
+
+/** What the program uses of a socket; those of node:net and node:tls have it too. */
+export interface TcpSocket {
+  readonly destroyed: boolean;
+  /** False when nothing can be written any more. */
+  readonly writable: boolean;
+  /** Bytes that wait to leave. */
+  readonly writableLength: number;
+  on<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): unknown;
+  once<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): unknown;
+  off<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): unknown;
+  /** False where some of it waits; "drain" comes when none does. */
+  write(bytes: Uint8Array): boolean;
+  /** Closes this side once all that waits has left. */
+  end(): unknown;
+  destroy(): unknown;
+  pause(): unknown;
+  resume(): unknown;
+}
+
+/** TLS with a server. */
+export interface TlsTerms {
+  /** What the certificate must name, and what is sent ahead of it; undefined where that is the address, which is not sent. */
+  readonly name: string | undefined;
+  /** PEM of the certificate authorities to trust instead of the runtime's. */
+  readonly ca: string | undefined;
+  readonly rejectUnauthorized: boolean;
+  /** A session to go on with. */
+  readonly session: Buffer | undefined;
+  readonly onSession: (session: Buffer) => void;
+}

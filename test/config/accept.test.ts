@@ -1,0 +1,156 @@
+// The quick reader and the schema: whatever the one accepts, the other accepts too, and means the same.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { asRecord } from "../../lib/core/text.ts";
+import { acceptConfig, backendKeys, topKeys } from "../../lib/config/accept.ts";
+import { configJsonSchema } from "../../lib/config/load.ts";
+import { parseConfig } from "../../lib/config/schema.ts";
+
+/** Values of every kind, at many limits and one step beyond. */
+const scraps: readonly unknown[] = [
+  ...[
+    null,
+    true,
+    false,
+    "true",
+    "false",
+    "TRUE",
+    "",
+    " ",
+    "0",
+    "1",
+    "00",
+    "-1",
+    "1.5",
+    "1e3",
+    "65535",
+    "65536",
+    "a\0b",
+  ],
+  ...[0, 1, -1, -0, 1.5, 65_535, 65_536, 1_000_000, 1_000_001, 10_000_000, 10_000_001, 2 ** 53, Number.NaN, Infinity],
+  ...["1ms", "0s", "0.0001s", "0.0004ms", "30s", "1.5m", "24d", "25d", "24.001d", "1 s", "s", "1KiB", "1023B", "1024B"],
+  ...["2GiB", "2.1GiB", "10MB", "1.5MiB", "localhost", "127.0.0.1", "[::1]:80", "[::1]", "::1", "a:b", ":80", "a b"],
+  ...[
+    "127.0.0.1:65536",
+    "99999",
+    "7337",
+    "principal",
+    "session",
+    "shared",
+    "prefix",
+    "none",
+    "conflict",
+    "x".repeat(16),
+  ],
+  ...[
+    "x".repeat(15),
+    `${"x".repeat(15)}\0`,
+    "http://127.0.0.1/mcp",
+    "9".repeat(15),
+    "9".repeat(16),
+    "line\nbreak",
+    "1\n",
+  ],
+  ...[[], [""], ["a"], ["a", 1], [null], {}, { a: "b" }, { a: 1 }, { "": "" }, { "a\0": "b" }, { host: "a", port: 1 }],
+  ...[
+    { url: "x" },
+    [{}],
+    [{ url: "x" }],
+    [{ replicas: [] }],
+    { ca: "x", insecure: "true" },
+    { ca: "" },
+    { servers: 1 },
+  ],
+];
+
+/** A good value, or once in a while one that is just wrong, or anything else. */
+function among(good: readonly unknown[], bad: readonly unknown[]): fc.Arbitrary<unknown> {
+  return fc.oneof(
+    { weight: 60, arbitrary: fc.constantFrom(...good) },
+    { weight: 1, arbitrary: fc.constantFrom(...bad) },
+    { weight: 1, arbitrary: fc.constantFrom(...scraps) },
+  );
+}
+
+/** Some of these keys; once in a while also another one, or no map at all. */
+function mapOf(keys: Readonly<Record<string, fc.Arbitrary<unknown>>>): fc.Arbitrary<unknown> {
+  const record = fc.record(keys, { requiredKeys: [] });
+  const other = fc.tuple(record, fc.constantFrom("other", "toString", ""), fc.constantFrom(...scraps));
+  return fc.oneof(
+    { weight: 60, arbitrary: record },
+    { weight: 1, arbitrary: other.map(([map, key, value]) => ({ ...map, [key]: value })) },
+    { weight: 1, arbitrary: fc.constantFrom(...scraps) },
+  );
+}
+
+const nul = "a\0";
+const fromZero = among(["0s", "0.0004ms", "1ms", "1.5m", "24d"], ["24.001d", "25d", "30", 30, "-1s"]);
+const fromOne = among(["0.5ms", "1ms", "1.5m", "24d"], ["0s", "0.4ms", "25d", "1"]);
+const sizes = among(["1KiB", "1024B", "10MB", "2GiB"], ["1023B", "2.001GiB", "16", 16]);
+const counts = among([1, "1", "01", 1_000_000, "1000000"], [0, "0", 10_000_001, "10000001", 1.5, "9".repeat(16)]);
+const flags = among([true, false, "true", "false"], ["yes", "", 1]);
+const filled = among(["a", " ", "1"], ["", nul, 1]);
+const filledLists = among([[], ["a"], ["a", "b"]], [[""], [nul], [1]]);
+const textMaps = among([{}, { A: "b", C: "" }], [{ A: 1 }, { "\0": "x" }, { A: nul }, { A: null }]);
+const endpoints = {
+  command: filled,
+  args: among([[], ["-y", ""]], [[nul], "x", [1]]),
+  env: textMaps,
+  cwd: filled,
+  inheritEnv: flags,
+  url: filled,
+  headers: textMaps,
+  tls: mapOf({ ca: filled, insecure: flags }),
+};
+const backends = mapOf({
+  ...endpoints,
+  replicas: fc.oneof(fc.array(mapOf(endpoints), { minLength: 1, maxLength: 2 }), fc.constantFrom([{}], [])),
+  isolation: among(["principal", "session", "shared"], ["none"]),
+  protocol: among(["auto", "legacy", "modern", "2025-01-01"], ["2025", "Auto", ""]),
+  timeouts: mapOf({ connect: fromOne, call: fromOne, health: fromZero }),
+  disabled: flags,
+});
+const addresses = among(["localhost:1", "[::1]", 7337, "65535", "127.0.0.1", -0], ["99999", "::1", "a b", 65_536, 1.5]);
+const ports = among([0, 1, 65_535, "65535", "0", -0], [65_536, "65536", -1, "-1", 1.5]);
+const configs = mapOf({
+  $schema: among(["", "x", nul], [1]),
+  listen: fc.oneof(addresses, mapOf({ host: among(["a", "::1", "[::1]"], ["", "a b"]), port: ports })),
+  naming: among(["prefix", "none"], ["conflict"]),
+  priority: among([[], ["a", ""]], [[nul], [1]]),
+  backends: fc.dictionary(fc.constantFrom("a", "1", "", "a__b"), backends, { maxKeys: 2 }),
+  timeouts: mapOf({ drain: fromZero, list: fromZero, resume: fromZero, keepAlive: fromOne, session: fromOne }),
+  limits: mapOf({ body: sizes, message: sizes, pages: counts, items: counts, sessions: counts }),
+  allowedHosts: filledLists,
+  allowedOrigins: filledLists,
+  sealKeys: among([[], ["x".repeat(16), "x\n".repeat(8)]], [["x".repeat(15)], [`${"x".repeat(16)}\0`]]),
+});
+
+test("accept: says what the schema says, of near misses of every kind", () => {
+  const seen = { accepted: 0, refused: 0 };
+  const compare = (value: unknown): void => {
+    const parsed = parseConfig(value);
+    const config = parsed.issues === undefined ? parsed.config : undefined;
+    const accepted = acceptConfig(value);
+    seen[accepted === undefined ? "refused" : "accepted"] += 1;
+    assert.deepEqual(accepted, config, JSON.stringify({ value, issues: parsed.issues }));
+  };
+  for (const scrap of scraps) compare(scrap);
+  fc.assert(fc.property(configs, compare), { numRuns: 4000 });
+  assert.ok(seen.accepted > 400 && seen.refused > 400, JSON.stringify(seen));
+});
+
+test("accept: knows the keys of the schema", async () => {
+  const schema: unknown = JSON.parse(JSON.stringify(await configJsonSchema()));
+  const keysAt = (...path: string[]): string[] =>
+    Object.keys(asRecord(path.reduce((value: unknown, key) => asRecord(value)[key], schema)));
+  assert.deepEqual([...topKeys].toSorted(), keysAt("properties").toSorted());
+  const backendPath = ["properties", "backends", "additionalProperties", "properties"];
+  assert.deepEqual([...backendKeys].toSorted(), keysAt(...backendPath).toSorted());
+});
+
+test("accept: leaves a key that reaches a prototype to the schema", () => {
+  const env: unknown = JSON.parse('{ "__proto__": "x" }');
+  assert.equal(acceptConfig({ backends: { a: { command: "x", env } } }), undefined);
+});
