@@ -20,6 +20,8 @@ export interface GatewayConfig {
 export interface BackendHealth {
   readonly state: string;
   readonly error: string;
+  /** Which replica serves, where one does. */
+  readonly replica: unknown;
 }
 
 export interface Health {
@@ -96,8 +98,8 @@ export class Gateway implements AsyncDisposable {
     const response = await fetch(new URL("/health", this.#url));
     const body = recordOf(await response.json());
     const backends = Object.entries(recordOf(body["backends"])).map(([name, value]): [string, BackendHealth] => {
-      const { state, error } = recordOf(value);
-      return [name, { state: String(state), error: textOf(recordOf(error)["message"]) }];
+      const { state, error, replica } = recordOf(value);
+      return [name, { state: String(state), error: textOf(recordOf(error)["message"]), replica }];
     });
     return { httpStatus: response.status, status: String(body["status"]), backends: Object.fromEntries(backends) };
   }
