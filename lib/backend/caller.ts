@@ -1,11 +1,14 @@
 // Who a link speaks for.
 
 import type { Envelope } from "../core/envelope.ts";
+import type { Era } from "../protocol/codec.ts";
 
 /** Who waits for the answer of a call, and hears what comes before it. */
 export interface Caller {
   /** Identity of the client session that the call belongs to. */
   readonly session: object;
+  /** Era of the client; legacy where it is absent. */
+  readonly era?: Era;
   /** What the client declared, and the least severe log level that it asked for: modern backends hear it with each call. */
   readonly capabilities?: Readonly<Record<string, unknown>>;
   readonly logLevel?: string | undefined;

@@ -4,6 +4,7 @@ import { type Envelope, spanNumber } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
 import { Scope, type Watcher } from "../core/scope.ts";
 import type { Caller } from "./caller.ts";
+import type { Crossing } from "./crossing.ts";
 
 export interface Outgoing {
   /** The client's own id. */
@@ -12,6 +13,8 @@ export interface Outgoing {
   readonly caller: Caller | undefined;
   /** The request asked for a task. */
   readonly augmented: boolean;
+  /** Where the client speaks another era than the server. */
+  readonly crossing?: Crossing | undefined;
 }
 
 /** Where a call is in flight. */

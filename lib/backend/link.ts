@@ -1,21 +1,13 @@
 // One live upstream connection: many callers share it, so ids and progress tokens are made unique here and restored.
 
-import {
-  type Edit,
-  type Envelope,
-  type Malformed,
-  scan,
-  spanBytes,
-  spanNumber,
-  spanText,
-  splice,
-} from "../core/envelope.ts";
+import { type Edit, type Envelope, type Malformed, scan, spanBytes, spanNumber, splice } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { errorMessage, requestMessage, resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { decodeText, encodeText } from "../core/text.ts";
 import type { ServerFacts } from "../protocol/codec.ts";
 import type { Caller } from "./caller.ts";
+import { crossingOf } from "./crossing.ts";
 import { Calls, type FlightOwner, InFlight, type Outgoing } from "./calls.ts";
 import { linkClosed, noMessage, notSent, unanswered } from "./failures.ts";
 import { cancelNotice, copied, isMalformedRequest, renamed, underId } from "./rewrite.ts";
@@ -127,7 +119,10 @@ export class Link implements TransportEvents, FlightOwner {
     const upstream = (this.#lastId += 1);
     const token = copied(request, "params._meta.progressToken");
     const augmented = request.spans["params.task"] !== undefined;
-    return this.#start(renamed(request, upstream, edits), upstream, { id, token, caller, augmented }, scope);
+    const crossing = caller.era && crossingOf(request, caller, this.#facts);
+    if (crossing instanceof GatewayError) return Promise.reject(crossing);
+    const message = renamed(request, upstream, crossing ? [...edits, ...crossing.edits] : edits);
+    return this.#start(message, upstream, { id, token, caller, augmented, crossing }, scope);
   }
 
   /** A request of the gateway's own; resolves to the reply's bytes. */
@@ -268,15 +263,11 @@ export class Link implements TransportEvents, FlightOwner {
     if (!flight) return this.#peer.strayed(this, "an answer to no call in flight");
     const { call, upstream } = flight;
     if (call.caller) this.served = true;
-    const task = call.augmented ? spanText(envelope, "result.task.taskId") : undefined;
-    if (task !== undefined && call.caller) {
-      call.caller.created?.(this.backend, task);
-      if (call.token) this.#tasks.keep(upstream, { token: call.token, caller: call.caller });
-    }
+    if (call.augmented) this.#tasks.created(this.backend, upstream, call, envelope);
     if (envelope.spans.error) call.caller?.refused?.(this.backend, envelope);
     // What a task says may still come on the stream of the call that created it.
     this.#calls.linger(flight, this.#tasks.get(upstream) !== undefined);
-    flight.resolve(underId(envelope, call.id, last));
+    flight.resolve(call.crossing?.reply(envelope, call.id) ?? underId(envelope, call.id, last));
     this.#settled();
   }
 

@@ -6,7 +6,7 @@ import { errorMessage } from "../core/rpc.ts";
 import { type Scope, sleep } from "../core/scope.ts";
 import { encodeNumber } from "../core/text.ts";
 import { legacyErrorEdits } from "../protocol/bridge-error.ts";
-import { legacyResultEdits, modernRequestEdits, resultKind } from "../protocol/bridge.ts";
+import { completeEdits, legacyResultEdits, modernRequestEdits, resultKind } from "../protocol/bridge.ts";
 import { modernCodes } from "../protocol/modern-codes.ts";
 import { nameSource, requestHeaders } from "../protocol/modern-headers.ts";
 import { readInputRequired, retryEdits } from "../protocol/modern-input.ts";
@@ -30,6 +30,8 @@ interface Flight {
   /** As it was sent first. */
   readonly request: Envelope;
   readonly capabilities: Readonly<Record<string, unknown>>;
+  /** The client is a modern one too: nothing is translated, and what the server asks is the client's to answer. */
+  readonly passes: boolean;
   readonly scope: Scope;
   readonly done: PromiseWithResolvers<SendOutcome>;
   /** Id of the request that the server works on; undefined while it is the client's turn. */
@@ -61,15 +63,13 @@ export class ModernCalls {
   /** Settles when nothing more comes for the call. */
   send(message: Envelope, call: number, caller: Caller | undefined, scope: Scope): Promise<SendOutcome> {
     const requests = this.#requests;
-    // Tasks of the legacy era are no business of a modern server.
-    const plain = message.spans["params.task"]
-      ? envelopeOf(splice(message.bytes, paramsEdits(message, { drop: ["task"] })))
-      : message;
+    const passes = caller?.era === "modern";
     const flight: Flight = {
       call,
       method: message.method ?? "",
-      request: envelopeOf(splice(plain.bytes, modernRequestEdits(plain, requests.metaOf(caller)))),
+      request: passes ? message : this.#translated(message, caller),
       capabilities: caller ? requests.capabilitiesOf(caller) : {},
+      passes,
       scope,
       done: Promise.withResolvers(),
       wire: undefined,
@@ -82,6 +82,14 @@ export class ModernCalls {
     scope.onCancel((reason) => this.#end(flight, () => flight.done.reject(reason)));
     this.#exchange(flight, flight.request, call);
     return flight.done.promise;
+  }
+
+  #translated(message: Envelope, caller: Caller | undefined): Envelope {
+    // Tasks of the legacy era are no business of a modern server.
+    const plain = message.spans["params.task"]
+      ? envelopeOf(splice(message.bytes, paramsEdits(message, { drop: ["task"] })))
+      : message;
+    return envelopeOf(splice(plain.bytes, modernRequestEdits(plain, this.#requests.metaOf(caller))));
   }
 
   /** The link's answer to what a client was asked. */
@@ -133,6 +141,7 @@ export class ModernCalls {
   #heard(flight: Flight, reply: Envelope, last: boolean): void {
     flight.wire = undefined;
     if (reply.spans.error) return this.#refused(flight, reply, last);
+    if (flight.passes) return this.#finish(flight, this.#renamed(flight, reply, completeEdits(reply)), last);
     const kind = resultKind(reply, flight.method);
     switch (kind.kind) {
       case "complete":
@@ -158,7 +167,8 @@ export class ModernCalls {
     const isStale = code === modernCodes.headerMismatch && flight.method === "tools/call" && !flight.wasRelisted;
     if (isStale) return void this.#relist(flight, reply, last);
     if (code === modernCodes.unsupportedVersion) this.#doubted();
-    this.#finish(flight, this.#renamed(flight, reply, legacyErrorEdits(reply, flight.method)), last);
+    const edits = flight.passes ? [] : legacyErrorEdits(reply, flight.method);
+    this.#finish(flight, this.#renamed(flight, reply, edits), last);
   }
 
   /** The tools have changed and with them the headers of their calls: nothing was executed. */

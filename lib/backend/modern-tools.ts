@@ -3,15 +3,13 @@
 import { type Envelope, spanText, splice } from "../core/envelope.ts";
 import { scanListing } from "../core/listing.ts";
 import { decodeText, encodeText, joinBytes } from "../core/text.ts";
-import { legacyTool } from "../protocol/bridge-tools.ts";
+import { headersOf as readHeaders, legacyTool } from "../protocol/bridge-tools.ts";
 import { findField, valueAt, wholeOf } from "../protocol/fields.ts";
 import type { Header } from "../protocol/modern-headers.ts";
-import { type ParamHeader, paramHeaders, readParamHeaders } from "../protocol/modern-params.ts";
+import { type ParamHeader, paramHeaders } from "../protocol/modern-params.ts";
 
 /** Names come from servers. */
 const maxTools = 100_000;
-
-const annotation = encodeText('"x-mcp-header"');
 
 export class ModernTools {
   readonly #warn: (what: string) => void;
@@ -34,7 +32,7 @@ export class ModernTools {
     return params ? paramHeaders(params, request) : [];
   }
 
-  /** Takes note of the tools in a tools/list reply, and gives it as legacy clients take it. */
+  /** Takes note of the tools in a tools/list reply, and gives it without those that nobody can call. */
   read(reply: Uint8Array): Uint8Array {
     const listing = scanListing(reply, "tools", "name");
     const [first] = listing?.items ?? [];
@@ -44,34 +42,28 @@ export class ModernTools {
     let isChanged = false;
     for (const { item } of listing.items) {
       const raw = reply.subarray(item.start, item.end);
-      const tool = this.#readTool(raw);
-      if (tool !== raw) isChanged = true;
-      if (tool) kept.push(...(kept.length > 0 ? [encodeText(","), tool] : [tool]));
+      if (!this.#readTool(raw)) isChanged = true;
+      else kept.push(...(kept.length > 0 ? [encodeText(","), raw] : [raw]));
     }
     if (!isChanged) return reply;
     return splice(reply, [{ span: { start: first.item.start, end: last.item.end }, bytes: joinBytes(kept) }]);
   }
 
-  /** The tool for legacy clients; undefined for one that nobody can call (2026-07-28, Streamable HTTP, "Schema Extension"). */
-  #readTool(raw: Uint8Array): Uint8Array | undefined {
-    const whole = wholeOf(raw);
-    const named = findField(raw, whole, "name");
+  /** False for one that nobody can call (2026-07-28, Streamable HTTP, "Schema Extension"). */
+  #readTool(raw: Uint8Array): boolean {
+    const named = findField(raw, wholeOf(raw), "name");
     const name = String(named && valueAt(raw, named));
     if (this.#params.size >= maxTools) this.#params.clear();
     this.#params.delete(name);
-    if (Buffer.from(raw.buffer, raw.byteOffset, raw.length).includes(annotation)) {
-      const input = findField(raw, whole, "inputSchema");
-      const headers = readParamHeaders(input && valueAt(raw, input));
-      if (headers.kind === "invalid") {
-        this.#refuse(name, headers.reason);
-        return undefined;
-      }
-      this.#params.set(name, headers.params);
+    const headers = readHeaders(raw);
+    if (headers?.kind === "invalid") {
+      this.#refuse(name, headers.reason);
+      return false;
     }
-    const { bytes, wraps } = legacyTool(raw);
-    if (wraps) this.#wrapped.add(name);
+    if (headers) this.#params.set(name, headers.params);
+    if (legacyTool(raw).wraps) this.#wrapped.add(name);
     else this.#wrapped.delete(name);
-    return bytes;
+    return true;
   }
 
   #refuse(name: string, reason: string): void {

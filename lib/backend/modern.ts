@@ -126,7 +126,9 @@ export class ModernTransport implements Transport, TransportEvents {
         break;
     }
     const isKnown = legacyCodec.requests.has(method) || modernCodec.requests.has(method);
-    if (!isKnown || isShared(method)) return await this.#calls.send(request, call, this.#link.caller(call), scope);
+    const caller = this.#link.caller(call);
+    const passes = caller?.era === "modern" && modernCodec.requests.has(method);
+    if (!isKnown || isShared(method) || passes) return await this.#calls.send(request, call, caller, scope);
     const { backend, version } = this.#facts;
     return this.#refuse(
       call,

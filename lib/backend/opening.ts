@@ -87,7 +87,7 @@ function becomeModern(
   link.attach(transport);
   probe.handOver(transport);
   eras?.note(replica, "modern");
-  return { ...facts, capabilities: legacyServerCapabilities(capabilities) };
+  return { ...facts, capabilities: legacyServerCapabilities(capabilities), modern: capabilities };
 }
 
 function clientOf({ client, replica }: Opening): { client: ClientFacts; kind: ReplicaPlan["kind"] } {

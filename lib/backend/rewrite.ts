@@ -38,16 +38,25 @@ export function cancelNotice(upstream: number, reason: unknown): Uint8Array {
   return notificationMessage("notifications/cancelled", { requestId: upstream, reason: why });
 }
 
-/** A reply under its caller's id. `isLast`: nobody looks at its bytes after this, so that they need not be copied. */
-export function underId(reply: Envelope, id: Uint8Array, isLast: boolean): Uint8Array {
+/**
+ * A reply under its caller's id, with `edits` to the rest of it. `isLast`: nobody looks at its bytes after this, so that
+ * they need not be copied.
+ */
+export function underId(reply: Envelope, id: Uint8Array, isLast: boolean, edits: readonly Edit[] = []): Uint8Array {
   const span = reply.spans.id;
-  if (!span) return withId(reply, id);
-  return (isLast ? replaceInPlace(reply.bytes, span, id) : undefined) ?? splice(reply.bytes, [{ span, bytes: id }]);
+  if (!span) return withId(reply, id, edits);
+  const inPlace = isLast && edits.length === 0 ? replaceInPlace(reply.bytes, span, id) : undefined;
+  return inPlace ?? splice(reply.bytes, [{ span, bytes: id }, ...edits]);
 }
 
 /** An error reply that came without an id, with the caller's. */
-function withId(envelope: Envelope, id: Uint8Array): Uint8Array {
-  const error = spanBytes(envelope, "error") ?? encodeText("null");
+function withId({ bytes, spans }: Envelope, id: Uint8Array, edits: readonly Edit[]): Uint8Array {
+  const at = spans.error?.start ?? 0;
+  const moved = edits.map(({ span, bytes: given }) => ({
+    span: { start: span.start - at, end: span.end - at },
+    bytes: given,
+  }));
+  const error = spans.error ? splice(bytes.subarray(at, spans.error.end), moved) : encodeText("null");
   return joinBytes([encodeText('{"jsonrpc":"2.0","id":'), id, encodeText(',"error":'), error, encodeText("}")]);
 }
 

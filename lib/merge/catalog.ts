@@ -4,6 +4,8 @@ import { type Span, splice } from "../core/envelope.ts";
 import { type ListedItem, scanListing } from "../core/listing.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { decodeText, encodeJson, encodeText, joinBytes } from "../core/text.ts";
+import { toolFor } from "../protocol/bridge-tools.ts";
+import type { Era } from "../protocol/codec.ts";
 import { exposeName, exposeUri, type View } from "./names.ts";
 import { templateMatcher } from "./template.ts";
 
@@ -39,6 +41,8 @@ export interface Item {
   readonly bytes: Uint8Array;
   /** The raw value of the key, within `bytes`. */
   readonly key: Span;
+  /** Of the server that sent it. */
+  readonly era: Era;
 }
 
 export interface Page {
@@ -49,31 +53,37 @@ export interface Page {
 }
 
 /** Reads one page of a listing; undefined when the reply holds none. */
-export function readPage(backend: string, kind: ListingKind, reply: Uint8Array): Page | undefined {
+export function readPage(backend: string, kind: ListingKind, reply: Uint8Array, era: Era = "legacy"): Page | undefined {
   const { member, key } = kinds[kind];
-  return readItems(backend, member, key, reply);
+  return readItems(backend, member, key, reply, era);
 }
 
 /** Reads a page of any listing: its `member`, whose elements are named by their `key`. */
-export function readItems(backend: string, member: string, key: string, reply: Uint8Array): Page | undefined {
+export function readItems(
+  backend: string,
+  member: string,
+  key: string,
+  reply: Uint8Array,
+  era: Era = "legacy",
+): Page | undefined {
   const listing = scanListing(reply, member, key);
   if (!listing) return undefined;
   const { nextCursor, skipped } = listing;
   const cursor: unknown = nextCursor && JSON.parse(decodeText(reply.subarray(nextCursor.start, nextCursor.end)));
   return {
-    items: listing.items.map((listed) => readItem(backend, reply, listed)),
+    items: listing.items.map((listed) => readItem(backend, reply, listed, era)),
     // An empty string is a cursor (2025-11-25, Pagination: cursors are opaque).
     nextCursor: typeof cursor === "string" ? cursor : undefined,
     skipped,
   };
 }
 
-function readItem(backend: string, reply: Uint8Array, { item, key }: ListedItem): Item {
+function readItem(backend: string, reply: Uint8Array, { item, key }: ListedItem, era: Era): Item {
   // A copy: a slice would keep the whole page alive.
   const bytes = reply.slice(item.start, item.end);
   const span = { start: key.start - item.start, end: key.end - item.start };
   const local: unknown = JSON.parse(decodeText(bytes.subarray(span.start, span.end)));
-  return { backend, local: String(local), bytes, key: span };
+  return { backend, local: String(local), bytes, key: span, era };
 }
 
 /** True where two snapshots list the same bytes. */
@@ -102,14 +112,15 @@ export interface Index {
 }
 
 /**
- * Merges sources that come in config order; items are ordered by (source, exposed name). `priority` says who keeps a name
- * that several have.
+ * Merges sources that come in config order, for clients of an era; items are ordered by (source, exposed name). `priority`
+ * says who keeps a name that several have.
  */
 export function buildIndex(
   kind: ListingKind,
   sources: readonly Source[],
   view: View,
   priority: readonly string[],
+  era: Era = "legacy",
 ): Index {
   const owners = new Map<string, Item>();
   const collisions: string[] = [];
@@ -134,7 +145,10 @@ export function buildIndex(
     );
   }
   const parts = sources.flatMap(({ backend }) =>
-    (exposedBy.get(backend) ?? []).map(([name, item]) => renderItem(name, item)),
+    (exposedBy.get(backend) ?? []).flatMap(([name, item]) => {
+      const named = renderItem(name, item);
+      return kind === "tools" ? (toolFor(era, item.era, named) ?? []) : [named];
+    }),
   );
   const patterns =
     kind === "resourceTemplates"

@@ -3,6 +3,8 @@
 import { type Edit, splice } from "../core/envelope.ts";
 import type { Span } from "../core/json.ts";
 import { encodeJson, encodeText } from "../core/text.ts";
+import type { Era } from "./codec.ts";
+import { type ParamHeaders, readParamHeaders } from "./modern-params.ts";
 import {
   changeEdits,
   elementsOf,
@@ -22,6 +24,22 @@ export interface BridgedTool {
   readonly bytes: Uint8Array;
   /** Its output schema was put into an object, so its structured content must be too. */
   readonly wraps: boolean;
+}
+
+/** A backend's tool as clients of an era see it in a listing; undefined where they could not call it. */
+export function toolFor(client: Era, server: Era, tool: Uint8Array): Uint8Array | undefined {
+  if (client === server) return tool;
+  if (client === "legacy") return legacyTool(tool).bytes;
+  return needsLegacyTask(tool) || headersOf(tool)?.kind === "invalid" ? undefined : modernTool(tool);
+}
+
+const annotation = encodeText('"x-mcp-header"');
+
+/** The headers that a call of a tool repeats its arguments in; undefined for most, which have none. */
+export function headersOf(tool: Uint8Array): ParamHeaders | undefined {
+  if (!Buffer.from(tool.buffer, tool.byteOffset, tool.length).includes(annotation)) return undefined;
+  const input = findField(tool, wholeOf(tool), "inputSchema");
+  return readParamHeaders(input && valueAt(tool, input));
 }
 
 /** A legacy backend's tool, as JSON, for modern clients. */

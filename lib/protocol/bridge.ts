@@ -79,6 +79,12 @@ export function resultKind(reply: Envelope, method: string): ResultKind {
   return { kind: "invalid", error };
 }
 
+/** What a modern backend's reply lacks for modern clients: servers of drafts leave the type out. */
+export function completeEdits({ bytes, spans }: Envelope): readonly Edit[] {
+  if (!spans.result || spans["result.resultType"]) return [];
+  return changeEdits(bytes, spans.result, { set: [entry("resultType", "complete")] });
+}
+
 /**
  * A modern backend's complete result for a legacy client. `wraps`: the tool's output schema was wrapped for legacy
  * clients, and so must be its structured content.

@@ -8,6 +8,8 @@ export interface ServerFacts {
   readonly capabilities: Readonly<Record<string, unknown>>;
   readonly serverInfo: Readonly<Record<string, unknown>>;
   readonly instructions: string | undefined;
+  /** What a modern server declared, where `capabilities` are that in the words of the legacy era. */
+  readonly modern?: Readonly<Record<string, unknown>>;
 }
 
 /** Who the gateway is when it opens a link. */

@@ -64,10 +64,10 @@ function badInput(what: string): GatewayError {
   return new GatewayError("badProtocol", `the server asked for input in a way that is not valid: ${what}`);
 }
 
-/** An `input_required` result. `state` is the text of `requestState`. */
+/** An `input_required` result. `state` is the text of `requestState`; a result without one asks for something. */
 export function inputRequiredResult(
   requests: readonly InputRequest[],
-  state: string,
+  state: string | undefined,
   serverInfo?: Readonly<Record<string, unknown>>,
 ): Uint8Array {
   const asked = requests.map(({ key, method, params }): Entry => {
@@ -77,7 +77,7 @@ export function inputRequiredResult(
   return objectOf([
     entry("resultType", "input_required"),
     ...(asked.length > 0 ? [["inputRequests", objectOf(asked)] as const] : []),
-    entry("requestState", state),
+    ...(state === undefined ? [] : [entry("requestState", state)]),
     ...(serverInfo ? [entry("_meta", { [metaKeys.serverInfo]: serverInfo })] : []),
   ]);
 }

@@ -223,12 +223,13 @@ export class Listings {
   #index(session: Session, kind: ListingKind, sources: readonly Source[], view: View): Index {
     const { priority } = this.#hub.plan;
     const owners = this.#hub.backendsOf(view).map((backend) => this.#hub.ownerOf(backend, session));
-    const key = JSON.stringify([kind, view.backend, view.naming, view.separator, ...new Set(owners)]);
+    const { era } = session.facts;
+    const key = JSON.stringify([kind, era, view.backend, view.naming, view.separator, ...new Set(owners)]);
     const parts: unknown[] = [priority, ...sources.map(({ items }) => items)];
     const cached = this.#cache.get(key);
     if (cached && cached.parts.length === parts.length && cached.parts.every((part, at) => part === parts[at]))
       return cached.index;
-    const index = buildIndex(kind, sources, view, priority);
+    const index = buildIndex(kind, sources, view, priority, era);
     if (index.collisions.length > 0) {
       const names = index.collisions.slice(0, 5).join(", ");
       this.#hub.observer.log(

@@ -35,6 +35,7 @@ export function readInitialize(
     capabilities: asRecord(capabilities),
     client: typeof name === "string" ? name.slice(0, 100) : "",
     view,
+    era: codec.era,
   };
 }
 

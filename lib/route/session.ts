@@ -7,6 +7,7 @@ import { spanKey, spanValue } from "../core/envelope.ts";
 import { after, type Scope } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
+import type { Era } from "../protocol/codec.ts";
 import { Asks } from "./asks.ts";
 
 /** Where the messages of a session go that belong to no call: a GET stream, or stdout. */
@@ -35,6 +36,7 @@ export interface SessionFacts {
   readonly capabilities: Readonly<Record<string, unknown>>;
   readonly client: string;
   readonly view: View;
+  readonly era: Era;
 }
 
 export interface Subscription {

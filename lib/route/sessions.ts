@@ -129,6 +129,7 @@ export class Sessions {
       capabilities: asRecord(capabilities),
       client: String(client),
       view,
+      era: "legacy",
     };
   }
 }

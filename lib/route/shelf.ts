@@ -136,7 +136,7 @@ export class Shelf {
     for (let pages = 0; ; pages += 1) {
       if (pages >= limits.pages) throw this.#fail(kind, `has more than ${limits.pages} pages`);
       const reply = await link.request(method, cursor === undefined ? {} : { cursor }, scope);
-      const page = readPage(name, kind, reply);
+      const page = readPage(name, kind, reply, link.facts?.modern ? "modern" : "legacy");
       if (!page) return this.#withoutPage(kind, reply);
       items.push(...page.items);
       if (items.length > limits.items) throw this.#fail(kind, `has more than ${limits.items} items`);

@@ -86,7 +86,7 @@ export class Tasks {
       const link = await this.#hub.uplinkOf(backend, session).acquire(patience);
       for (let read = 0; read < pages && tasks.length <= most; read += 1) {
         const reply = await link.request("tasks/list", cursor === undefined ? {} : { cursor }, patience);
-        const page = readItems(name, "tasks", "taskId", reply);
+        const page = readItems(name, "tasks", "taskId", reply, "legacy");
         if (!page) return fail("holds no list");
         tasks.push(...page.items);
         if (page.nextCursor === undefined) return tasks;

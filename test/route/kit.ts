@@ -78,7 +78,14 @@ export class TestClient implements Outlet {
     this.#net = net;
     const view = net.hub.view(viewName);
     if (!view) throw new Error(`no view ${viewName}`);
-    const facts = { principal: "anonymous", version: "2025-11-25", capabilities, client: "test", view };
+    const facts = {
+      principal: "anonymous",
+      version: "2025-11-25",
+      capabilities,
+      client: "test",
+      view,
+      era: "legacy" as const,
+    };
     this.session = net.hub.sessions.create(facts, this, { sessions: 100, idleMs: 60_000 });
     net.router.prepare(this.session);
   }
