@@ -8,9 +8,10 @@ import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText } from "../core/text.ts";
 import type { ClientFacts, EraCodec, ServerFacts } from "../protocol/codec.ts";
 import type { Eras } from "./eras.ts";
-import { openHttp } from "./http.ts";
+import { type HttpOptions, openHttp } from "./http.ts";
 import { Link, type LinkPeer } from "./link.ts";
 import { openWire, pinnedRevision } from "./opening.ts";
+import { openSse } from "./sse.ts";
 import { openStdio } from "./stdio.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
@@ -104,8 +105,31 @@ function openTransport(
     case "stdio":
       return openStdio({ ...shared, replica, stderr: (line) => observer.log("info", source, line) }, events, scope);
     case "http":
-      return openHttp({ ...shared, replica, connectMs: plan.connectMs }, events);
+      return openUrl({ ...shared, replica, connectMs: plan.connectMs }, options.eras, events, scope);
   }
+}
+
+/** How long an address that refused the one transport may take to show that it speaks the other. */
+const olderPatienceMs = 5_000;
+
+/** The transport that the config names; else Streamable HTTP, and HTTP+SSE where a server knows nothing newer. */
+function openUrl(
+  options: HttpOptions,
+  eras: Eras | undefined,
+  events: TransportEvents,
+  scope: Scope,
+): Promise<Transport> | Transport {
+  const { replica, connectMs } = options;
+  if (replica.transport === "sse") return openSse(options, events, scope);
+  if (replica.transport === "streamable") return openHttp(options, events);
+  if (eras?.isSse(replica)) return openSse(options, events, scope);
+  const older = async (asking: Scope): Promise<Transport> => {
+    using patience = new Scope(asking, Math.min(olderPatienceMs, connectMs / 3));
+    const wire = await openSse(options, events, patience);
+    eras?.note(replica, "legacy", true);
+    return wire;
+  };
+  return openHttp({ ...options, older }, events);
 }
 
 function refusedHandshake(backend: string, method: string, result: unknown, error: unknown): GatewayError {

@@ -1,4 +1,5 @@
-// The era that each replica of a backend was found to speak, remembered for a while.
+// The era, and where it is not the usual one the transport, that each replica of a backend was found to speak: remembered
+// for a while.
 
 import type { ReplicaPlan } from "../config/plan.ts";
 import type { Era } from "../protocol/codec.ts";
@@ -8,6 +9,8 @@ const expiryMs = 600_000;
 
 interface Finding {
   readonly era: Era;
+  /** It is of the first revision's transport. */
+  readonly isSse: boolean;
   readonly until: number;
 }
 
@@ -16,16 +19,25 @@ export class Eras {
 
   /** Undefined where it is not known, or was found too long ago. */
   of(replica: ReplicaPlan): Era | undefined {
-    const found = this.#found.get(replica);
-    return found && found.until > Date.now() ? found.era : undefined;
+    return this.#finding(replica)?.era;
   }
 
-  note(replica: ReplicaPlan, era: Era): void {
-    this.#found.set(replica, { era, until: Date.now() + expiryMs });
+  /** True where it was found to speak HTTP+SSE. */
+  isSse(replica: ReplicaPlan): boolean {
+    return this.#finding(replica)?.isSse === true;
+  }
+
+  note(replica: ReplicaPlan, era: Era, isSse: boolean = false): void {
+    this.#found.set(replica, { era, isSse, until: Date.now() + expiryMs });
   }
 
   /** What was found turned out to be wrong, or may be. */
   forget(replica: ReplicaPlan): void {
     this.#found.delete(replica);
+  }
+
+  #finding(replica: ReplicaPlan): Finding | undefined {
+    const found = this.#found.get(replica);
+    return found && found.until > Date.now() ? found : undefined;
   }
 }

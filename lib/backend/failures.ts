@@ -1,6 +1,14 @@
 // Why a call on a link failed, and whether it may have been executed.
 
-import { GatewayError } from "../core/errors.ts";
+import { asGatewayError, GatewayError } from "../core/errors.ts";
+
+/** The same failure with the backend's name. */
+export function named(backend: string, error: unknown): GatewayError {
+  const failure = asGatewayError(error);
+  if (failure.backend === backend) return failure;
+  const { code, message, data, cause } = failure;
+  return new GatewayError(code, `backend "${backend}": ${message}`, { backend, data, cause });
+}
 
 /** A call that never left, because of `error`. */
 export function notSent(backend: string, error: GatewayError): GatewayError {

@@ -1,10 +1,13 @@
 // A backend over Streamable HTTP: one POST a message, answers as JSON or as an event stream.
 
 import type { HttpReplicaPlan } from "../config/plan.ts";
-import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { GatewayError } from "../core/errors.ts";
 import { Scope } from "../core/scope.ts";
-import { asRecord, decodeText } from "../core/text.ts";
+import { isModernRefusal } from "../protocol/modern-codes.ts";
+import { named } from "./failures.ts";
 import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
+import { followRedirects, postRedirects } from "./redirect.ts";
+import { isSessionError, maxErrorBytes, readRefusal, type Refusal, refusedWith, sessionLost } from "./refusal.ts";
 import { EventStreams, mediaType } from "./resume.ts";
 import { endpointOf } from "./target.ts";
 import { readTrust } from "./trust.ts";
@@ -16,13 +19,13 @@ export interface HttpOptions {
   readonly connectMs: number;
   readonly maxMessageBytes: number;
   readonly stray: (what: string) => void;
+  /** Opens the same address over HTTP+SSE; absent where that is not to be tried. */
+  readonly older?: ((scope: Scope) => Promise<Transport>) | undefined;
 }
 
-const maxErrorBytes = 64 * 1024;
-const maxRedirects = 3;
 const closeMs = 1_000;
-/** JSON-RPC codes that servers give to an unknown session. */
-const sessionCodes: ReadonlySet<unknown> = new Set([-32000, -32001, -32600]);
+/** 2025-11-25, Transports, "Backwards Compatibility": a server of the older transport refuses initialize so. */
+const olderStatuses: ReadonlySet<number> = new Set([400, 404, 405]);
 
 /** Opens nothing yet: the first POST is the handshake. */
 export function openHttp(options: HttpOptions, events: TransportEvents): Transport {
@@ -42,6 +45,8 @@ class HttpTransport implements Transport {
   #version: string | undefined;
   /** Of every POST; made anew when session or version change. */
   #postHeaders: HttpRequest["headers"] | undefined;
+  /** What the server turned out to speak instead. */
+  #older: Transport | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: HttpOptions, events: TransportEvents) {
@@ -54,8 +59,8 @@ class HttpTransport implements Transport {
       {
         maxMessageBytes: options.maxMessageBytes,
         get: (lastId, scope) => this.#get(lastId, scope),
-        named: (error) => this.#named(error),
-        sessionLost: () => (this.#session === undefined ? undefined : this.#sessionLost()),
+        named: (error) => named(options.backend, error),
+        sessionLost: () => (this.#session === undefined ? undefined : sessionLost(options.backend)),
       },
       events,
     );
@@ -68,12 +73,17 @@ class HttpTransport implements Transport {
     scope: Scope,
     headers?: MessageHeaders,
   ): Promise<SendOutcome> {
+    if (this.#older) return this.#older.send(message, call, scope);
     let reply = await this.#post(message, scope, headers);
-    if (reply.status === 307 || reply.status === 308) reply = await this.#redirected(reply, message, scope, headers);
+    if (postRedirects.has(reply.status)) reply = await this.#redirected(reply, message, scope, headers);
     // The modern era, which has headers for each message, has no sessions.
     if (this.#version === undefined && !headers) this.#session = reply.headers.get("mcp-session-id") ?? this.#session;
-    if (reply.status >= 300) await this.#refused(reply, call);
-    else if (call === undefined) await reply.body.bytes(maxErrorBytes);
+    if (reply.status >= 300) {
+      const refusal = await readRefusal(reply);
+      const older = call !== undefined && !headers && (await this.#olderAfter(refusal, scope));
+      if (older) return older.send(message, call, scope);
+      this.#refused(refusal, call);
+    } else if (call === undefined) await reply.body.bytes(maxErrorBytes);
     else if (mediaType(reply) !== "application/json") await this.#stream(reply, call, scope);
     else {
       const { maxMessageBytes } = this.#options;
@@ -83,12 +93,13 @@ class HttpTransport implements Transport {
   }
 
   negotiated(protocolVersion: string): void {
+    this.#older?.negotiated(protocolVersion);
     this.#version = protocolVersion;
     this.#postHeaders = undefined;
   }
 
   opened(): void {
-    void this.#streams.listen(this.#scope);
+    if (!this.#older) void this.#streams.listen(this.#scope);
   }
 
   close(): Promise<void> {
@@ -105,35 +116,21 @@ class HttpTransport implements Transport {
     return this.#request({ method: "POST", path: this.#path, headers, body: message }, scope);
   }
 
-  /** Frameworks redirect /mcp to /mcp/ before they run anything; another origin would get this one's credentials. */
-  async #redirected(first: HttpReply, message: Uint8Array, scope: Scope, headers?: MessageHeaders): Promise<HttpReply> {
-    let reply = first;
-    for (let redirects = 0; redirects < maxRedirects; redirects += 1) {
-      const location = reply.headers.get("location");
-      if ((reply.status !== 307 && reply.status !== 308) || location === undefined) break;
-      const target = new URL(location, this.#origin + this.#path);
-      if (target.origin !== this.#origin) break;
-      await reply.body.bytes(maxErrorBytes);
-      this.#path = target.pathname + target.search;
-      reply = await this.#post(message, scope, headers);
-    }
-    return reply;
+  #redirected(first: HttpReply, message: Uint8Array, scope: Scope, headers?: MessageHeaders): Promise<HttpReply> {
+    const again = (path: string): Promise<HttpReply> => {
+      this.#path = path;
+      return this.#post(message, scope, headers);
+    };
+    return followRedirects(first, { origin: this.#origin, path: this.#path, statuses: postRedirects, again });
   }
 
   #request(request: HttpRequest, scope: Scope): Promise<HttpReply> {
     return this.#pool.request(request, scope).catch((error: unknown) => {
       if (scope.cancelled) throw error;
-      const failure = this.#named(error);
+      const failure = named(this.#options.backend, error);
       if (failure.code === "unreachable" || failure.code === "connectTimeout") this.#events.retired(failure);
       throw failure;
     });
-  }
-
-  /** The same failure with the backend's name. */
-  #named(error: unknown): GatewayError {
-    const { code, message, data, cause } = asGatewayError(error);
-    const { backend } = this.#options;
-    return new GatewayError(code, `backend "${backend}": ${message}`, { backend, data, cause });
   }
 
   #requestHeaders(accept: string): [string, string][] {
@@ -148,7 +145,9 @@ class HttpTransport implements Transport {
     const type = mediaType(reply);
     if (type === "text/event-stream") return this.#streams.follow(reply, call, scope);
     reply.body.cancel();
-    throw this.#failure("badProtocol", `answered with content type "${type}" (HTTP ${reply.status})`, true);
+    const { backend } = this.#options;
+    const text = `backend "${backend}" answered with content type "${type}" (HTTP ${reply.status})`;
+    throw new GatewayError("badProtocol", text, { backend, data: { sent: true } });
   }
 
   #get(lastId: string | undefined, scope: Scope): Promise<HttpReply> {
@@ -157,43 +156,41 @@ class HttpTransport implements Transport {
     return this.#request({ method: "GET", path: this.#path, headers }, scope);
   }
 
-  async #refused(reply: HttpReply, call: number | undefined): Promise<void> {
-    const { status } = reply;
-    const body = await reply.body.bytes(maxErrorBytes).catch(() => new Uint8Array());
-    const text = decodeText(body);
-    const error = mediaType(reply) === "application/json" ? readError(text) : undefined;
-    if (this.#session !== undefined && isSessionError(status, text, error, call)) {
-      const lost = this.#sessionLost();
+  /** The older transport, where the refusal of the handshake is that of a server that speaks nothing else. */
+  async #olderAfter({ status, error }: Refusal, scope: Scope): Promise<Transport | undefined> {
+    const { older } = this.#options;
+    // 2026-07-28, Streamable HTTP, "HTTP+SSE Transport": the error of a modern server is none of those.
+    if (!older || this.#version !== undefined || isModernRefusal(status, error?.code)) return undefined;
+    if (!olderStatuses.has(status)) return undefined;
+    try {
+      this.#older = await older(scope);
+    } catch (failure) {
+      if (scope.cancelled) throw failure;
+      // That the address has no such stream either says less than its first answer.
+      return undefined;
+    }
+    if (this.#closing) void this.#older.close();
+    this.#session = undefined;
+    return this.#older;
+  }
+
+  /** Throws unless the body is the answer of the call. */
+  #refused(refusal: Refusal, call: number | undefined): void {
+    const { backend, stray } = this.#options;
+    const { status, body, error } = refusal;
+    if (this.#session !== undefined && isSessionError(refusal, call)) {
+      const lost = sessionLost(backend);
       this.#events.retired(lost);
       throw lost;
     }
     if (call !== undefined && error) return this.#events.message(body, call);
-    if (call === undefined) return this.#options.stray(`HTTP ${status} for a notification or an answer`);
-    if (status === 401 || status === 403)
-      throw this.#failure("unauthorized", `refused the credentials (HTTP ${status})`, false);
-    const sent = status >= 500 && status !== 503;
-    throw this.#failure(
-      status === 503 || status === 429 ? "unavailable" : "badProtocol",
-      `answered with HTTP ${status}`,
-      sent,
-    );
-  }
-
-  #failure(code: "badProtocol" | "unauthorized" | "unavailable", what: string, sent: boolean): GatewayError {
-    const { backend } = this.#options;
-    return new GatewayError(code, `backend "${backend}" ${what}`, { backend, data: { sent } });
-  }
-
-  #sessionLost(): GatewayError {
-    const { backend } = this.#options;
-    return new GatewayError("sessionLost", `backend "${backend}" does not know the session any more`, {
-      backend,
-      data: { sent: false },
-    });
+    if (call === undefined) return stray(`HTTP ${status} for a notification or an answer`);
+    throw refusedWith(backend, status);
   }
 
   async #end(): Promise<void> {
     this.#scope.cancel();
+    await this.#older?.close();
     if (this.#session !== undefined) {
       using scope = new Scope(undefined, closeMs);
       const headers = this.#requestHeaders("application/json");
@@ -207,28 +204,4 @@ class HttpTransport implements Transport {
     await this.#pool[Symbol.asyncDispose]();
     this.#events.closed(new GatewayError("draining", `the link to backend "${this.#options.backend}" was closed`));
   }
-}
-
-interface RpcError {
-  readonly id: unknown;
-  readonly code: unknown;
-  readonly message: string;
-}
-
-/** The JSON-RPC error of a refusal; undefined where its body is something else. */
-function readError(text: string): RpcError | undefined {
-  try {
-    const { id, error } = asRecord(JSON.parse(text));
-    const { code, message } = asRecord(error);
-    return typeof code === "number" ? { id, code, message: String(message) } : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Servers say "no such session" with 404, some with 400 and a text; an error under the call's own id is mostly its answer. */
-function isSessionError(status: number, text: string, error: RpcError | undefined, call: number | undefined): boolean {
-  if (status !== 404 && !(status === 400 && /session/i.test(text))) return false;
-  if (error === undefined || call === undefined || Number(error.id ?? NaN) !== call) return true;
-  return sessionCodes.has(error.code) && (status === 404 || /session/i.test(error.message));
 }

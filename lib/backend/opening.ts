@@ -37,7 +37,10 @@ const serverPatienceMs = 5_000;
 export async function openWire(opening: Opening, link: Link, scope: Scope): Promise<Opened> {
   const { plan, replica, eras, connect } = opening;
   const wanted = eraOf(plan);
-  if (wanted === "legacy" || (wanted === "auto" && eras?.of(replica) === "legacy")) {
+  // A transport of the legacy era alone.
+  const isSse = replica.kind === "http" && replica.transport === "sse";
+  if (isSse && wanted === "modern") throw neverModern(plan);
+  if (isSse || wanted === "legacy" || (wanted === "auto" && eras?.of(replica) === "legacy")) {
     link.attach(await connect(link));
     return { kind: "legacy" };
   }
@@ -113,6 +116,11 @@ function eraOf(plan: BackendPlan): "auto" | "legacy" | "modern" {
   const spoken = [...modernVersions, ...legacyCodec.versions].join(", ");
   const text = `backend "${plan.name}" is to be spoken to in protocol ${protocol}; this gateway speaks ${spoken}`;
   throw new GatewayError("unsupportedVersion", text, { backend: plan.name, data: { sent: false } });
+}
+
+function neverModern({ name, protocol }: BackendPlan): GatewayError {
+  const text = `backend "${name}" is to be reached over HTTP+SSE, which no server of protocol ${protocol} speaks; leave out its transport or its protocol`;
+  return new GatewayError("badProtocol", text, { backend: name, data: { sent: false } });
 }
 
 function notModern({ name }: BackendPlan): GatewayError {

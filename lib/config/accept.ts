@@ -10,6 +10,7 @@ import {
   type Config,
   digitsPattern,
   type EndpointConfig,
+  type FrontConfig,
   hostPattern,
   type LimitConfig,
   type ListenConfig,
@@ -46,6 +47,7 @@ const endpointFields: Fields<EndpointConfig> = {
   url: filled,
   headers: textMap,
   tls: fieldsOf<TlsConfig>({ ca: filled, insecure: flag }),
+  transport: oneOf("auto", "streamable", "sse"),
 };
 
 const backendFields: Fields<BackendConfig> = {
@@ -66,6 +68,7 @@ const topFields: Fields<Config> = {
   priority: texts,
   // Their names are checked elsewhere, for both readers.
   backends: mapOf(anyText, fieldsOf<BackendConfig>(backendFields)),
+  front: fieldsOf<FrontConfig>({ sse: flag }),
   timeouts: fieldsOf<TimeoutConfig>({
     drain: duration(0),
     list: duration(0),

@@ -134,9 +134,20 @@ const childKeys = ["args", "env", "cwd", "inheritEnv"] as const;
 function checkBackend(backend: Entry, problems: Problem[]): void {
   if (backend.node.kind !== "map") return;
   checkEndpoint(backend, ["command", "url", "replicas"], problems);
+  checkTransport(backend.node, backend.node, problems);
   const replicas = entryOf(backend.node, "replicas")?.node;
   if (replicas?.kind !== "list") return;
-  for (const node of replicas.items) checkEndpoint({ key: node.place, node }, ["command", "url"], problems);
+  for (const node of replicas.items) {
+    checkEndpoint({ key: node.place, node }, ["command", "url"], problems);
+    checkTransport(node, backend.node, problems);
+  }
+}
+
+function checkTransport(endpoint: Node, backend: Node, problems: Problem[]): void {
+  const entry = entryOf(endpoint, "transport");
+  if (!entry || textOf(endpoint, "transport") !== "sse" || textOf(backend, "protocol") !== "modern") return;
+  const message = `${formatPath(entry.node.path)} is "sse", which no modern server speaks; leave out this or "protocol"`;
+  problems.push(problemAt("conflict", entry.key, entry.node.path, message));
 }
 
 function checkEndpoint({ key, node }: Entry, ways: readonly string[], problems: Problem[]): void {
@@ -158,7 +169,7 @@ function checkEndpoint({ key, node }: Entry, ways: readonly string[], problems: 
   }
   for (const [owner, keys] of [
     ["command", childKeys],
-    ["url", ["headers", "tls"]],
+    ["url", ["headers", "tls", "transport"]],
   ] as const) {
     for (const name of given[0] === owner ? [] : keys) {
       const entry = node.entries.get(name);

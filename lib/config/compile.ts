@@ -35,6 +35,7 @@ export function compilePlan(config: Config, root: Node): Plan {
     separator: planDefaults.separator,
     priority: [...new Set([...first, ...names])],
     backends,
+    front: { sse: config.front?.sse ?? planDefaults.front.sse },
     allowedHosts: config.allowedHosts ?? [],
     allowedOrigins: config.allowedOrigins ?? [],
     sealKeys: config.sealKeys ?? [],
@@ -74,7 +75,13 @@ function compileReplica(endpoint: EndpointConfig, node: Node): ReplicaPlan {
   if (endpoint.url !== undefined) {
     const tls = compileTls(endpoint, node);
     const address = compileUrl(endpoint.url, endpoint.headers ?? {});
-    return { kind: "http", ...address, ...(tls === undefined ? {} : { tls }) };
+    const { transport = "auto" } = endpoint;
+    return {
+      kind: "http",
+      ...address,
+      ...(tls === undefined ? {} : { tls }),
+      ...(transport === "auto" ? {} : { transport }),
+    };
   }
   const command = endpoint.command ?? "";
   const cwd = endpoint.cwd;

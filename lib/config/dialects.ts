@@ -68,22 +68,26 @@ export function slug(name: string): string {
 function toBackend(server: Mapping, problems: Problem[]): Mapping {
   const entries = new Map<string, Entry>();
   for (const [key, entry] of server.entries) {
-    if (key === "type") checkType(entry, problems);
-    else if (key === "env") entries.set(key, { ...entry, node: textsOnly(entry.node) });
+    if (key === "type") {
+      const transport = transportOf(entry, problems);
+      const fits = server.entries.has("url") && !server.entries.has("transport");
+      if (transport && fits) entries.set("transport", transport);
+    } else if (key === "env") entries.set(key, { ...entry, node: textsOnly(entry.node) });
     else if (backendKeys.has(key) || ownFields.has(key)) entries.set(key, entry);
     else problems.push(ignored(key, entry, backendKeys));
   }
   return { ...server, entries };
 }
 
-function checkType({ node }: Entry, problems: Problem[]): void {
-  const type = node.kind === "scalar" && typeof node.value === "string" ? node.value : "";
-  if (/^(?:stdio|http|streamable-?http)$/i.test(type)) return;
-  const message =
-    type === "sse"
-      ? "the old HTTP+SSE transport is not spoken; the address is tried with Streamable HTTP"
-      : 'unknown type of server; it is told by "command" or "url"';
-  problems.push(problemAt("oldTransport", node.place, node.path, message));
+/** What the type says of an address: "http" is what editors try first, and they go on to the old transport themselves. */
+function transportOf({ key, node }: Entry, problems: Problem[]): Entry | undefined {
+  const type = node.kind === "scalar" && typeof node.value === "string" ? node.value.toLowerCase() : "";
+  if (type === "stdio" || type === "http") return undefined;
+  const value = type === "sse" ? type : /^streamable-?http$/.test(type) ? "streamable" : undefined;
+  if (value !== undefined && node.kind === "scalar") return { key, node: { ...node, value } };
+  const message = 'unknown type of server; it is told by "command" or "url"';
+  problems.push(problemAt("unknownType", node.place, node.path, message));
+  return undefined;
 }
 
 // VS Code allows numbers, and null for a variable that the child shall not get.

@@ -11,12 +11,19 @@ export interface Plan {
   readonly priority: readonly BackendName[];
   /** In config order, without the disabled ones. */
   readonly backends: readonly BackendPlan[];
+  readonly front: FrontPlan;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   /** The first one seals, all of them open. Secret. */
   readonly sealKeys: readonly string[];
   readonly limits: Limits;
   readonly timeouts: Timeouts;
+}
+
+/** What is offered to clients beside the endpoint. */
+export interface FrontPlan {
+  /** HTTP+SSE, the transport of the first revision. */
+  readonly sse: boolean;
 }
 
 export interface Limits {
@@ -88,6 +95,8 @@ export interface HttpReplicaPlan {
   readonly headers: Readonly<Record<string, string>>;
   /** Only where the config says something about it. */
   readonly tls?: TlsPlan;
+  /** Absent = Streamable HTTP, and HTTP+SSE where that is refused. */
+  readonly transport?: "streamable" | "sse";
 }
 
 export type ReplicaPlan = StdioReplicaPlan | HttpReplicaPlan;
@@ -97,6 +106,7 @@ export const planDefaults: Omit<Plan, "backends" | "priority"> = freeze({
   listen: { host: "127.0.0.1", port: 7337 },
   naming: "prefix",
   separator: "__",
+  front: { sse: false },
   allowedHosts: [],
   allowedOrigins: [],
   sealKeys: [],

@@ -23,7 +23,7 @@ export const problemTable = {
   ignoredKey: "E3151",
   renamed: "E3152",
   shellLine: "E3153",
-  oldTransport: "E3154",
+  unknownType: "E3154",
 } as const;
 
 export type ProblemKind = keyof typeof problemTable;

@@ -24,6 +24,11 @@ export interface EndpointConfig {
   readonly url?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TlsConfig | undefined;
+  readonly transport?: "auto" | "streamable" | "sse" | undefined;
+}
+
+export interface FrontConfig {
+  readonly sse?: boolean | undefined;
 }
 
 type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
@@ -47,6 +52,7 @@ export interface Config {
   readonly naming?: "prefix" | "none" | undefined;
   readonly priority?: readonly string[] | undefined;
   readonly backends?: Readonly<Record<string, BackendConfig>> | undefined;
+  readonly front?: FrontConfig | undefined;
   readonly timeouts?: TimeoutConfig | undefined;
   readonly limits?: LimitConfig | undefined;
   readonly allowedHosts?: readonly string[] | undefined;

@@ -78,7 +78,7 @@ const endpointShape = {
   env: z.record(text, text).describe("Environment variables that are added for the child process."),
   cwd: filled.describe("Working directory of the child process, relative to the folder of this file."),
   inheritEnv: flag.describe("Give the child process the whole environment of the gateway.").meta({ fallback: false }),
-  url: filled.describe("Address of a server that speaks Streamable HTTP: http, https, or unix:/run/mcp.sock:/mcp."),
+  url: filled.describe("Address of a server that speaks MCP over HTTP: http, https, or unix:/run/mcp.sock:/mcp."),
   headers: z.record(text, text).describe("Headers that are added to every request to the server."),
   tls: strict({
     ca: filled
@@ -86,6 +86,10 @@ const endpointShape = {
       .describe("PEM file of the authorities to trust instead of the system's, relative to the folder of this file."),
     insecure: flag.optional().describe("Accept any certificate: for tests alone.").meta({ fallback: false }),
   }).describe("Which certificates of the server are accepted."),
+  transport: z
+    .enum(["auto", "streamable", "sse"])
+    .describe("How the server at url speaks: Streamable HTTP, the old HTTP+SSE, or auto: whichever it answers to.")
+    .meta({ fallback: "auto" }),
 };
 
 const optionalEndpoint = z.strictObject(endpointShape).partial().shape;
@@ -173,6 +177,14 @@ const topShape = {
     .optional()
     .describe("Servers as other clients' files write them."),
   servers: z.record(z.string(), z.looseObject({})).optional().describe("Servers as VS Code's mcp.json writes them."),
+  front: strict({
+    sse: flag
+      .optional()
+      .meta({ fallback: planDefaults.front.sse })
+      .describe("Serve clients of the old HTTP+SSE transport too, at /sse and /messages."),
+  })
+    .optional()
+    .describe("What is offered to clients beside /mcp."),
   timeouts: strict({
     drain: duration(timeouts.drainMs, 0).describe("For calls in flight when the gateway stops."),
     list: duration(timeouts.listMs, 0).describe("How long a listing waits for a backend that is still starting."),

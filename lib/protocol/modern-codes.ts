@@ -13,3 +13,8 @@ export function modernStatus(code: number): number {
   if (code === methodNotFound) return 404;
   return Object.values<number>(modernCodes).includes(code) ? 400 : 200;
 }
+
+/** Whether an HTTP refusal is that of a modern server (2026-07-28, Streamable HTTP, "HTTP+SSE Transport (2024-11-05)"). */
+export function isModernRefusal(status: number, code: unknown): boolean {
+  return typeof code === "number" && status >= 400 && modernStatus(code) === status;
+}

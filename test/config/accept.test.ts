@@ -103,6 +103,7 @@ const endpoints = {
   url: filled,
   headers: textMaps,
   tls: mapOf({ ca: filled, insecure: flags }),
+  transport: among(["auto", "streamable", "sse"], ["http", ""]),
 };
 const backends = mapOf({
   ...endpoints,
@@ -120,6 +121,7 @@ const configs = mapOf({
   naming: among(["prefix", "none"], ["conflict"]),
   priority: among([[], ["a", ""]], [[nul], [1]]),
   backends: fc.dictionary(fc.constantFrom("a", "1", "", "a__b"), backends, { maxKeys: 2 }),
+  front: mapOf({ sse: flags }),
   timeouts: mapOf({ drain: fromZero, list: fromZero, resume: fromZero, keepAlive: fromOne, session: fromOne }),
   limits: mapOf({ body: sizes, message: sizes, pages: counts, items: counts, sessions: counts }),
   allowedHosts: filledLists,

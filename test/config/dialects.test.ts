@@ -42,17 +42,25 @@ test("dialects: .mcp.json with variables and headers", async () => {
     ".mcp.json": `{ "mcpServers": {
       "api": { "type": "http", "url": "\${BASE:-https://h}/mcp", "headers": { "Authorization": "Bearer \${KEY}" } },
       "local": { "type": "stdio", "command": "./run.sh", "cwd": "srv" },
-      "old": { "type": "sse", "url": "https://h/sse" }
+      "old": { "type": "sse", "url": "https://h/sse" },
+      "new": { "type": "streamable-http", "url": "https://h/new" },
+      "own": { "type": "sse", "url": "https://h/own", "transport": "auto" },
+      "odd": { "type": "ws", "url": "https://h/odd" },
+      "child": { "type": "sse", "command": "x" }
     } }`,
   });
   const { replicas, warnings } = await load(folder, { KEY: "k" });
   assert.deepEqual(replicas, [
     ["api", { kind: "http", url: "https://h/mcp", headers: { Authorization: "Bearer k" } }],
     ["local", { ...stdio, command: join(folder.path, "run.sh"), cwd: join(folder.path, "srv") }],
-    ["old", { kind: "http", url: "https://h/sse", headers: {} }],
+    ["old", { kind: "http", url: "https://h/sse", headers: {}, transport: "sse" }],
+    ["new", { kind: "http", url: "https://h/new", headers: {}, transport: "streamable" }],
+    ["own", { kind: "http", url: "https://h/own", headers: {} }],
+    ["odd", { kind: "http", url: "https://h/odd", headers: {} }],
+    ["child", { ...stdio, command: "x" }],
   ]);
   assert.equal(warnings.length, 1);
-  assert.match(warnings[0] ?? "", /^\.mcp\.json:4:24 warning\[E3154\]/);
+  assert.match(warnings[0] ?? "", /^\.mcp\.json:7:24 warning\[E3154\] unknown type of server/);
 });
 
 test("dialects: .cursor/mcp.json with its own variables, from the folder above", async () => {

@@ -14,6 +14,7 @@ backends:
   fs: { command: npx, args: [-y, "@scope/server", "/data"], env: { A: "\${B:-x}" }, cwd: sub }
   web:
     url: https://example.com/mcp
+    transport: sse
     headers: { Authorization: "Bearer \${TOKEN}" }
     isolation: shared
     timeouts: { connect: 10s, call: 5m, health: 0s }
@@ -21,6 +22,7 @@ backends:
   "1": { url: "http://127.0.0.1:2/" }
   off: { url: "\${NOT_SET}", disabled: true }
 priority: [web]
+front: { sse: "true" }
 timeouts: { drain: 1s, list: 500ms, resume: 0s, keepAlive: 20s, session: 2h }
 limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4 }
 allowedHosts: [a]
@@ -59,7 +61,9 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
       },
       {
         name: "web",
-        replicas: [{ kind: "http", url: "https://example.com/mcp", headers: { Authorization: "Bearer t" } }],
+        replicas: [
+          { kind: "http", url: "https://example.com/mcp", headers: { Authorization: "Bearer t" }, transport: "sse" },
+        ],
         isolation: "shared",
         connectMs: 10_000,
         callMs: 300_000,
@@ -85,6 +89,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
         healthMs: 30_000,
       },
     ],
+    front: { sse: true },
     allowedHosts: ["a"],
     allowedOrigins: ["https://b"],
     sealKeys: ["0123456789abcdef"],

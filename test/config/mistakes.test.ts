@@ -236,3 +236,21 @@ test("mistakes: a problem is one line that an editor can jump to", async () => {
   );
   assert.deepEqual(problem.path, ["backends", "fs", "comand"]);
 });
+
+test("mistakes: the old transport is that of a server at a url, and of no modern one", async () => {
+  const text = `backends:
+  a: { url: http://h/, transport: sse, protocol: modern }
+  b: { command: x, transport: sse }
+  c: { protocol: modern, replicas: [{ url: http://h/ }, { url: http://h/, transport: sse }] }
+  d: { url: http://h/, transport: http }
+  e: { url: http://h/, transport: sse, protocol: legacy }
+front: { sse: maybe }
+`;
+  await check("mcpctl.yaml", text, [
+    '2:24 E3105 backends.a.transport is "sse", which no modern server speaks',
+    '3:20 E3105 belongs to "url"',
+    "4:75 E3105 replicas",
+    '5:35 E3103 "streamable"',
+    "7:15 E3102 true or false",
+  ]);
+});

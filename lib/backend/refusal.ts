@@ -1,0 +1,66 @@
+// What an HTTP answer that is no success says: of the call, of the session, or of the server.
+
+import { GatewayError } from "../core/errors.ts";
+import { asRecord, decodeText } from "../core/text.ts";
+import type { HttpReply } from "./pool.ts";
+import { mediaType } from "./resume.ts";
+
+/** What is read of a body that is no message. */
+export const maxErrorBytes: number = 64 * 1024;
+
+interface RpcError {
+  readonly id: unknown;
+  readonly code: unknown;
+  readonly message: string;
+}
+
+export interface Refusal {
+  readonly status: number;
+  readonly body: Uint8Array;
+  readonly text: string;
+  /** The JSON-RPC error in the body; undefined where that is something else. */
+  readonly error: RpcError | undefined;
+}
+
+export async function readRefusal(reply: HttpReply): Promise<Refusal> {
+  const { status } = reply;
+  const body = await reply.body.bytes(maxErrorBytes).catch(() => new Uint8Array());
+  const text = decodeText(body);
+  return { status, body, text, error: mediaType(reply) === "application/json" ? readError(text) : undefined };
+}
+
+function readError(text: string): RpcError | undefined {
+  try {
+    const { id, error } = asRecord(JSON.parse(text));
+    const { code, message } = asRecord(error);
+    return typeof code === "number" ? { id, code, message: String(message) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** JSON-RPC codes that servers give to an unknown session. */
+const sessionCodes: ReadonlySet<unknown> = new Set([-32000, -32001, -32600]);
+
+/** Servers say "no such session" with 404, some with 400 and a text; an error under the call's own id is mostly its answer. */
+export function isSessionError({ status, text, error }: Refusal, call: number | undefined): boolean {
+  if (status !== 404 && !(status === 400 && /session/i.test(text))) return false;
+  if (error === undefined || call === undefined || Number(error.id ?? NaN) !== call) return true;
+  return sessionCodes.has(error.code) && (status === 404 || /session/i.test(error.message));
+}
+
+export function sessionLost(backend: string): GatewayError {
+  const text = `backend "${backend}" does not know the session any more`;
+  return new GatewayError("sessionLost", text, { backend, data: { sent: false } });
+}
+
+/** The failure of a call that was refused with this status and no word of its own. */
+export function refusedWith(backend: string, status: number, where: string = ""): GatewayError {
+  const failure = (code: "badProtocol" | "unauthorized" | "unavailable", what: string, sent: boolean): GatewayError =>
+    new GatewayError(code, `backend "${backend}" ${what}`, { backend, data: { sent } });
+  if (status === 401 || status === 403)
+    return failure("unauthorized", `refused the credentials (HTTP ${status})`, false);
+  const what = `answered with HTTP ${status}${where}`;
+  if (status === 503 || status === 429) return failure("unavailable", what, false);
+  return failure("badProtocol", what, status >= 500);
+}
