@@ -10,7 +10,9 @@ import { preflight, share } from "./front/cors.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import { refuseForeign } from "./front/guard.ts";
 import { HttpFront } from "./front/http.ts";
+import { viewAt } from "./front/place.ts";
 import { errorReply } from "./front/reply.ts";
+import { SseFront } from "./front/sse-front.ts";
 import { type Health, Status } from "./front/status.ts";
 import { StdioFront } from "./front/stdio.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
@@ -34,6 +36,7 @@ export class Gateway {
   readonly #hub: Hub;
   readonly #router: Router;
   readonly #front: HttpFront;
+  readonly #sse: SseFront;
   readonly #status: Status;
   readonly #options: GatewayOptions;
   readonly #draining = new Set<Promise<void>>();
@@ -48,6 +51,7 @@ export class Gateway {
     this.#router = new Router(this.#hub);
     const identity = { name, version: options.version };
     this.#front = new HttpFront({ hub: this.#hub, router: this.#router, identity });
+    this.#sse = new SseFront({ hub: this.#hub, router: this.#router, identity });
     this.#status = new Status(this.#hub, options.version);
     this.apply(options.plan);
   }
@@ -65,6 +69,7 @@ export class Gateway {
     );
     this.#hub.replace(plan, topology);
     this.#welcome = new WeakSet();
+    if (!plan.front.sse) this.#sse.end();
     for (const backend of removed) this.#router.listings.forget(backend);
     for (const session of [...this.#hub.sessions.all()]) {
       const { backend } = session.facts.view;
@@ -100,8 +105,9 @@ export class Gateway {
   #answer(request: HttpRequest): HttpReply | Promise<HttpReply> {
     const { path: sent } = request;
     const path = sent.length > 1 && sent.endsWith("/") ? sent.slice(0, -1) : sent;
-    const view = this.#viewAt(path);
-    return view ? this.#front.handle(request, view) : this.#state(request, path);
+    const view = viewAt(this.#hub, endpoint, path);
+    if (view) return this.#front.handle(request, view);
+    return this.#sse.handle(request, path) ?? this.#state(request, path);
   }
 
   async #state(request: HttpRequest, path: string): Promise<HttpReply> {
@@ -133,22 +139,15 @@ export class Gateway {
   /** Takes no new calls, lets those in flight end within `drain`, then ends all links and children. */
   async close(): Promise<void> {
     const { drainMs } = this.#hub.plan.timeouts;
-    const fronts = [this.#front, ...this.#stdio];
+    const fronts = [this.#front, this.#sse, ...this.#stdio];
     this.#status.draining = true;
     for (const front of fronts) front.drain();
     using scope = new Scope(undefined, drainMs);
     while (fronts.some(({ inFlight }) => inFlight > 0) && !scope.cancelled)
       await sleep(drainStepMs, scope).catch(() => {});
-    await Promise.all([...this.#stdio].map((front) => front.stop()));
+    await Promise.all([this.#sse.close(), ...[...this.#stdio].map((front) => front.stop())]);
     await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
-  }
-
-  #viewAt(path: string): ReturnType<Hub["view"]> {
-    if (path === endpoint) return this.#hub.view("");
-    if (!path.startsWith(`${endpoint}/`)) return undefined;
-    const backend = decodePath(path.slice(endpoint.length + 1));
-    return backend === "" ? undefined : this.#hub.view(backend);
   }
 
   #create(plan: BackendPlan, { limits }: Plan): Backend {
@@ -173,13 +172,5 @@ export class Gateway {
         observer.log(failures > 1 ? "debug" : "warn", source, `is down: ${why}`);
       },
     });
-  }
-}
-
-function decodePath(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return "";
   }
 }

@@ -20,6 +20,18 @@ export function frameEvent(data: Uint8Array, id?: string): Uint8Array {
   return frame;
 }
 
+const messageField = Buffer.from("event: message\ndata: ");
+
+/** A message, which must already be one line, for clients that listen for events of that name. */
+export function frameMessage(data: Uint8Array): Uint8Array {
+  return Buffer.concat([messageField, data, blankLine]);
+}
+
+/** 2024-11-05, Transports, "HTTP with SSE": where the client is to send its messages. */
+export function frameEndpoint(address: string): Uint8Array {
+  return encode(`event: endpoint\ndata: ${oneLine(address)}\n\n`);
+}
+
 /** Whether each character is a byte that means nothing in an event stream. */
 function isPlain(text: string): boolean {
   for (let at = 0; at < text.length; at += 1) {

@@ -6,6 +6,8 @@ export interface HttpRequest {
   readonly method: string;
   /** As it was sent, without the query; starts with "/". */
   readonly path: string;
+  /** Without its "?"; empty where there is none. */
+  readonly query: string;
   /** Value of a header by its lower-case name; repeated fields are joined with ", ". */
   header(name: string): string | undefined;
   /**

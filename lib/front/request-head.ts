@@ -7,6 +7,8 @@ export interface RequestHead {
   readonly method: string;
   /** Without scheme, host and query; "*" for OPTIONS of the server itself. */
   readonly path: string;
+  /** What follows the "?" of the target. */
+  readonly query: string;
   /** Lower-case names; repeated fields joined with ", ". */
   readonly headers: ReadonlyMap<string, string>;
   readonly framing: Framing;
@@ -54,6 +56,7 @@ function parseRequest(block: Uint8Array): RequestHead | "interim" | { readonly b
   return {
     method,
     path: place.path,
+    query: queryOf(target),
     headers,
     // Without a length and without chunks, a request has no body.
     framing: framing.kind === "untilClose" ? { kind: "none" } : framing,
@@ -81,6 +84,11 @@ function placeOf(method: string, target: string): Place | undefined {
 function cut(text: string, mark: string): string {
   const end = text.indexOf(mark);
   return end < 0 ? text : text.slice(0, end);
+}
+
+function queryOf(target: string): string {
+  const start = target.indexOf("?");
+  return start < 0 ? "" : cut(target.slice(start + 1), "#");
 }
 
 function expectation(value: string | undefined): RequestHead["expects"] {

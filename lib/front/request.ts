@@ -20,6 +20,7 @@ const trustedBytes = 2 ** 20;
 const settled: RequestHead = {
   method: "",
   path: "/",
+  query: "",
   headers: new Map(),
   framing: { kind: "none" },
   keepAlive: true,
@@ -69,6 +70,10 @@ export class IncomingRequest implements HttpRequest {
     // A client that waits in vain may send its body all the same, or its next request.
     if (framing.kind !== "length" || (expects === "continue" && !this.#told)) return Infinity;
     return framing.length - this.#length;
+  }
+
+  get query(): string {
+    return this.head.query;
   }
 
   header(name: string): string | undefined {

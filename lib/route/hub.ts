@@ -16,6 +16,7 @@ import { Sessions } from "./sessions.ts";
 export class Hub {
   readonly observer: Observer;
   readonly sessions: Sessions;
+  readonly sealer: Sealer;
   #plan: Plan;
   #topology: Topology = new Map();
   readonly #releaseListeners: ((session: Session) => void)[] = [];
@@ -24,8 +25,9 @@ export class Hub {
     this.#plan = plan;
     this.observer = observer;
     const keys = plan.sealKeys.length > 0 ? plan.sealKeys : [randomUUID()];
+    this.sealer = new Sealer(keys);
     this.sessions = new Sessions(
-      new Sealer(keys),
+      this.sealer,
       (backend) => this.view(backend),
       (session) => this.#release(session),
     );

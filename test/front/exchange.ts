@@ -28,12 +28,13 @@ async function send(request: Request, incoming: IncomingRequest): Promise<void> 
 
 /** The request with its head, before any of its body. */
 export function incomingOf(request: Request): IncomingRequest {
-  const { host, pathname } = new URL(request.url);
+  const { host, pathname, search } = new URL(request.url);
   const length = request.headers.get("content-length");
   const body: Framing = length === null ? { kind: "chunked" } : { kind: "length", length: Number(length) };
   const head: RequestHead = {
     method: request.method,
     path: pathname,
+    query: search.slice(1),
     headers: new Map([["host", host], ...request.headers]),
     framing: request.body ? body : { kind: "none" },
     keepAlive: true,

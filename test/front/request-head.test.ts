@@ -95,3 +95,18 @@ test("request head: no garbage is read as a request, or throws", () => {
     }),
   );
 });
+
+test("request head: the query is apart from the path, in either form of the target", () => {
+  const targets: readonly (readonly [target: string, path: string, query: string])[] = [
+    ["/a", "/a", ""],
+    ["/a?", "/a", ""],
+    ["/a?b=1?c&d#e", "/a", "b=1?c&d"],
+    ["http://h/a?b", "/a", "b"],
+    ["http://h?b", "/", "b"],
+  ];
+  for (const [target, path, query] of targets) {
+    const head = requestGrammar.parse(Buffer.from(`GET ${target} HTTP/1.1\r\nHost: h\r\n\r\n`));
+    assert.ok(typeof head === "object" && "path" in head, target);
+    assert.deepEqual([head.path, head.query], [path, query], target);
+  }
+});

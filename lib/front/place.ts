@@ -1,0 +1,25 @@
+// Paths of the front: an endpoint itself stands for all backends, and the name of a backend under it for that one.
+
+import type { View } from "../merge/names.ts";
+import type { Hub } from "../route/hub.ts";
+
+/** The view at a path; undefined where the path is not of this endpoint, or names no backend. */
+export function viewAt(hub: Hub, endpoint: string, path: string): View | undefined {
+  if (path === endpoint) return hub.view("");
+  if (!path.startsWith(`${endpoint}/`)) return undefined;
+  const backend = decodePath(path.slice(endpoint.length + 1));
+  return backend === "" ? undefined : hub.view(backend);
+}
+
+/** The path of an endpoint for a view. */
+export function pathOf(endpoint: string, { backend }: View): string {
+  return backend === "" ? endpoint : `${endpoint}/${encodeURIComponent(backend)}`;
+}
+
+function decodePath(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return "";
+  }
+}
