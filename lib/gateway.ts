@@ -52,7 +52,7 @@ export class Gateway {
     const identity = { name, version: options.version };
     this.#front = new HttpFront({ hub: this.#hub, router: this.#router, identity });
     this.#sse = new SseFront({ hub: this.#hub, router: this.#router, identity });
-    this.#status = new Status(this.#hub, options.version);
+    this.#status = new Status(this.#hub, this.#router.listings, options.version);
     this.apply(options.plan);
   }
 
@@ -78,8 +78,7 @@ export class Gateway {
       else this.#router.prepare(session);
     }
     if (removed.length > 0 || added.length > 0) {
-      for (const member of ["tools", "prompts", "resources"])
-        this.#router.listings.announce(this.#hub.sessions.all(), member);
+      this.#router.listings.announceAll();
     }
     if (removed.length === 0) return;
     const done = drain(removed, plan.timeouts.drainMs).finally(() => this.#draining.delete(done));
@@ -166,7 +165,8 @@ export class Gateway {
         observer.log("info", source, `is up (${link.facts?.protocolVersion ?? "?"})`);
         this.#router.connected(backend, link);
       },
-      down: (_backend, _owner, error, failures) => {
+      down: (backend, _owner, error, failures) => {
+        this.#router.disconnected(backend);
         // The source names it already.
         const why = error.message.replace(`backend "${plan.name}"`, "").replace(/^:?\s+/, "");
         observer.log(failures > 1 ? "debug" : "warn", source, `is down: ${why}`);

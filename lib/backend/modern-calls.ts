@@ -32,6 +32,8 @@ interface Flight {
   readonly capabilities: Readonly<Record<string, unknown>>;
   /** The client is a modern one too: nothing is translated, and what the server asks is the client's to answer. */
   readonly passes: boolean;
+  /** The gateway asks, and no client. */
+  readonly isOwn: boolean;
   readonly scope: Scope;
   readonly done: PromiseWithResolvers<SendOutcome>;
   /** Id of the request that the server works on; undefined while it is the client's turn. */
@@ -68,6 +70,7 @@ export class ModernCalls {
       call,
       method: message.method ?? "",
       request: passes ? message : this.#translated(message, caller),
+      isOwn: caller === undefined,
       capabilities: caller ? requests.capabilitiesOf(caller) : {},
       passes,
       scope,
@@ -158,7 +161,7 @@ export class ModernCalls {
   #complete(flight: Flight, reply: Envelope, last: boolean): void {
     const { method, request } = flight;
     const wraps = method === "tools/call" && this.#tools.wraps(spanText(request, "params.name"));
-    const bytes = this.#renamed(flight, reply, legacyResultEdits(reply, method, wraps));
+    const bytes = this.#renamed(flight, reply, legacyResultEdits(reply, method, { wraps, isOwn: flight.isOwn }));
     this.#finish(flight, method === "tools/list" ? this.#tools.read(bytes) : bytes, last);
   }
 

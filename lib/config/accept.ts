@@ -18,6 +18,7 @@ import {
   maxDelayMs,
   maxPages,
   maxPort,
+  type PaginationConfig,
   parseAddress,
   protocolPattern,
   sealKeyPattern,
@@ -55,7 +56,12 @@ const backendFields: Fields<BackendConfig> = {
   replicas: listOf(fieldsOf<EndpointConfig>(endpointFields), 1),
   isolation: oneOf("principal", "session", "shared"),
   protocol: matching(protocolPattern),
-  timeouts: fieldsOf<BackendTimeouts>({ connect: duration(1), call: duration(1), health: duration(0) }),
+  timeouts: fieldsOf<BackendTimeouts>({
+    connect: duration(1),
+    call: duration(1),
+    health: duration(0),
+    listing: duration(0),
+  }),
   disabled: flag,
 };
 
@@ -72,6 +78,7 @@ const topFields: Fields<Config> = {
   timeouts: fieldsOf<TimeoutConfig>({
     drain: duration(0),
     list: duration(0),
+    grace: duration(0),
     resume: duration(0),
     keepAlive: duration(1),
     session: duration(1),
@@ -86,6 +93,7 @@ const topFields: Fields<Config> = {
   allowedHosts: listOf(filled),
   allowedOrigins: listOf(filled),
   sealKeys: listOf(matching(sealKeyPattern)),
+  pagination: fieldsOf<PaginationConfig>({ pageSize, maxPageSize: integer(1, maxCount) }),
 };
 
 export const backendKeys: ReadonlySet<string> = new Set(Object.keys(backendFields));
@@ -115,6 +123,10 @@ function integer(min: number, max: number): Reader<number> {
       ? number
       : undefined;
   };
+}
+
+function pageSize(value: unknown): number | "off" | undefined {
+  return value === "off" ? value : integer(1, maxCount)(value);
 }
 
 function quantity(parse: (text: string) => number | undefined, min: number, max: number): Reader<number> {

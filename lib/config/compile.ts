@@ -25,7 +25,7 @@ export function compilePlan(config: Config, root: Node): Plan {
   }
   const names = backends.map((backend) => backend.name);
   const first = (config.priority ?? []).map(brand).filter((name) => names.includes(name));
-  const { listen, limits, timeouts } = planDefaults;
+  const { listen, limits, pagination, timeouts } = planDefaults;
   return freeze<Plan>({
     listen: {
       host: config.listen?.host?.replace(/^\[(.*)\]$/, "$1") ?? listen.host,
@@ -39,6 +39,10 @@ export function compilePlan(config: Config, root: Node): Plan {
     allowedHosts: config.allowedHosts ?? [],
     allowedOrigins: config.allowedOrigins ?? [],
     sealKeys: config.sealKeys ?? [],
+    pagination: {
+      pageSize: config.pagination?.pageSize ?? pagination.pageSize,
+      maxPageSize: config.pagination?.maxPageSize ?? pagination.maxPageSize,
+    },
     limits: {
       bodyBytes: config.limits?.body ?? limits.bodyBytes,
       messageBytes: config.limits?.message ?? limits.messageBytes,
@@ -49,6 +53,7 @@ export function compilePlan(config: Config, root: Node): Plan {
     timeouts: {
       drainMs: config.timeouts?.drain ?? timeouts.drainMs,
       listMs: config.timeouts?.list ?? timeouts.listMs,
+      graceMs: config.timeouts?.grace ?? timeouts.graceMs,
       resumeMs: config.timeouts?.resume ?? timeouts.resumeMs,
       keepAliveMs: config.timeouts?.keepAlive ?? timeouts.keepAliveMs,
       sessionIdleMs: config.timeouts?.session ?? timeouts.sessionIdleMs,
@@ -68,6 +73,7 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
     connectMs: backend.timeouts?.connect ?? backendDefaults.connectMs,
     callMs: backend.timeouts?.call ?? backendDefaults.callMs,
     healthMs: backend.timeouts?.health ?? backendDefaults.healthMs,
+    ttlMs: backend.timeouts?.listing ?? backendDefaults.ttlMs,
   };
 }
 

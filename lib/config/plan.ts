@@ -16,6 +16,7 @@ export interface Plan {
   readonly allowedOrigins: readonly string[];
   /** The first one seals, all of them open. Secret. */
   readonly sealKeys: readonly string[];
+  readonly pagination: PaginationPlan;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
 }
@@ -24,6 +25,13 @@ export interface Plan {
 export interface FrontPlan {
   /** HTTP+SSE, the transport of the first revision. */
   readonly sse: boolean;
+}
+
+export interface PaginationPlan {
+  /** Items of one page; off = all of them. */
+  readonly pageSize: number | "off";
+  /** The most that a client gets that asks for a page size. */
+  readonly maxPageSize: number;
 }
 
 export interface Limits {
@@ -44,6 +52,8 @@ export interface Timeouts {
   readonly drainMs: number;
   /** How long a listing waits for a backend that is still starting. */
   readonly listMs: number;
+  /** How long the items of a backend that is down stay in listings. */
+  readonly graceMs: number;
   /** How long a dropped stream may be resumed before its call is cancelled. */
   readonly resumeMs: number;
   /** Between two comments on a silent stream. */
@@ -65,6 +75,8 @@ export interface BackendPlan {
   readonly callMs: number;
   /** Between two pings; 0 switches them off. */
   readonly healthMs: number;
+  /** How long a listing counts as fresh where the server neither says so nor tells of changes. */
+  readonly ttlMs: number;
 }
 
 export interface StdioReplicaPlan {
@@ -110,8 +122,16 @@ export const planDefaults: Omit<Plan, "backends" | "priority"> = freeze({
   allowedHosts: [],
   allowedOrigins: [],
   sealKeys: [],
+  pagination: { pageSize: 1000, maxPageSize: 10_000 },
   limits: { bodyBytes: 16 * 2 ** 20, messageBytes: 64 * 2 ** 20, pages: 1000, items: 100_000, sessions: 10_000 },
-  timeouts: { drainMs: 10_000, listMs: 3_000, resumeMs: 5_000, keepAliveMs: 15_000, sessionIdleMs: 3_600_000 },
+  timeouts: {
+    drainMs: 10_000,
+    listMs: 3_000,
+    graceMs: 300_000,
+    resumeMs: 5_000,
+    keepAliveMs: 15_000,
+    sessionIdleMs: 3_600_000,
+  },
 });
 
 /** What a backend's plan says where the config is silent. */
@@ -120,6 +140,7 @@ export const backendDefaults: Omit<BackendPlan, "name" | "replicas"> = freeze({
   connectMs: 30_000,
   callMs: 600_000,
   healthMs: 30_000,
+  ttlMs: 0,
 });
 
 /** A plan for these backends with every other setting at its default, frozen. */

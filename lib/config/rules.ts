@@ -33,9 +33,14 @@ export interface FrontConfig {
 
 type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
 
-export type BackendTimeouts = Numbers<"connect" | "call" | "health">;
-export type TimeoutConfig = Numbers<"drain" | "list" | "resume" | "keepAlive" | "session">;
+export type BackendTimeouts = Numbers<"connect" | "call" | "health" | "listing">;
+export type TimeoutConfig = Numbers<"drain" | "list" | "grace" | "resume" | "keepAlive" | "session">;
 export type LimitConfig = Numbers<"body" | "message" | "pages" | "items" | "sessions">;
+
+export interface PaginationConfig {
+  readonly pageSize?: number | "off" | undefined;
+  readonly maxPageSize?: number | undefined;
+}
 
 export interface BackendConfig extends EndpointConfig {
   readonly replicas?: readonly EndpointConfig[] | undefined;
@@ -58,6 +63,7 @@ export interface Config {
   readonly allowedHosts?: readonly string[] | undefined;
   readonly allowedOrigins?: readonly string[] | undefined;
   readonly sealKeys?: readonly string[] | undefined;
+  readonly pagination?: PaginationConfig | undefined;
 }
 
 /** Which era a backend is spoken to in: found out, named, or that of one revision. */
@@ -68,7 +74,7 @@ export const maxDelayMs: number = 24 * 86_400_000;
 export const byteRange: readonly [min: number, max: number] = [1024, 2 ** 31];
 export const maxPort = 65_535;
 export const maxPages = 1_000_000;
-/** Of items in a listing, and of sessions. */
+/** Of items in a listing and on a page, and of sessions. */
 export const maxCount = 10_000_000;
 
 // oxlint-disable-next-line no-control-regex

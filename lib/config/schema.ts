@@ -100,6 +100,9 @@ const backendTimeouts = strict({
   connect: duration(backendDefaults.connectMs, 1).describe("For start and handshake together."),
   call: duration(backendDefaults.callMs, 1).describe("For one call in total."),
   health: duration(backendDefaults.healthMs, 0).describe("Between two pings; 0s switches them off."),
+  listing: duration(backendDefaults.ttlMs, 0).describe(
+    "How long a listing counts as fresh where the server neither says so nor tells of changes.",
+  ),
 });
 
 const replica = strict(optionalEndpoint).meta({ oneOf: oneEndpoint });
@@ -128,7 +131,9 @@ const backendShape = {
 const backend = strict(backendShape).meta({ oneOf: [...oneEndpoint, having("replicas")] });
 const host = text.regex(hostPattern, { error: "expected a host name or an IP address" });
 const port = integer(0, maxPort);
-const { listen, limits, timeouts } = planDefaults;
+const { listen, limits, pagination, timeouts } = planDefaults;
+
+const countError = `a whole number from 1 to ${maxCount}`;
 
 const addressError = 'expected an address like "127.0.0.1:7337", a port up to 65535, or a map of host and port';
 
@@ -188,6 +193,7 @@ const topShape = {
   timeouts: strict({
     drain: duration(timeouts.drainMs, 0).describe("For calls in flight when the gateway stops."),
     list: duration(timeouts.listMs, 0).describe("How long a listing waits for a backend that is still starting."),
+    grace: duration(timeouts.graceMs, 0).describe("How long the items of a backend that is down stay in listings."),
     resume: duration(timeouts.resumeMs, 0).describe(
       "How long a dropped stream may be resumed before its call is cancelled.",
     ),
@@ -222,6 +228,19 @@ const topShape = {
     .describe(
       "Secrets for sealed ids: the first one seals, all of them open. Share them between replicas of the gateway.",
     ),
+  pagination: strict({
+    pageSize: z
+      .union([z.literal("off"), integer(1, maxCount)], { error: `expected off or ${countError}` })
+      .optional()
+      .meta({ fallback: pagination.pageSize })
+      .describe("Items of one page of a listing; off gives all of them in one."),
+    maxPageSize: integer(1, maxCount)
+      .optional()
+      .meta({ fallback: pagination.maxPageSize })
+      .describe("The most that a client gets that asks for another size, with ?pageSize= behind the endpoint."),
+  })
+    .optional()
+    .describe("How listings are cut into pages."),
 };
 
 const configSchema = strict(topShape);

@@ -72,6 +72,9 @@ export type ErrorCode =
   | "metaInvalid"
   | "methodNotOffered"
   | "stateRefused"
+  | "cursorRefused"
+  | "badListing"
+  | "listingLate"
   | "badHttp"
   | "headTooLarge"
   | "expectation"
@@ -96,6 +99,8 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   draining: row("E4108", -32000, 503, 4, true, "the gateway is shutting down"),
   replyTooLarge: row("E4110", -32000, 502, 4, false, "the call has run; ask the server for a smaller answer"),
   unauthorized: row("E5001", -32000, 401, 5, false, "check the backend's headers or token"),
+  listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),
+  badListing: row("E6020", -32000, 502, 6, false, "the server must end its listing and give each cursor once"),
   badProtocol: row("E6001", -32000, 502, 6, false, "the server does not speak MCP at this address"),
   unsupportedVersion: row("E6002", -32602, 400, 6, false, "use one of the supported protocol versions"),
   parse: row("E6101", -32700, 400, 6, false, "send valid JSON in UTF-8"),
@@ -126,6 +131,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   metaInvalid: row("E6121", -32602, 400, 6, false, "say version and capabilities in params._meta"),
   methodNotOffered: row("E6122", -32601, 404, 6, false, "the method is not part of this revision"),
   stateRefused: row("E6123", -32602, 200, 6, false, "send the request again without requestState"),
+  cursorRefused: row("E6140", -32602, 200, 6, false, "list again from the first page, without a cursor"),
   internal: row("E7001", -32603, 500, 70, false, "this is a bug in mcpctl; please report it"),
 };
 

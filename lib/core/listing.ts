@@ -14,30 +14,37 @@ export interface Listing {
   readonly nextCursor: Span | undefined;
   /** Elements that are not objects, or whose key is not a string. */
   readonly skipped: number;
+  /** The raw values of the cache fields, where the result has them. */
+  readonly ttlMs: Span | undefined;
+  readonly cacheScope: Span | undefined;
 }
 
 /** A listing while it is read. */
 interface Draft {
   items: ListedItem[] | undefined;
   nextCursor: Span | undefined;
+  ttlMs: Span | undefined;
+  cacheScope: Span | undefined;
   skipped: number;
   /** Key of the element that is being read; undefined between elements. */
   named: Span | undefined;
 }
+
+const emptyPage = { items: undefined, nextCursor: undefined, ttlMs: undefined, cacheScope: undefined };
 
 /** The elements of `result[listing]` in a valid response; undefined where that is not an array. */
 export function scanListing(bytes: Uint8Array, listing: string, key: string): Listing | undefined {
   const reader = new JsonReader(bytes, Infinity);
   const start = reader.blank(0);
   if (bytes[start] !== openBrace) return undefined;
-  const draft: Draft = { items: undefined, nextCursor: undefined, skipped: 0, named: undefined };
+  const draft: Draft = { ...emptyPage, skipped: 0, named: undefined };
   const end = reader.members(start, 0, (name, nameEnd, value) => {
     if (!reader.reads(name, nameEnd, "result")) return reader.value(value, 0);
-    draft.items = draft.nextCursor = undefined;
+    Object.assign(draft, emptyPage);
     return bytes[value] === openBrace ? scanPage(reader, value, listing, key, draft) : reader.value(value, 0);
   });
-  const { items, nextCursor, skipped } = draft;
-  return end < 0 || items === undefined ? undefined : { items, nextCursor, skipped };
+  const { items, nextCursor, ttlMs, cacheScope, skipped } = draft;
+  return end < 0 || items === undefined ? undefined : { items, nextCursor, ttlMs, cacheScope, skipped };
 }
 
 function scanPage(reader: JsonReader, start: number, listing: string, key: string, draft: Draft): number {
@@ -50,7 +57,8 @@ function scanPage(reader: JsonReader, start: number, listing: string, key: strin
     const end = reader.value(value, 0);
     if (reader.reads(name, nameEnd, "nextCursor")) {
       draft.nextCursor = bytes[value] === quote ? { start: value, end } : undefined;
-    }
+    } else if (reader.reads(name, nameEnd, "ttlMs")) draft.ttlMs = { start: value, end };
+    else if (reader.reads(name, nameEnd, "cacheScope")) draft.cacheScope = { start: value, end };
     return end;
   });
 }

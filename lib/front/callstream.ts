@@ -26,6 +26,7 @@ export class CallStream implements Port {
   readonly response: Promise<HttpReply>;
   /** Of the calls that are answered here. */
   readonly scope: Scope = new Scope();
+  readonly query: string;
   readonly #options: Omit<CallStreamOptions, "request">;
   readonly #respond: (response: HttpReply) => void;
   readonly #replies: Uint8Array[] = [];
@@ -44,6 +45,7 @@ export class CallStream implements Port {
     });
     this.#respond = respond;
     this.#options = options;
+    this.query = request.query;
     this.#left = options.replies;
     // Before the head of an answer there is nothing that a client could resume.
     request.whenGone(() => {

@@ -6,6 +6,7 @@ import { GatewayError } from "../core/errors.ts";
 import { attemptsBeforeUnavailable } from "../resilience/backoff.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeJson } from "../core/text.ts";
+import type { Listings } from "../route/fanout.ts";
 import type { Hub } from "../route/hub.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
 import { errorReply, jsonReply, textReply } from "./reply.ts";
@@ -15,6 +16,8 @@ const checkMs = 1_000;
 const paths: ReadonlySet<string> = new Set(["/health", "/livez", "/readyz"]);
 const headers = { "cache-control": "no-store" };
 
+export type ListingHealth = ReturnType<Listings["shortfalls"]>[number];
+
 export interface BackendHealth {
   readonly state: "connecting" | "up" | "reconnecting" | "unavailable";
   /** When it came into this state, ISO 8601. */
@@ -22,6 +25,8 @@ export interface BackendHealth {
   readonly transport: string;
   readonly replica?: number;
   readonly error?: { readonly code: string; readonly message: string };
+  /** Listings that are missing, incomplete or out of date. */
+  readonly listings?: readonly ListingHealth[];
   readonly calls: number;
   readonly failures: number;
   readonly inFlight: number;
@@ -39,12 +44,14 @@ export interface Health {
 
 export class Status {
   readonly #hub: Hub;
+  readonly #listings: Listings;
   readonly #version: string;
   readonly #startedAt = Date.now();
   draining = false;
 
-  constructor(hub: Hub, version: string) {
+  constructor(hub: Hub, listings: Listings, version: string) {
     this.#hub = hub;
+    this.#listings = listings;
     this.#version = version;
   }
 
@@ -53,7 +60,7 @@ export class Status {
     const all = [...this.#hub.topology.values()];
     using scope = new Scope();
     await Promise.all(all.map((backend) => backend.verify(scope, checkMs)));
-    const backends = Object.fromEntries(all.map((backend) => [backend.plan.name, backendHealth(backend)]));
+    const backends = Object.fromEntries(all.map((backend) => [backend.plan.name, this.#backend(backend)]));
     const states = Object.values(backends).map(({ state }) => state);
     return {
       status: this.draining ? "draining" : overall(states),
@@ -63,6 +70,11 @@ export class Status {
       inFlight: all.reduce((sum, backend) => sum + backend.counts.inFlight, 0),
       backends,
     };
+  }
+
+  #backend(backend: Backend): BackendHealth {
+    const listings = this.#listings.shortfalls(backend);
+    return { ...backendHealth(backend), ...(listings.length > 0 ? { listings } : {}) };
   }
 
   /** Answers one of the three paths, or undefined for any other. */

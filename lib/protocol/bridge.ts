@@ -85,14 +85,23 @@ export function completeEdits({ bytes, spans }: Envelope): readonly Edit[] {
   return changeEdits(bytes, spans.result, { set: [entry("resultType", "complete")] });
 }
 
-/**
- * A modern backend's complete result for a legacy client. `wraps`: the tool's output schema was wrapped for legacy
- * clients, and so must be its structured content.
- */
-export function legacyResultEdits(reply: Envelope, method: string, wraps = false): readonly Edit[] {
+/** For whom a modern backend's result is changed. */
+export interface LegacyResultOptions {
+  /** The tool's output schema was wrapped for legacy clients, and so must be its structured content. */
+  readonly wraps?: boolean;
+  /** The gateway itself has asked: what the result says of caching stays. */
+  readonly isOwn?: boolean;
+}
+
+/** A modern backend's complete result for a legacy client. */
+export function legacyResultEdits(
+  reply: Envelope,
+  method: string,
+  { wraps = false, isOwn = false }: LegacyResultOptions = {},
+): readonly Edit[] {
   const { bytes, spans } = reply;
   if (!spans.result) return [];
-  const drop = ["resultType", ...(isCacheable(method) ? ["ttlMs", "cacheScope"] : [])];
+  const drop = ["resultType", ...(isCacheable(method) && !isOwn ? ["ttlMs", "cacheScope"] : [])];
   const edits = changeEdits(bytes, spans.result, { drop, meta: { drop: [metaKeys.serverInfo] } });
   if (method !== "tools/call") return edits;
   const content = findField(bytes, spans.result, "structuredContent");

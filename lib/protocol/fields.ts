@@ -145,7 +145,8 @@ function dropEdits(fields: readonly Field[], dropped: ReadonlySet<string>): read
   return edits;
 }
 
-function membersOf(entries: readonly Entry[]): Uint8Array {
+/** Members with commas between them, in order. */
+export function membersOf(entries: readonly Entry[]): Uint8Array {
   return joinBytes(
     entries.flatMap(([name, value], index) => [...(index > 0 ? [comma] : []), encodeJson(name), colon, value]),
   );

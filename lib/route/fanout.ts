@@ -1,123 +1,169 @@
-// Listings: asks all backends of a view at the same time, merges what they have, and names those that failed.
+// One listing out of many: all backends of a view are asked at once, and each that cannot answer is named.
 
 import type { Backend } from "../backend/backend.ts";
 import type { Link } from "../backend/link.ts";
+import type { Envelope } from "../core/envelope.ts";
+import { spanBytes } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
-import { notificationMessage } from "../core/rpc.ts";
-import { after, Scope } from "../core/scope.ts";
-import { encodeJson, encodeText, joinBytes } from "../core/text.ts";
-import { buildIndex, type Index, type Item, kinds, listingKinds, type Source } from "../merge/catalog.ts";
+import { Scope } from "../core/scope.ts";
+import { encodeText } from "../core/text.ts";
+import { kinds, listingKinds } from "../merge/catalog.ts";
+import { Cursors } from "../merge/cursor.ts";
+import { Indexes } from "../merge/indexes.ts";
+import type { Found as FoundItem, Index } from "../merge/merged.ts";
 import type { View } from "../merge/names.ts";
-import type { Hub } from "./hub.ts";
+import { cutPage, walkStart, writePage } from "../merge/page.ts";
+import type { Slab } from "../merge/slab.ts";
+import { type Entry, entry, membersOf, objectOf } from "../protocol/fields.ts";
+import { agedCache, type CacheHint, mergeCache } from "../protocol/modern-cache.ts";
+import { Announcer } from "./announcer.ts";
+import type { Hub, Viewer } from "./hub.ts";
+import { cursorOf, pageSizeOf } from "./paging.ts";
 import type { Session } from "./session.ts";
-import { Shelf } from "./shelf.ts";
+import type { Shelf, Snapshot } from "./shelf.ts";
+import { type Shortfall as ShelfShortfall, Shelves } from "./shelves.ts";
 
 /** A backend whose items are missing from a listing, or may be out of date. */
-export interface Shortfall {
+export interface Shortfall extends ShelfShortfall {
   readonly backend: string;
-  readonly state: "missing" | "stale";
-  readonly code: string;
-  readonly message: string;
-  /** When the items were last known, ISO 8601; absent where they never were. */
-  readonly since?: string;
 }
 
-export interface Merged {
+/** What one backend has for a listing. */
+interface Part {
+  readonly slab: Slab | undefined;
+  readonly cache: CacheHint;
+  readonly shortfall: Shortfall | undefined;
+}
+
+interface Merged {
   readonly index: Index;
   readonly partial: readonly Shortfall[];
-}
-
-/** What the snapshots say, and which backends they are of. */
-export interface Known {
-  readonly index: Index;
-  readonly read: ReadonlySet<string>;
+  /** How long all of it stays fresh, and for whom. */
+  readonly cache: CacheHint;
 }
 
 export interface Found {
-  readonly item: Item | undefined;
+  readonly item: FoundItem | undefined;
   readonly partial: readonly Shortfall[];
 }
 
-/** Changes within this time reach a client as one notification. */
-const debounceMs = 50;
-/** Merged listings that are kept ready; those asked for longest ago go first. */
-const maxCached = 200;
-const noItems: readonly Item[] = [];
-/** The items of a backend that is down leave the listing after this time. */
-const graceMs = 300_000;
+/** What an era has in results beside the listing itself. */
+export interface ResultExtras {
+  readonly members?: readonly Entry[];
+  readonly meta?: readonly Entry[];
+}
 
-interface CachedIndex {
-  readonly parts: readonly unknown[];
-  readonly index: Index;
+export interface ListingOptions {
+  /** Query of the endpoint. */
+  readonly query?: string;
+  readonly extras?: (cache: CacheHint) => ResultExtras;
 }
 
 export class Listings {
   readonly #hub: Hub;
-  readonly #shelves = new Map<Backend, Map<string, Shelf>>();
-  readonly #cache = new Map<string, CachedIndex>();
-  readonly #pending = new Map<Session, Set<string>>();
+  readonly #announcer: Announcer;
+  readonly #shelves: Shelves;
+  readonly #indexes: Indexes;
+  readonly #cursors: Cursors;
 
   constructor(hub: Hub) {
     this.#hub = hub;
+    this.#announcer = new Announcer(hub);
+    this.#indexes = new Indexes((kind, index) => this.#report(kind, index));
+    this.#shelves = new Shelves(hub, this.#announcer, (slab) => this.#indexes.drop(slab));
+    this.#cursors = new Cursors(hub.sealer);
   }
 
-  /** A link came up: its listings are read, and clients hear of what is new. */
   connected(backend: Backend, link: Link): void {
-    const shelf = this.#shelf(backend, link.owner);
-    for (const kind of listingKinds) void shelf.refresh(link, kind, true);
+    this.#shelves.connected(backend, link);
+  }
+
+  lost(backend: Backend): void {
+    this.#shelves.lost(backend);
   }
 
   /** The backend said that a listing changed. */
   stale(backend: Backend, link: Link, member: string): void {
-    const shelf = this.#shelf(backend, link.owner);
+    const shelf = this.#shelves.of(backend, link.owner);
     for (const kind of listingKinds) if (kinds[kind].capability === member) void shelf.refresh(link, kind, true);
   }
 
   forget(backend: Backend): void {
-    this.#shelves.delete(backend);
+    this.#shelves.forget(backend);
   }
 
   /** A session is over: what was read for it alone goes with it. */
   release(session: Session): void {
-    for (const [backend, shelves] of this.#shelves) {
-      if (backend.plan.isolation === "session") shelves.delete(this.#hub.ownerOf(backend, session));
-    }
+    for (const backend of this.#shelves.backends())
+      if (backend.plan.isolation === "session") this.#shelves.release(backend, this.#hub.ownerOf(backend, session));
   }
 
-  /** The merged listing of a session's view; waits for backends that are starting, all at once, no longer than `list`. */
-  async merged(session: Session, kind: ListingKind, outer: Scope): Promise<Merged> {
-    const { view } = session.facts;
-    const backends = this.#hub.backendsOf(view);
-    const found = await Promise.all(backends.map((backend) => this.#source(backend, session, kind, outer)));
-    const sources = found.map(({ source }) => source);
-    const partial = found.flatMap(({ shortfall }) => (shortfall ? [shortfall] : []));
-    return { index: this.#index(session, kind, sources, view), partial };
+  /** The set of backends has changed. */
+  announceAll(): void {
+    for (const member of ["tools", "prompts", "resources"]) this.#announcer.changedAll(member);
   }
 
-  /** The listing as it was read last, for routing: nobody is asked. */
-  known(session: Session, kind: ListingKind): Known {
-    const { view } = session.facts;
+  /** What is wrong with the listings of a backend, for any owner. */
+  shortfalls(backend: Backend): ReturnType<Shelves["shortfalls"]> {
+    return this.#shelves.shortfalls(backend);
+  }
+
+  /**
+   * Answers a listing request with a page: of the size that the config or the query says, behind the request's cursor.
+   * Rejects with `cursorRefused` for one that is not of this kind, view and principal.
+   */
+  async reply(
+    request: Envelope,
+    viewer: Viewer,
+    kind: ListingKind,
+    scope: Scope,
+    { query = "", extras = () => ({}) }: ListingOptions = {},
+  ): Promise<Uint8Array> {
+    const { view, principal } = viewer.facts;
+    const size = pageSizeOf(this.#hub.plan.pagination, query);
+    const cursor = cursorOf(request);
+    const use = { kind, view: view.backend, principal };
+    const walk = cursor === undefined ? walkStart : this.#cursors.open(use, cursor);
+    const { index, partial, cache } = await this.#merge(viewer, kind, scope, cursor !== undefined);
+    const cut = cutPage(index.sections, walk, size);
+    const { members = [], meta = [] } = extras(cache);
+    const metas = partial.length > 0 ? [...meta, entry("mcpctl/partial", partial)] : meta;
+    const more: Entry[] = cut.next ? [entry("nextCursor", this.#cursors.seal(use, cut.next))] : [];
+    if (metas.length > 0) more.push(["_meta", objectOf(metas)]);
+    const id = spanBytes(request, "id") ?? encodeText("null");
+    const open = ['{"jsonrpc":"2.0","id":', id, ',"result":{', membersOf(members), members.length > 0 ? "," : ""];
+    const close = ["]", more.length > 0 ? "," : "", membersOf(more), "}}"];
+    return writePage(cut, bytesOf([...open, `"${kinds[kind].member}":[`]), bytesOf(close));
+  }
+
+  /** The merged listing of a view; waits for backends that are starting, all at once, no longer than `timeouts.list`. */
+  merged(viewer: Viewer, kind: ListingKind, scope: Scope): Promise<Merged> {
+    return this.#merge(viewer, kind, scope, false);
+  }
+
+  /** The listing as it was read last, for routing: nobody is asked. `read`: the backends of which it says something. */
+  #known(viewer: Viewer, kind: ListingKind): { readonly index: Index; readonly read: ReadonlySet<string> } {
     const read = new Set<string>();
-    const sources = this.#hub.backendsOf(view).map((backend): Source => {
-      const snapshot = this.#shelves.get(backend)?.get(this.#hub.ownerOf(backend, session))?.get(kind);
+    const slabs = this.#hub.backendsOf(viewer.facts.view).flatMap((backend) => {
+      const snapshot = this.#shelves.find(backend, this.#hub.ownerOf(backend, viewer))?.get(kind);
       if (snapshot && snapshot.readAt > 0) read.add(backend.plan.name);
-      return { backend: backend.plan.name, items: snapshot && !isGone(backend) ? snapshot.items : noItems };
+      return snapshot && !this.#shelves.isGone(backend) ? [snapshot.slab] : [];
     });
-    return { index: this.#index(session, kind, sources, view), read };
+    return { index: this.#indexOf(viewer, kind, slabs), read };
   }
 
   /** The item of an exposed name: from what is known where that settles it, else from a new look at every backend. */
-  async find(session: Session, kind: ListingKind, exposed: string, scope: Scope): Promise<Found> {
-    const { index, read } = this.known(session, kind);
+  async find(viewer: Viewer, kind: ListingKind, exposed: string, scope: Scope): Promise<Found> {
+    const { index, read } = this.#known(viewer, kind);
     const item = index.find(exposed);
-    if (item && this.#settles(item, read, session.facts.view)) return { item, partial: [] };
-    const { index: merged, partial } = await this.merged(session, kind, scope);
+    if (item && this.#settles(item, read, viewer.facts.view)) return { item, partial: [] };
+    const { index: merged, partial } = await this.merged(viewer, kind, scope);
     return { item: merged.find(exposed), partial };
   }
 
   /** False where a backend that would win the name was never read. */
-  #settles(item: Item, read: ReadonlySet<string>, view: View): boolean {
+  #settles(item: FoundItem, read: ReadonlySet<string>, view: View): boolean {
     for (const name of this.#hub.plan.priority) {
       if (name === item.backend) return true;
       if (this.#hub.backendIn(view, name) && !read.has(name)) return false;
@@ -125,63 +171,39 @@ export class Listings {
     return true;
   }
 
-  /** The listing's result as a client gets it. */
-  async result(session: Session, kind: ListingKind, scope: Scope): Promise<Uint8Array> {
-    const { index, partial } = await this.merged(session, kind, scope);
-    const open = encodeText(`{"${kinds[kind].member}":`);
-    if (partial.length === 0) return joinBytes([open, index.array, encodeText("}")]);
-    const meta = encodeJson({ "mcpctl/partial": partial });
-    return joinBytes([open, index.array, encodeText(',"_meta":'), meta, encodeText("}")]);
-  }
-
-  /** Clients of a view learn that listings may have changed. */
-  announce(sessions: Iterable<Session>, member: string): void {
-    for (const session of sessions) {
-      const members = this.#pending.get(session);
-      if (members) members.add(member);
-      else {
-        this.#pending.set(session, new Set([member]));
-        after(debounceMs, () => this.#flush(session));
-      }
-    }
-  }
-
-  #flush(session: Session): void {
-    const members = this.#pending.get(session) ?? [];
-    this.#pending.delete(session);
-    for (const member of members) session.outlet.send(notificationMessage(`notifications/${member}/list_changed`));
-  }
-
-  #shelf(backend: Backend, owner: string): Shelf {
-    const shelves = this.#shelves.get(backend) ?? new Map<string, Shelf>();
-    this.#shelves.set(backend, shelves);
-    const known = shelves.get(owner);
-    if (known) return known;
-    const changed = (kind: ListingKind): void => {
-      this.announce(this.#hub.attached(backend.plan.name, owner), kinds[kind].capability);
+  /** `goesOn`: of a walk that has begun, in which nobody is asked again who has answered. */
+  async #merge(viewer: Viewer, kind: ListingKind, scope: Scope, goesOn: boolean): Promise<Merged> {
+    const backends = this.#hub.backendsOf(viewer.facts.view);
+    const ready = backends.map((backend) => this.#ready(backend, viewer, kind, goesOn));
+    const parts = await Promise.all(
+      backends.map(async (backend, at) => ready[at] ?? (await this.#ask(backend, viewer, kind, scope))),
+    );
+    const slabs = parts.flatMap(({ slab }) => slab ?? []);
+    return {
+      index: this.#indexOf(viewer, kind, slabs),
+      partial: parts.flatMap(({ shortfall }) => shortfall ?? []),
+      cache: mergeCache(parts.map(({ cache }) => cache)),
     };
-    const shelf = new Shelf(backend, () => this.#hub.plan.limits, changed);
-    shelves.set(owner, shelf);
-    return shelf;
   }
 
-  async #source(
-    backend: Backend,
-    session: Session,
-    kind: ListingKind,
-    outer: Scope,
-  ): Promise<{ readonly source: Source; readonly shortfall: Shortfall | undefined }> {
-    const uplink = this.#hub.uplinkOf(backend, session);
-    const shelf = this.#shelf(backend, uplink.owner);
-    let failure: GatewayError | undefined;
-    const { listMs } = this.#hub.plan.timeouts;
-    const slow = (): GatewayError =>
-      new GatewayError("connectTimeout", `backend "${backend.plan.name}" is still starting`, {
-        backend: backend.plan.name,
-      });
+  /** What a backend has where nobody needs to wait for it, as it mostly is. */
+  #ready(backend: Backend, viewer: Viewer, kind: ListingKind, goesOn: boolean): Part | undefined {
+    const uplink = this.#hub.uplinkOf(backend, viewer);
+    const shelf = this.#shelves.of(backend, uplink.owner);
+    const snapshot = shelf.get(kind);
+    if (!uplink.link || !snapshot || (!goesOn && shelf.needsReading(uplink.link, kind))) return undefined;
+    return this.#part(backend, shelf, kind, undefined);
+  }
+
+  async #ask(backend: Backend, viewer: Viewer, kind: ListingKind, outer: Scope): Promise<Part> {
+    const uplink = this.#hub.uplinkOf(backend, viewer);
+    const shelf = this.#shelves.of(backend, uplink.owner);
+    const { state } = uplink;
     // A backend that began to start, or to list, long ago has used up its time: hung ones must not add up over requests.
-    const started = uplink.state.kind === "connecting" ? uplink.state.since : (shelf.readingSince(kind) ?? Date.now());
-    using scope = new Scope(outer, Math.max(0, started + listMs - Date.now()), slow);
+    const isStarting = state.kind === "connecting";
+    const since = isStarting ? state.since : (shelf.readingSince(kind) ?? Date.now());
+    const late = (): GatewayError => this.#late(backend, kind, isStarting);
+    using scope = new Scope(outer, Math.max(0, since + this.#hub.plan.timeouts.listMs - Date.now()), late);
     try {
       for (let left = 2; left > 0; left -= 1) {
         if (uplink.state.kind === "down") throw uplink.state.error;
@@ -192,61 +214,59 @@ export class Listings {
       }
     } catch (error) {
       if (outer.cancelled) throw error;
-      failure = asGatewayError(error);
+      const downSince = uplink.state.kind === "down" ? uplink.state.since : since;
+      return this.#part(backend, shelf, kind, { error: asGatewayError(error), since: downSince });
     }
-    return this.#report(backend, shelf, kind, failure);
+    return this.#part(backend, shelf, kind, undefined);
   }
 
-  #report(
+  #late({ plan }: Backend, kind: ListingKind, isStarting: boolean): GatewayError {
+    const { listMs } = this.#hub.plan.timeouts;
+    const context = { backend: plan.name };
+    return isStarting
+      ? new GatewayError("connectTimeout", `backend "${plan.name}" is still starting`, context)
+      : new GatewayError(
+          "listingLate",
+          `${kinds[kind].method} of backend "${plan.name}" was not complete after ${listMs} ms`,
+          context,
+        );
+  }
+
+  #part(
     backend: Backend,
     shelf: Shelf,
     kind: ListingKind,
-    failure: GatewayError | undefined,
-  ): { readonly source: Source; readonly shortfall: Shortfall | undefined } {
-    const { name } = backend.plan;
+    failure: { readonly error: GatewayError; readonly since: number } | undefined,
+  ): Part {
     const snapshot = shelf.get(kind);
-    const error = failure ?? snapshot?.error;
-    const gone = error !== undefined && isGone(backend);
-    const items = gone ? noItems : (snapshot?.items ?? noItems);
-    if (!error) return { source: { backend: name, items }, shortfall: undefined };
-    const shortfall: Shortfall = {
-      backend: name,
-      state: snapshot && snapshot.readAt > 0 && !gone ? "stale" : "missing",
-      code: error.row.id,
-      message: error.message,
-      ...(snapshot && snapshot.readAt > 0 ? { since: new Date(snapshot.readAt).toISOString() } : {}),
+    const trouble = failure ?? snapshot?.trouble;
+    if (!trouble) return { slab: snapshot?.slab, cache: cacheOf(backend, snapshot), shortfall: undefined };
+    return {
+      slab: this.#shelves.isGone(backend) ? undefined : snapshot?.slab,
+      cache: { ...cacheOf(backend, snapshot), ttlMs: 0 },
+      shortfall: { backend: backend.plan.name, ...this.#shelves.describe(backend, shelf, kind, trouble) },
     };
-    return { source: { backend: name, items }, shortfall };
   }
 
-  /** Built again only when a snapshot, the topology or the priority changed. */
-  #index(session: Session, kind: ListingKind, sources: readonly Source[], view: View): Index {
-    const { priority } = this.#hub.plan;
-    const owners = this.#hub.backendsOf(view).map((backend) => this.#hub.ownerOf(backend, session));
-    const { era } = session.facts;
-    const key = JSON.stringify([kind, era, view.backend, view.naming, view.separator, ...new Set(owners)]);
-    const parts: unknown[] = [priority, ...sources.map(({ items }) => items)];
-    const cached = this.#cache.get(key);
-    if (cached && cached.parts.length === parts.length && cached.parts.every((part, at) => part === parts[at]))
-      return cached.index;
-    const index = buildIndex(kind, sources, view, priority, era);
-    if (index.collisions.length > 0) {
-      const names = index.collisions.slice(0, 5).join(", ");
-      this.#hub.observer.log(
-        "warn",
-        "gateway",
-        `${index.collisions.length} ${kind} are hidden by others of the same name: ${names}`,
-      );
-    }
-    this.#cache.delete(key);
-    this.#cache.set(key, { parts, index });
-    const [oldest] = this.#cache.keys();
-    if (this.#cache.size > maxCached && oldest !== undefined) this.#cache.delete(oldest);
-    return index;
+  #indexOf({ facts }: Viewer, kind: ListingKind, slabs: readonly Slab[]): Index {
+    return this.#indexes.of(kind, slabs, facts.view, this.#hub.plan.priority, facts.era);
+  }
+
+  #report(kind: ListingKind, { collisions }: Index): void {
+    const hidden = collisions.filter(({ exposed }) => exposed === undefined);
+    if (hidden.length === 0) return;
+    const names = hidden.slice(0, 5).map(({ backend, local, owner }) => `${local} of ${backend} (by ${owner})`);
+    const text = `${hidden.length} ${kind} are hidden by others of the same name: ${names.join(", ")}`;
+    this.#hub.observer.log("warn", "gateway", text);
   }
 }
 
-/** Down for so long that its items have left the listing. */
-function isGone({ state }: Backend): boolean {
-  return state.kind === "down" && Date.now() - state.since > graceMs;
+/** A backend that says nothing of caching is fresh as long as the operator says, for its own clients. */
+function cacheOf({ plan }: Backend, snapshot: Snapshot | undefined): CacheHint {
+  const hint = snapshot?.hint ?? { ttlMs: plan.ttlMs, cacheScope: "private" };
+  return agedCache(hint, Date.now() - (snapshot?.readAt ?? 0));
+}
+
+function bytesOf(parts: readonly (Uint8Array | string)[]): Uint8Array {
+  return Buffer.concat(parts.map((part) => (typeof part === "string" ? encodeText(part) : part)));
 }

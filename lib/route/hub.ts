@@ -10,13 +10,18 @@ import type { Observer } from "../core/observer.ts";
 import { Sealer } from "../core/seal.ts";
 import type { View } from "../merge/names.ts";
 import { splitUri } from "../merge/names.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionFacts } from "./session.ts";
 import { Sessions } from "./sessions.ts";
+
+/** Who looks, and at what: a session, or a client that has none and an empty key. */
+export interface Viewer {
+  readonly facts: Pick<SessionFacts, "key" | "principal" | "capabilities" | "view" | "era">;
+}
 
 export class Hub {
   readonly observer: Observer;
-  readonly sessions: Sessions;
   readonly sealer: Sealer;
+  readonly sessions: Sessions;
   #plan: Plan;
   #topology: Topology = new Map();
   readonly #releaseListeners: ((session: Session) => void)[] = [];
@@ -66,15 +71,15 @@ export class Hub {
     return view.backend === "" || view.backend === name ? this.#topology.get(name) : undefined;
   }
 
-  uplinkOf(backend: Backend, session: Session): Uplink {
-    const { capabilities } = session.facts;
+  uplinkOf(backend: Backend, viewer: Viewer): Uplink {
+    const { capabilities } = viewer.facts;
     return backend.uplink(
-      this.ownerOf(backend, session),
+      this.ownerOf(backend, viewer),
       backend.plan.isolation === "session" ? capabilities : undefined,
     );
   }
 
-  ownerOf(backend: Backend, { facts }: Session): string {
+  ownerOf(backend: Backend, { facts }: Viewer): string {
     return backend.ownerOf(facts.principal, facts.key);
   }
 
@@ -86,11 +91,9 @@ export class Hub {
 
   /** The sessions that use the links of an owner at a backend. */
   attached(backendName: string, owner: string): readonly Session[] {
-    const backend = this.#topology.get(backendName);
-    if (!backend) return [];
-    return [...this.sessions.all()].filter(({ facts }) => {
-      const shows = facts.view.backend === "" || facts.view.backend === backendName;
-      return shows && backend.ownerOf(facts.principal, facts.key) === owner;
+    return [...this.sessions.all()].filter((session) => {
+      const backend = this.backendIn(session.facts.view, backendName);
+      return backend !== undefined && this.ownerOf(backend, session) === owner;
     });
   }
 

@@ -69,13 +69,13 @@ export class Router implements LinkPeer {
       case "ping":
         return Promise.resolve(resultMessage(id, emptyResult));
       case "tools/list":
-        return this.#list(request, call, "tools", id);
+        return this.#list(request, call, "tools");
       case "prompts/list":
-        return this.#list(request, call, "prompts", id);
+        return this.#list(request, call, "prompts");
       case "resources/list":
-        return this.#list(request, call, "resources", id);
+        return this.#list(request, call, "resources");
       case "resources/templates/list":
-        return this.#list(request, call, "resourceTemplates", id);
+        return this.#list(request, call, "resourceTemplates");
       case "tools/call":
         return this.#forwarder.named(request, call, "tools");
       case "prompts/get":
@@ -104,13 +104,8 @@ export class Router implements LinkPeer {
     }
   }
 
-  async #list(request: Envelope, call: ActiveCall, kind: ListingKind, id: Uint8Array): Promise<Uint8Array> {
-    if (request.spans["params.cursor"]) {
-      throw new GatewayError("invalidParams", "unknown cursor: this gateway gives each listing in one page", {
-        data: { reason: "unknown cursor" },
-      });
-    }
-    return resultMessage(id, await this.listings.result(call.session, kind, call.scope));
+  #list(request: Envelope, call: ActiveCall, kind: ListingKind): Promise<Uint8Array> {
+    return this.listings.reply(request, call.session, kind, call.scope, { query: call.query });
   }
 
   /** A notification of a client. */
@@ -183,6 +178,11 @@ export class Router implements LinkPeer {
 
   strayed(link: Link, what: string): void {
     this.#hub.observer.log("debug", `backend ${link.backend}`, `ignored ${what}`);
+  }
+
+  /** A backend is down for one of its owners. */
+  disconnected(backend: Backend): void {
+    this.listings.lost(backend);
   }
 
   /** A link is up: what was asked of the one before is asked of it, and its listings are read. */

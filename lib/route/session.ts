@@ -23,6 +23,8 @@ export interface Port {
   deliver(message: Uint8Array): void;
   /** Resolves when the client, which is behind, takes more; undefined where it keeps up. */
   readonly congestion?: Promise<void> | undefined;
+  /** The query of the endpoint's address as the client wrote it; empty where it has none. */
+  readonly query?: string;
   /** The backend ended its stream and wants to be asked again in `retryMs`; a front that can do so hands this on. */
   pause?(retryMs: number): void;
 }
@@ -80,6 +82,10 @@ export class ActiveCall implements Caller {
 
   get congestion(): Promise<void> | undefined {
     return this.#port?.congestion;
+  }
+
+  get query(): string {
+    return this.#port?.query ?? "";
   }
 
   paused(retryMs: number): void {

@@ -3,25 +3,48 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Link } from "../backend/link.ts";
 import type { Limits } from "../config/plan.ts";
-import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { after, Scope } from "../core/scope.ts";
-import { asRecord, decodeText } from "../core/text.ts";
-import { type Item, kinds, readPage, sameItems } from "../merge/catalog.ts";
+import { asRecord } from "../core/text.ts";
+import { kinds } from "../merge/catalog.ts";
+import { emptySlab, sameSlab, type Slab } from "../merge/slab.ts";
+import type { CacheHint } from "../protocol/modern-cache.ts";
+import { readListing } from "./reading.ts";
 
 /** One listing as it stands. */
 export interface Snapshot {
-  readonly items: readonly Item[];
-  /** Why the last reading failed, with the items of the one before. */
-  readonly error: GatewayError | undefined;
-  /** When the items were read, Unix ms. */
+  readonly slab: Slab;
+  /** When the items were read, Unix ms; 0 = never. */
   readonly readAt: number;
+  /** What the backend said of caching when they were. */
+  readonly hint: CacheHint | undefined;
+  /** Why the last reading failed; the items are those of the one before, or as far as the first one came. */
+  readonly trouble: Trouble | undefined;
 }
 
-const methodNotFound = -32601;
+export interface Trouble {
+  readonly error: GatewayError;
+  /** When the first of the failures in a row was, and the last one; Unix ms. */
+  readonly since: number;
+  readonly at: number;
+  readonly failures: number;
+}
+
+/** What a shelf needs of its surroundings. */
+export interface ShelfOptions {
+  readonly limits: () => Limits;
+  readonly changed: (kind: ListingKind, before: Slab) => void;
+  /** The same items as another owner has, if it has: then they are kept once. */
+  readonly share: (kind: ListingKind, slab: Slab) => Slab;
+}
+
 /** A backend may say "changed" whenever it is asked; after so many readings in a row it is given a pause. */
 const maxReadings = 3;
 const pauseMs = 1_000;
+/** A listing that failed is read again by itself, ever more seldom, and for whoever asks no sooner than this after it. */
+const firstRetryMs = 1_000;
+const lastRetryMs = 300_000;
 
 /** A reading under way. */
 interface Reading {
@@ -35,15 +58,16 @@ interface Reading {
 
 export class Shelf {
   readonly #backend: Backend;
-  readonly #limits: () => Limits;
-  readonly #changed: (kind: ListingKind) => void;
+  readonly #options: ShelfOptions;
+  readonly #empty: Slab;
   readonly #snapshots = new Map<ListingKind, Snapshot>();
   readonly #readings = new Map<ListingKind, Reading>();
+  readonly #retries = new Map<ListingKind, () => void>();
 
-  constructor(backend: Backend, limits: () => Limits, changed: (kind: ListingKind) => void) {
+  constructor(backend: Backend, options: ShelfOptions) {
     this.#backend = backend;
-    this.#limits = limits;
-    this.#changed = changed;
+    this.#options = options;
+    this.#empty = emptySlab(backend.plan.name);
   }
 
   get(kind: ListingKind): Snapshot | undefined {
@@ -58,7 +82,13 @@ export class Shelf {
   /** True where a reading is needed before the snapshot can be trusted. */
   needsReading(link: Link, kind: ListingKind): boolean {
     const snapshot = this.#snapshots.get(kind);
-    return !snapshot || snapshot.error !== undefined || !this.#isWatched(link, kind);
+    if (!snapshot) return true;
+    const { hint, readAt, trouble } = snapshot;
+    if (trouble) return Date.now() - trouble.at >= firstRetryMs;
+    const ttlMs = hint?.ttlMs ?? this.#backend.plan.ttlMs;
+    // Of a backend that tells of changes nothing but a time of its own makes a snapshot old.
+    if (this.#isWatched(link, kind) && !hint?.ttlMs) return false;
+    return Date.now() - readAt >= ttlMs;
   }
 
   /** True where the backend will say when this listing changes, so that a snapshot stays true until then. */
@@ -75,11 +105,13 @@ export class Shelf {
     const replaced = link !== reading.link;
     if (link.usable && (stale || replaced)) reading.again = link;
     // What a link that was replaced may still answer is of no use.
-    if (link.usable && replaced) reading.scope.cancel(this.#fail(kind, "was read on a link that was replaced"));
+    if (link.usable && replaced)
+      reading.scope.cancel(this.#fail("badListing", kind, "was read on a link that was replaced"));
     return reading.done;
   }
 
   #begin(link: Link, kind: ListingKind): Promise<void> {
+    this.#retries.get(kind)?.();
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const reading: Reading = { since: Date.now(), done, link, scope: new Scope(), again: undefined };
     this.#readings.set(kind, reading);
@@ -87,76 +119,78 @@ export class Shelf {
       this.#readings.delete(kind);
       resolve();
       const { again } = reading;
-      if (again) after(pauseMs, () => void (again.usable && this.refresh(again, kind, true)));
+      const trouble = this.#snapshots.get(kind)?.trouble;
+      if (again) this.#later(again, kind, pauseMs);
+      else if (trouble)
+        this.#later(reading.link, kind, Math.min(firstRetryMs * 2 ** (trouble.failures - 1), lastRetryMs));
     });
     return done;
   }
 
+  /** Reads again after some time, unless it is read before, or the link ends: the next one is read anyway. */
+  #later(link: Link, kind: ListingKind, delayMs: number): void {
+    if (!link.usable) return;
+    const stop = after(delayMs, () => {
+      forget();
+      if (link.usable) void this.refresh(link, kind, true);
+    });
+    const release = link.life.onCancel(() => forget());
+    const forget = (): void => {
+      stop();
+      release();
+      this.#retries.delete(kind);
+    };
+    this.#retries.set(kind, forget);
+  }
+
   async #read(reading: Reading, kind: ListingKind): Promise<void> {
-    const before = this.#snapshots.get(kind);
+    const before = this.#snapshots.get(kind)?.slab ?? this.#empty;
     for (let readings = 0; readings < maxReadings; readings += 1) {
       reading.link = reading.again ?? reading.link;
       reading.again = undefined;
-      const items = await this.#attempt(reading, kind);
-      if (!(items instanceof GatewayError)) this.#snapshots.set(kind, { items, error: undefined, readAt: Date.now() });
-      // The failure of a link that has been replaced says nothing of the backend.
-      else if (!reading.again) this.#keep(kind, items);
+      await this.#attempt(reading, kind);
       if (!reading.again) break;
     }
-    const now = this.#snapshots.get(kind);
-    if (!sameItems(before?.items ?? [], now?.items ?? [])) this.#changed(kind);
+    if (!sameSlab(before, this.#snapshots.get(kind)?.slab ?? this.#empty)) this.#options.changed(kind, before);
   }
 
-  /** What was known last stays. */
-  #keep(kind: ListingKind, error: GatewayError): void {
-    const { items = [], readAt = 0 } = this.#snapshots.get(kind) ?? {};
-    this.#snapshots.set(kind, { items, error, readAt });
-  }
-
-  async #attempt(reading: Reading, kind: ListingKind): Promise<readonly Item[] | GatewayError> {
+  async #attempt(reading: Reading, kind: ListingKind): Promise<void> {
     const { connectMs } = this.#backend.plan;
-    const late = (): GatewayError => this.#fail(kind, `was not complete after ${connectMs} ms`);
+    const late = (): GatewayError => this.#fail("listingLate", kind, `was not complete after ${connectMs} ms`);
     using scope = new Scope(undefined, connectMs, late);
     reading.scope = scope;
-    try {
-      return await this.#readAll(reading.link, kind, scope);
-    } catch (error) {
-      return asGatewayError(error);
-    }
+    const backend = this.#backend.plan.name;
+    const fail = (why: string): GatewayError => this.#fail("badListing", kind, why);
+    const source = { link: reading.link, kind, backend, limits: this.#options.limits(), fail };
+    const outcome = await readListing(source, scope);
+    if (outcome.kind === "whole")
+      this.#put(kind, { slab: outcome.slab, hint: outcome.hint, readAt: Date.now(), trouble: undefined });
+    // The failure of a link that has been replaced says nothing of the backend.
+    else if (!reading.again) this.#keep(kind, outcome.error, outcome.found);
   }
 
-  async #readAll(link: Link, kind: ListingKind, scope: Scope): Promise<readonly Item[]> {
-    const { method, capability } = kinds[kind];
+  /** What was known last stays; what a first reading has found before it failed is better than nothing. */
+  #keep(kind: ListingKind, error: GatewayError, found: Slab = this.#empty): void {
+    const { slab, hint, readAt, trouble } = this.#snapshots.get(kind) ?? unread(this.#empty);
+    const { since = Date.now(), failures = 0 } = trouble ?? {};
+    // One that fails now here and now there must not be told of each time.
+    const isMore = readAt === 0 && found.locals.length > slab.locals.length;
+    const failed = { error, since, at: Date.now(), failures: failures + 1 };
+    this.#put(kind, { slab: isMore ? found : slab, hint, readAt, trouble: failed });
+  }
+
+  #put(kind: ListingKind, snapshot: Snapshot): void {
+    const known = this.#snapshots.get(kind)?.slab;
+    const slab = known && sameSlab(known, snapshot.slab) ? known : this.#options.share(kind, snapshot.slab);
+    this.#snapshots.set(kind, { ...snapshot, slab });
+  }
+
+  #fail(code: ErrorCode, kind: ListingKind, why: string): GatewayError {
     const { name } = this.#backend.plan;
-    if (link.facts?.capabilities[capability] === undefined) return [];
-    const limits = this.#limits();
-    const items: Item[] = [];
-    const seen = new Set<string>();
-    let cursor: string | undefined;
-    for (let pages = 0; ; pages += 1) {
-      if (pages >= limits.pages) throw this.#fail(kind, `has more than ${limits.pages} pages`);
-      const reply = await link.request(method, cursor === undefined ? {} : { cursor }, scope);
-      const page = readPage(name, kind, reply, link.facts?.modern ? "modern" : "legacy");
-      if (!page) return this.#withoutPage(kind, reply);
-      items.push(...page.items);
-      if (items.length > limits.items) throw this.#fail(kind, `has more than ${limits.items} items`);
-      if (page.nextCursor === undefined) return items;
-      if (seen.has(page.nextCursor)) throw this.#fail(kind, "comes back to a cursor that it gave before");
-      cursor = page.nextCursor;
-      seen.add(cursor);
-    }
+    return new GatewayError(code, `${kinds[kind].method} of backend "${name}" ${why}`, { backend: name });
   }
+}
 
-  /** A backend that lacks the method has an empty listing. */
-  #withoutPage(kind: ListingKind, reply: Uint8Array): readonly Item[] {
-    const error = asRecord(asRecord(JSON.parse(decodeText(reply)))["error"]);
-    if (error["code"] === methodNotFound) return [];
-    const { message } = error;
-    throw this.#fail(kind, `failed: ${typeof message === "string" ? message : "the reply holds no list"}`);
-  }
-
-  #fail(kind: ListingKind, why: string): GatewayError {
-    const { name } = this.#backend.plan;
-    return new GatewayError("badProtocol", `${kinds[kind].method} of backend "${name}" ${why}`, { backend: name });
-  }
+function unread(slab: Slab): Snapshot {
+  return { slab, readAt: 0, hint: undefined, trouble: undefined };
 }

@@ -1,17 +1,24 @@
 // Tasks (2025-11-25): each id leads back to the backend that made it.
 
 import type { Backend } from "../backend/backend.ts";
-import { type Envelope, spanText } from "../core/envelope.ts";
+import { type Envelope, type Span, spanText } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeText, joinBytes } from "../core/text.ts";
-import { type Item, joinArray, readItems } from "../merge/catalog.ts";
+import { keyText, readItems } from "../merge/catalog.ts";
 import { errorCode, type Forwarder } from "./forward.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
 
 const invalidParams = -32602;
+const comma = encodeText(",");
+
+/** A task of a listing, as it came. */
+interface Task {
+  readonly id: string;
+  readonly bytes: Uint8Array;
+}
 
 export class Tasks {
   readonly #hub: Hub;
@@ -65,30 +72,33 @@ export class Tasks {
       if (listing instanceof GatewayError)
         partial.push({ backend: name, state: "missing", code: listing.row.id, message: listing.message });
       else {
-        for (const { local } of listing) session.noteTask(name, local);
+        for (const { id } of listing) session.noteTask(name, id);
         tasks.push(...listing.map(({ bytes }) => bytes));
       }
     }
     const meta =
       partial.length > 0 ? encodeText(`,"_meta":${JSON.stringify({ "mcpctl/partial": partial })}`) : new Uint8Array();
-    return resultMessage(id, joinBytes([encodeText('{"tasks":'), joinArray(tasks), meta, encodeText("}")]));
+    return resultMessage(
+      id,
+      joinBytes([encodeText('{"tasks":['), ...withCommas(tasks), encodeText("]"), meta, encodeText("}")]),
+    );
   }
 
-  async #listOf(backend: Backend, session: Session, scope: Scope): Promise<readonly Item[] | GatewayError> {
+  async #listOf(backend: Backend, session: Session, scope: Scope): Promise<readonly Task[] | GatewayError> {
     const { pages, items: most } = this.#hub.plan.limits;
     const { name, connectMs } = backend.plan;
     const fail = (why: string): GatewayError =>
       new GatewayError("badProtocol", `tasks/list of backend "${name}" ${why}`, { backend: name });
     using patience = new Scope(scope, connectMs, () => fail(`was not complete after ${connectMs} ms`));
-    const tasks: Item[] = [];
+    const tasks: Task[] = [];
     let cursor: string | undefined;
     try {
       const link = await this.#hub.uplinkOf(backend, session).acquire(patience);
       for (let read = 0; read < pages && tasks.length <= most; read += 1) {
         const reply = await link.request("tasks/list", cursor === undefined ? {} : { cursor }, patience);
-        const page = readItems(name, "tasks", "taskId", reply, "legacy");
+        const page = readItems("tasks", "taskId", reply);
         if (!page) return fail("holds no list");
-        tasks.push(...page.items);
+        tasks.push(...page.items.map(({ item, key }) => ({ id: keyText(reply, key), bytes: bytesAt(reply, item) })));
         if (page.nextCursor === undefined) return tasks;
         cursor = page.nextCursor;
       }
@@ -101,4 +111,12 @@ export class Tasks {
   #able(session: Session): readonly Backend[] {
     return this.#hub.backendsOf(session.facts.view).filter(({ facts }) => facts?.capabilities["tasks"] !== undefined);
   }
+}
+
+function bytesAt(reply: Uint8Array, { start, end }: Span): Uint8Array {
+  return reply.subarray(start, end);
+}
+
+function withCommas(parts: readonly Uint8Array[]): readonly Uint8Array[] {
+  return parts.flatMap((part, at) => (at === 0 ? [part] : [comma, part]));
 }

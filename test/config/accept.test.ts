@@ -110,7 +110,7 @@ const backends = mapOf({
   replicas: fc.oneof(fc.array(mapOf(endpoints), { minLength: 1, maxLength: 2 }), fc.constantFrom([{}], [])),
   isolation: among(["principal", "session", "shared"], ["none"]),
   protocol: among(["auto", "legacy", "modern", "2025-01-01"], ["2025", "Auto", ""]),
-  timeouts: mapOf({ connect: fromOne, call: fromOne, health: fromZero }),
+  timeouts: mapOf({ connect: fromOne, call: fromOne, health: fromZero, listing: fromZero }),
   disabled: flags,
 });
 const addresses = among(["localhost:1", "[::1]", 7337, "65535", "127.0.0.1", -0], ["99999", "::1", "a b", 65_536, 1.5]);
@@ -122,10 +122,18 @@ const configs = mapOf({
   priority: among([[], ["a", ""]], [[nul], [1]]),
   backends: fc.dictionary(fc.constantFrom("a", "1", "", "a__b"), backends, { maxKeys: 2 }),
   front: mapOf({ sse: flags }),
-  timeouts: mapOf({ drain: fromZero, list: fromZero, resume: fromZero, keepAlive: fromOne, session: fromOne }),
+  timeouts: mapOf({
+    drain: fromZero,
+    list: fromZero,
+    grace: fromZero,
+    resume: fromZero,
+    keepAlive: fromOne,
+    session: fromOne,
+  }),
   limits: mapOf({ body: sizes, message: sizes, pages: counts, items: counts, sessions: counts }),
   allowedHosts: filledLists,
   allowedOrigins: filledLists,
+  pagination: mapOf({ pageSize: fc.oneof(counts, fc.constantFrom("off", "on", false)), maxPageSize: counts }),
   sealKeys: among([[], ["x".repeat(16), "x\n".repeat(8)]], [["x".repeat(15)], [`${"x".repeat(16)}\0`]]),
 });
 

@@ -17,17 +17,18 @@ backends:
     transport: sse
     headers: { Authorization: "Bearer \${TOKEN}" }
     isolation: shared
-    timeouts: { connect: 10s, call: 5m, health: 0s }
+    timeouts: { connect: 10s, call: 5m, health: 0s, listing: 1m }
   clock: { replicas: [{ url: "http://127.0.0.1:1/mcp" }, { command: ./bin/clock, inheritEnv: true }] }
   "1": { url: "http://127.0.0.1:2/" }
   off: { url: "\${NOT_SET}", disabled: true }
 priority: [web]
 front: { sse: "true" }
-timeouts: { drain: 1s, list: 500ms, resume: 0s, keepAlive: 20s, session: 2h }
+timeouts: { drain: 1s, list: 500ms, grace: 1m, resume: 0s, keepAlive: 20s, session: 2h }
 limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4 }
 allowedHosts: [a]
 allowedOrigins: ["https://b"]
 sealKeys: ["\${KEY}"]
+pagination: { pageSize: "off", maxPageSize: 5 }
 `;
 const env = { TOKEN: "t", KEY: "0123456789abcdef", B: "" };
 
@@ -58,6 +59,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
         connectMs: 30_000,
         callMs: 600_000,
         healthMs: 30_000,
+        ttlMs: 0,
       },
       {
         name: "web",
@@ -68,6 +70,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
         connectMs: 10_000,
         callMs: 300_000,
         healthMs: 0,
+        ttlMs: 60_000,
       },
       {
         name: "clock",
@@ -79,6 +82,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
         connectMs: 30_000,
         callMs: 600_000,
         healthMs: 30_000,
+        ttlMs: 0,
       },
       {
         name: "1",
@@ -87,14 +91,23 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
         connectMs: 30_000,
         callMs: 600_000,
         healthMs: 30_000,
+        ttlMs: 0,
       },
     ],
     front: { sse: true },
     allowedHosts: ["a"],
     allowedOrigins: ["https://b"],
     sealKeys: ["0123456789abcdef"],
+    pagination: { pageSize: "off", maxPageSize: 5 },
     limits: { bodyBytes: 2 ** 20, messageBytes: 10_000_000, pages: 2, items: 3, sessions: 4 },
-    timeouts: { drainMs: 1000, listMs: 500, resumeMs: 0, keepAliveMs: 20_000, sessionIdleMs: 7_200_000 },
+    timeouts: {
+      drainMs: 1000,
+      listMs: 500,
+      graceMs: 60_000,
+      resumeMs: 0,
+      keepAliveMs: 20_000,
+      sessionIdleMs: 7_200_000,
+    },
   });
 });
 
@@ -145,10 +158,11 @@ test("load: a plan is frozen through and through", async () => {
 test("load: a short file gives the defaults", async () => {
   const plan = await planOf("a.yaml", "backends: { a: { url: http://h/ } }");
   assert.deepEqual(plan, defaultPlan(plan.backends));
-  const { limits, timeouts, listen } = plan;
+  const { limits, pagination, timeouts, listen } = plan;
   assert.deepEqual(listen, { host: "127.0.0.1", port: 7337 });
   assert.deepEqual(Object.values(limits), [16_777_216, 67_108_864, 1000, 100_000, 10_000]);
-  assert.deepEqual(Object.values(timeouts), [10_000, 3000, 5000, 15_000, 3_600_000]);
+  assert.deepEqual(Object.values(timeouts), [10_000, 3000, 300_000, 5000, 15_000, 3_600_000]);
+  assert.deepEqual(pagination, { pageSize: 1000, maxPageSize: 10_000 });
 });
 
 test("load: listen is an address, a port, or both", async () => {
@@ -246,7 +260,7 @@ test("load: a mistake in a merged config is shown in the file that makes it", as
 
 test("load: equal settings are the same plan, whatever the order of keys", () => {
   const name = "a" as BackendPlan["name"];
-  const base = { name, isolation: "principal", connectMs: 1, callMs: 2, healthMs: 3 } as const;
+  const base = { name, isolation: "principal", connectMs: 1, callMs: 2, healthMs: 3, ttlMs: 4 } as const;
   const http = (headers: Record<string, string>): BackendPlan => ({
     ...base,
     replicas: [{ kind: "http", url: "u", headers }],

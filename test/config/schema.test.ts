@@ -26,6 +26,7 @@ limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4 }
 allowedHosts: [a]
 allowedOrigins: ["https://b"]
 sealKeys: ["\${KEY}"]
+pagination: { pageSize: 50, maxPageSize: "200" }
 `;
 
 test("schema: the JSON Schema accepts what people write and refuses what is wrong", async () => {

@@ -4,43 +4,41 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { ListingKind } from "../../lib/core/nouns.ts";
 import { decodeText, encodeText } from "../../lib/core/text.ts";
-import {
-  buildIndex,
-  type Index,
-  type Item,
-  kinds,
-  listingKinds,
-  readPage,
-  sameItems,
-  type Source,
-} from "../../lib/merge/catalog.ts";
+import { kinds, listingKinds, readPage } from "../../lib/merge/catalog.ts";
+import { buildIndex, type Index } from "../../lib/merge/merged.ts";
 import type { View } from "../../lib/merge/names.ts";
+import { cutPage, walkStart, writePage } from "../../lib/merge/page.ts";
+import { buildSlab, itemAt, sameSlab, type Slab } from "../../lib/merge/slab.ts";
 
 const prefixed: View = { backend: "", naming: "prefix", separator: "__" };
 const plain: View = { ...prefixed, naming: "none" };
 
-/** Items from the text of each, as a backend would send them. */
-function itemsOf(backend: string, kind: ListingKind, items: readonly string[]): readonly Item[] {
+/** A slab of the text of each item, as a backend would send them. */
+function slabOf(backend: string, kind: ListingKind, items: readonly string[]): Slab {
   const page = readPage(
-    backend,
     kind,
     encodeText(`{"jsonrpc":"2.0","id":1,"result":{"${kinds[kind].member}":[${items.join(",")}]}}`),
   );
   assert.ok(page);
-  return page.items;
+  return buildSlab(backend, [page]);
 }
 
-const source = (backend: string, kind: ListingKind, ...names: string[]): Source => ({
-  backend,
-  items: itemsOf(
+const source = (backend: string, kind: ListingKind, ...names: string[]): Slab =>
+  slabOf(
     backend,
     kind,
     names.map((name) => JSON.stringify({ [kinds[kind].key]: name, from: backend })),
-  ),
-});
+  );
+
+/** All items in one page. */
+function textOf(index: Index): string {
+  const cut = cutPage(index.sections, walkStart, Infinity);
+  assert.equal(cut.next, undefined);
+  return decodeText(writePage(cut, encodeText("["), encodeText("]")));
+}
 
 function listed(index: Index, kind: ListingKind): string[] {
-  const all = JSON.parse(decodeText(index.array)) as Record<string, string>[];
+  const all = JSON.parse(textOf(index)) as Record<string, string>[];
   return all.map((item) => item[kinds[kind].key] ?? "");
 }
 
@@ -64,10 +62,10 @@ test("catalog: items are ordered by backend as configured, then by exposed name,
 
 test("catalog: an item is the bytes that came, with nothing but its name changed", () => {
   const item = '{ "x-big":9007199254740993,"name" : "r\\u0065ad" ,"inputSchema":{"name":"inner"},\n"x":1.50}';
-  const index = buildIndex("tools", [{ backend: "fs", items: itemsOf("fs", "tools", [item]) }], prefixed, []);
-  assert.equal(decodeText(index.array), `[${item.replace('"r\\u0065ad"', '"fs__read"')}]`);
-  const same = buildIndex("tools", [{ backend: "fs", items: itemsOf("fs", "tools", [item]) }], plain, []);
-  assert.equal(decodeText(same.array), `[${item}]`);
+  const slab = slabOf("fs", "tools", [item]);
+  assert.equal(textOf(buildIndex("tools", [slab], prefixed, [])), `[${item.replace('"r\\u0065ad"', '"fs__read"')}]`);
+  assert.equal(textOf(buildIndex("tools", [slab], plain, [])), `[${item}]`);
+  assert.equal(decodeText(itemAt(slab, 0)), item);
 });
 
 test("catalog: every listed name leads to the item that it was made of", () => {
@@ -78,7 +76,8 @@ test("catalog: every listed name leads to the item that it was made of", () => {
       const index = buildIndex(kind, sources, prefixed, []);
       const names = listed(index, kind);
       assert.equal(new Set(names).size, names.length);
-      assert.equal(names.length + index.collisions.length, a.length + b.length);
+      const hidden = index.collisions.filter(({ exposed }) => exposed === undefined);
+      assert.equal(names.length + hidden.length, a.length + b.length);
       for (const exposed of names) assert.ok(index.find(exposed), exposed);
     }),
   );
@@ -93,7 +92,8 @@ test("catalog: a name of two backends is the one's that has priority, and the ot
   ] as const) {
     const index = buildIndex("tools", sources, plain, priority);
     assert.equal(index.find("read")?.backend, owner);
-    assert.deepEqual(index.collisions, ["read"]);
+    const loser = owner === "a" ? "b" : "a";
+    assert.deepEqual(index.collisions, [{ backend: loser, local: "read", owner, exposed: undefined }]);
     assert.deepEqual(listed(index, "tools").toSorted(), ["read", "x", "y"]);
   }
 });
@@ -113,7 +113,7 @@ test("catalog: a name that a backend lists twice is listed once", () => {
   for (const kind of listingKinds) {
     const index = buildIndex(kind, [source("a", kind, "n", "n")], plain, []);
     assert.deepEqual(listed(index, kind), ["n"]);
-    assert.deepEqual(index.collisions, ["n"]);
+    assert.deepEqual(index.collisions, [{ backend: "a", local: "n", owner: "a", exposed: undefined }]);
   }
 });
 
@@ -145,16 +145,21 @@ test("catalog: templates are found by the URIs that they can make, those with pr
 });
 
 test("catalog: a page tells its cursor, also an empty one, and how many elements it could not use", () => {
-  const page = (text: string): ReturnType<typeof readPage> => readPage("a", "tools", encodeText(text));
+  const page = (text: string): ReturnType<typeof readPage> => readPage("tools", encodeText(text));
   assert.equal(page('{"result":{"tools":[],"nextCursor":""}}')?.nextCursor, "");
   assert.equal(page('{"result":{"tools":[],"nextCursor":null}}')?.nextCursor, undefined);
   assert.equal(page('{"result":{"tools":[1,{"name":2},{"name":"x"}]}}')?.skipped, 2);
-  assert.equal(page('{"error":{"code":-32601,"message":"no"}}'), undefined);
+  assert.equal(page('{"error":{"code":-32601,"message":"no"},"nextCursor":"x"}'), undefined);
+  const cached = page('{"result":{"ttlMs":5,"tools":[],"cacheScope":"public"}}');
+  assert.deepEqual(
+    [cached?.ttlMs, cached?.cacheScope, page('{"result":{"tools":[]}}')?.ttlMs],
+    [5, "public", undefined],
+  );
 });
 
-test("catalog: two readings are the same only where every byte is", () => {
-  const a = itemsOf("a", "tools", ['{"name":"x"}']);
-  assert.ok(sameItems(a, itemsOf("a", "tools", ['{"name":"x"}'])));
-  assert.ok(!sameItems(a, itemsOf("a", "tools", ['{"name":"x" }'])));
-  assert.ok(!sameItems(a, []));
+test("catalog: two readings are the same where every byte of the items is, in whatever order they came", () => {
+  const a = slabOf("a", "tools", ['{"name":"x"}', '{"name":"y"}']);
+  assert.ok(sameSlab(a, slabOf("a", "tools", ['{"name":"y"}', '{"name":"x"}'])));
+  assert.ok(!sameSlab(a, slabOf("a", "tools", ['{"name":"x" }', '{"name":"y"}'])));
+  assert.ok(!sameSlab(a, slabOf("a", "tools", [])));
 });

@@ -160,7 +160,7 @@ test("bridge: structured content that is no object is put into one for legacy cl
     const modern = envelope(
       `{"jsonrpc":"2.0","id":1,"result":{"resultType":"complete","content":[],"structuredContent":${content},"ttlMs":1}}`,
     );
-    const legacy = edited(modern, legacyResultEdits(modern, "tools/call", wraps));
+    const legacy = edited(modern, legacyResultEdits(modern, "tools/call", { wraps }));
     // ttlMs is a word of the caching pages: elsewhere it is the server's own.
     assert.equal(
       textOf(legacy.bytes),

@@ -31,11 +31,11 @@ async function withShelf(run: (shelf: Shelf, changes: ListingKind[]) => Promise<
   const changes: ListingKind[] = [];
   try {
     await run(
-      new Shelf(
-        backend,
-        () => ({ ...planDefaults.limits, pages: 3, items: 5 }),
-        (kind) => changes.push(kind),
-      ),
+      new Shelf(backend, {
+        limits: () => ({ ...planDefaults.limits, pages: 3, items: 5 }),
+        changed: (kind) => changes.push(kind),
+        share: (_kind, slab) => slab,
+      }),
       changes,
     );
   } finally {
@@ -58,7 +58,8 @@ const list = (wire: TestWire, names: readonly string[], cursor?: string): void =
   const tools = names.map((name) => ({ name }));
   wire.receive(JSON.stringify({ jsonrpc: "2.0", id: wire.last["id"], result: { tools, nextCursor: cursor } }));
 };
-const names = (shelf: Shelf): unknown => shelf.get("tools")?.items.map(({ local }) => local);
+const names = (shelf: Shelf): unknown => shelf.get("tools")?.slab.locals;
+const errorOf = (shelf: Shelf): GatewayError | undefined => shelf.get("tools")?.trouble?.error;
 /** Lets what was resolved go on. */
 const turn = (): Promise<void> => new Promise((resolve) => void setTimeout(resolve));
 
@@ -84,7 +85,7 @@ test("shelf: a reading on a link that died is done again on the next one, and sp
     await turn();
     list(next, ["x"]);
     await reading;
-    assert.deepEqual([names(shelf), shelf.get("tools")?.error, changes], [["x"], undefined, ["tools"]]);
+    assert.deepEqual([names(shelf), errorOf(shelf), changes], [["x"], undefined, ["tools"]]);
   }));
 
 test("shelf: a reading that hangs on the old link ends when there is a new one", () =>
@@ -96,7 +97,7 @@ test("shelf: a reading that hangs on the old link ends when there is a new one",
     assert.equal(old.last["method"], "notifications/cancelled");
     list(next, ["x"]);
     await reading;
-    assert.deepEqual([names(shelf), shelf.get("tools")?.error], [["x"], undefined]);
+    assert.deepEqual([names(shelf), errorOf(shelf)], [["x"], undefined]);
   }));
 
 test("shelf: a dead link leaves what was known, says why it is stale, and the next reading mends it", () =>
@@ -109,12 +110,13 @@ test("shelf: a dead link leaves what was known, says why it is stale, and the ne
     wire.link.closed(gone);
     await shelf.refresh(wire.link, "tools", true);
     assert.deepEqual([names(shelf), shelf.get("tools")?.readAt], [["x"], readAt]);
-    assert.ok(shelf.get("tools")?.error && shelf.needsReading(wire.link, "tools"));
+    // Who asks right after a failure is not kept waiting for the next one.
+    assert.ok(errorOf(shelf) && !shelf.needsReading(wire.link, "tools"));
     const next = wireWithTools();
     const reading = shelf.refresh(next.link, "tools", false);
     list(next, ["x"]);
     await reading;
-    assert.equal(shelf.get("tools")?.error, undefined);
+    assert.equal(errorOf(shelf), undefined);
   }));
 
 test("shelf: a backend that says changed whenever it is asked is not read without end", () =>
@@ -144,12 +146,12 @@ test("shelf: circles and endless listings fail, and keep what was known", () =>
         await turn();
       }
       await reading;
-      assert.match(shelf.get("tools")?.error?.message ?? "", why);
+      assert.match(errorOf(shelf)?.message ?? "", why);
     }
     const many = shelf.refresh(wire.link, "tools", false);
     list(wire, ["1", "2", "3", "4", "5", "6"]);
     await many;
-    assert.match(shelf.get("tools")?.error?.message ?? "", /more than 5 items/);
+    assert.match(errorOf(shelf)?.message ?? "", /more than 5 items/);
   }));
 
 test("shelf: a backend without the method, or without the capability, has an empty listing", () =>
@@ -160,7 +162,7 @@ test("shelf: a backend without the method, or without the capability, has an emp
     await reading;
     await shelf.refresh(wire.link, "prompts", false);
     assert.deepEqual(
-      [names(shelf), shelf.get("tools")?.error, shelf.get("prompts")?.items, wire.sent.length],
+      [names(shelf), errorOf(shelf), shelf.get("prompts")?.slab.locals, wire.sent.length],
       [[], undefined, [], 1],
     );
   }));

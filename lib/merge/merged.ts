@@ -1,0 +1,135 @@
+// The merged listing of a view: which backend keeps which name, in the order of the config and of the exposed names.
+
+import type { ListingKind } from "../core/nouns.ts";
+import { kinds } from "./catalog.ts";
+import { exposeName, exposeUri, type View } from "./names.ts";
+import { buildSection, localOf, plainSection, type Section } from "./section.ts";
+import type { Slab } from "./slab.ts";
+import { templateMatcher } from "./template.ts";
+
+/** An item of a backend by its own name. */
+export interface Found {
+  readonly backend: string;
+  readonly local: string;
+}
+
+/** An item whose name another one has. */
+export interface Collision extends Found {
+  /** Whose name it is. */
+  readonly owner: string;
+  /** What it is called instead; undefined where it is not listed. */
+  readonly exposed: string | undefined;
+}
+
+/** One kind of a view's listing, ready to be cut into pages, and the way back from exposed names. */
+export interface Index {
+  /** In the order of the config. */
+  readonly sections: readonly Section[];
+  readonly size: number;
+  readonly collisions: readonly Collision[];
+  find(exposed: string): Found | undefined;
+  /** Templates that can make this URI, those with priority first. */
+  matching(uri: string): readonly Found[];
+}
+
+/**
+ * Merges slabs that come in config order. `priority` says who keeps a name that several have, where naming alone does not
+ * settle that.
+ */
+export function buildIndex(kind: ListingKind, slabs: readonly Slab[], view: View, priority: readonly string[]): Index {
+  const collisions: Collision[] = slabs.flatMap(({ backend, doubles }) =>
+    doubles.map((local) => ({ backend, local, owner: backend, exposed: undefined })),
+  );
+  const isPrefixed = kinds[kind].key === "name" && view.naming === "prefix";
+  const sections = isPrefixed
+    ? slabs.map((slab) => prefixed(slab, view, collisions))
+    : settled(kind, slabs, priority, collisions);
+  const ranked = byPriority(sections, priority);
+  let templates: readonly { readonly item: Found; readonly matches: (uri: string) => boolean }[] | undefined;
+  return {
+    sections,
+    size: sections.reduce((sum, { names }) => sum + names.length, 0),
+    collisions,
+    find(exposed) {
+      for (const section of sections) {
+        const local = localOf(section, exposed);
+        if (local !== undefined) return { backend: section.slab.backend, local };
+      }
+      return undefined;
+    },
+    matching(uri) {
+      templates ??= ranked.flatMap(templatesOf);
+      return templates.filter(({ matches }) => matches(uri)).map(({ item }) => item);
+    },
+  };
+}
+
+/** Prefixes keep backends apart: nothing that another one lists changes these names. */
+function prefixed(slab: Slab, view: View, collisions: Collision[]): Section {
+  const { backend, locals } = slab;
+  const names = new Map<string, number>();
+  for (const [row, local] of locals.entries()) {
+    const exposed = exposeName(view, backend, local);
+    // A name may look like the shortened form of another one.
+    if (names.has(exposed)) collisions.push({ backend, local, owner: backend, exposed: undefined });
+    else names.set(exposed, row);
+  }
+  return buildSection(slab, [...names.values()], [...names.keys()]);
+}
+
+interface Draft {
+  readonly rows: number[];
+  readonly names: string[];
+}
+
+/** Names without a prefix, and URIs: the first in priority keeps one that several have. */
+function settled(
+  kind: ListingKind,
+  slabs: readonly Slab[],
+  priority: readonly string[],
+  collisions: Collision[],
+): readonly Section[] {
+  if (slabs.length <= 1) return slabs.map(plainSection);
+  const owners = new Map<string, string>();
+  const drafts = new Map<Slab, Draft>(slabs.map((slab) => [slab, { rows: [], names: [] }]));
+  for (const { slab } of byPriority(slabs.map(plainSection), priority)) {
+    const { backend, locals } = slab;
+    const draft = drafts.get(slab);
+    for (const [row, local] of locals.entries()) {
+      const owner = owners.get(local);
+      const exposed = owner === undefined ? local : instead(kind, backend, local, owners);
+      if (owner !== undefined) collisions.push({ backend, local, owner, exposed });
+      if (exposed === undefined) continue;
+      owners.set(exposed, backend);
+      draft?.rows.push(row);
+      draft?.names.push(exposed);
+    }
+  }
+  return slabs.map((slab) => {
+    const { rows, names } = drafts.get(slab) ?? { rows: [], names: [] };
+    return buildSection(slab, rows, names);
+  });
+}
+
+/** What an item is called whose name is taken; undefined where nothing else can be offered. */
+function instead(
+  kind: ListingKind,
+  backend: string,
+  local: string,
+  owners: ReadonlyMap<string, string>,
+): string | undefined {
+  const other = kind === "resources" ? exposeUri(backend, local) : undefined;
+  // Half a surrogate pair cannot be encoded; such a URI must not cost the whole listing.
+  return other !== undefined && local.isWellFormed() && !owners.has(other) ? other : undefined;
+}
+
+function byPriority(sections: readonly Section[], priority: readonly string[]): readonly Section[] {
+  const ranks = new Map(priority.map((name, at) => [name, at]));
+  const rankOf = ({ slab }: Section): number => ranks.get(slab.backend) ?? ranks.size;
+  return sections.toSorted((a, b) => rankOf(a) - rankOf(b));
+}
+
+function templatesOf({ slab, names }: Section): readonly { item: Found; matches: (uri: string) => boolean }[] {
+  const { backend } = slab;
+  return names.map((local) => ({ item: { backend, local }, matches: templateMatcher(local) }));
+}

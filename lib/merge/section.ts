@@ -1,0 +1,54 @@
+// The part of a merged listing that one backend has: its items under their exposed names, in the order of these.
+
+import { createHash } from "node:crypto";
+import { placeOf, type Slab } from "./slab.ts";
+
+export interface Section {
+  readonly slab: Slab;
+  /** Its backend, as positions name it. */
+  readonly mark: string;
+  /** Exposed names, ascending and each once; those that differ from the local ones are plain ASCII. */
+  readonly names: readonly string[];
+  /** The row of each name in the slab; undefined where they are the rows in order. */
+  readonly rows: Uint32Array | undefined;
+}
+
+/** Hexadecimal digits: cursors travel with every page, and 2^48 is far from the number of anybody's backends. */
+const markLength = 12;
+
+function markOf(backend: string): string {
+  return createHash("sha256").update(backend).digest("hex").slice(0, markLength);
+}
+
+/** All items of a slab under their own names. */
+export function plainSection(slab: Slab): Section {
+  return { slab, mark: markOf(slab.backend), names: slab.locals, rows: undefined };
+}
+
+/** A section of these rows, ascending, under names that stand beside them. */
+export function buildSection(slab: Slab, rows: readonly number[], names: readonly string[]): Section {
+  const isWhole = rows.length === slab.locals.length;
+  if (isAscending(names)) {
+    const isPlain = isWhole && names.every((name, at) => name === slab.locals[at]);
+    if (isPlain) return plainSection(slab);
+    return { slab, mark: markOf(slab.backend), names, rows: isWhole ? undefined : Uint32Array.from(rows) };
+  }
+  const order = names.map((_name, at) => at).sort((a, b) => ((names[a] ?? "") < (names[b] ?? "") ? -1 : 1));
+  return {
+    slab,
+    mark: markOf(slab.backend),
+    names: order.map((at) => names[at] ?? ""),
+    rows: Uint32Array.from(order, (at) => rows[at] ?? 0),
+  };
+}
+
+function isAscending(names: readonly string[]): boolean {
+  for (let at = 1; at < names.length; at += 1) if ((names[at - 1] ?? "") >= (names[at] ?? "")) return false;
+  return true;
+}
+
+/** The local name of an exposed one; undefined where the section has none of it. */
+export function localOf({ slab, names, rows }: Section, exposed: string): string | undefined {
+  const at = placeOf(names, exposed);
+  return names[at] === exposed ? slab.locals[rows ? (rows[at] ?? 0) : at] : undefined;
+}

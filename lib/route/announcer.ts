@@ -1,0 +1,42 @@
+// Tells clients that listings have changed: changes within a short time are one notification.
+
+import { notificationMessage } from "../core/rpc.ts";
+import { after } from "../core/scope.ts";
+import type { Hub } from "./hub.ts";
+import type { Session } from "./session.ts";
+
+const debounceMs = 50;
+
+export class Announcer {
+  readonly #hub: Hub;
+  readonly #pending = new Map<Session, Set<string>>();
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+  }
+
+  /** What a backend offers to an owner has changed; `member`: tools, prompts or resources. */
+  changedAt(backend: string, owner: string, member: string): void {
+    for (const session of this.#hub.attached(backend, owner)) this.#note(session, member);
+  }
+
+  /** The set of backends has changed. */
+  changedAll(member: string): void {
+    for (const session of this.#hub.sessions.all()) this.#note(session, member);
+  }
+
+  #note(session: Session, member: string): void {
+    const members = this.#pending.get(session);
+    if (members) members.add(member);
+    else {
+      this.#pending.set(session, new Set([member]));
+      after(debounceMs, () => this.#flush(session));
+    }
+  }
+
+  #flush(session: Session): void {
+    const members = this.#pending.get(session) ?? [];
+    this.#pending.delete(session);
+    for (const member of members) session.outlet.send(notificationMessage(`notifications/${member}/list_changed`));
+  }
+}

@@ -1,0 +1,161 @@
+// All snapshots, by backend and by the owner of the links that they were read on.
+
+import type { Backend } from "../backend/backend.ts";
+import type { Link } from "../backend/link.ts";
+import type { GatewayError } from "../core/errors.ts";
+import type { ListingKind } from "../core/nouns.ts";
+import { after } from "../core/scope.ts";
+import { kinds, listingKinds } from "../merge/catalog.ts";
+import { sameSlab, type Slab } from "../merge/slab.ts";
+import type { Announcer } from "./announcer.ts";
+import type { Hub } from "./hub.ts";
+import { Shelf } from "./shelf.ts";
+
+/** What is wrong with the items of a backend in a listing. */
+export interface Shortfall {
+  /** `incomplete`: the listing could never be read to its end. */
+  readonly state: "missing" | "stale" | "incomplete";
+  readonly code: string;
+  readonly message: string;
+  /** Since when it is like that, ISO 8601. */
+  readonly since: string;
+  /** When the items were read that are listed, ISO 8601; absent where they never were. */
+  readonly readAt?: string;
+}
+
+export class Shelves {
+  readonly #hub: Hub;
+  readonly #announcer: Announcer;
+  readonly #dropped: (slab: Slab) => void;
+  readonly #shelves = new Map<Backend, Map<string, Shelf>>();
+  /** Backends that are down, with what stops the wait for the end of their grace. */
+  readonly #leaving = new Map<Backend, () => void>();
+  readonly #gone = new Set<Backend>();
+
+  /** `dropped` is told of items that nobody lists any more. */
+  constructor(hub: Hub, announcer: Announcer, dropped: (slab: Slab) => void) {
+    this.#hub = hub;
+    this.#announcer = announcer;
+    this.#dropped = dropped;
+  }
+
+  find(backend: Backend, owner: string): Shelf | undefined {
+    return this.#shelves.get(backend)?.get(owner);
+  }
+
+  of(backend: Backend, owner: string): Shelf {
+    const shelves = this.#shelves.get(backend) ?? new Map<string, Shelf>();
+    this.#shelves.set(backend, shelves);
+    const known = shelves.get(owner);
+    if (known) return known;
+    const shelf = new Shelf(backend, {
+      limits: () => this.#hub.plan.limits,
+      changed: (kind, before) => {
+        if (![...shelves.values()].some((other) => other.get(kind)?.slab === before)) this.#dropped(before);
+        this.#announcer.changedAt(backend.plan.name, owner, kinds[kind].capability);
+      },
+      share: (kind, slab) => {
+        for (const other of shelves.values()) {
+          const known = other.get(kind)?.slab;
+          if (known && sameSlab(known, slab)) return known;
+        }
+        return slab;
+      },
+    });
+    shelves.set(owner, shelf);
+    return shelf;
+  }
+
+  /** A link came up: its listings are read, and clients hear of what is new. */
+  connected(backend: Backend, link: Link): void {
+    this.#leaving.get(backend)?.();
+    if (this.#gone.delete(backend)) this.#announceAll(backend);
+    const shelf = this.of(backend, link.owner);
+    for (const kind of listingKinds) void shelf.refresh(link, kind, true);
+  }
+
+  /** The backend may be down: after a while its items leave the listings, and clients hear of that too. */
+  lost(backend: Backend): void {
+    if (this.#leaving.has(backend) || this.#gone.has(backend) || !this.#shelves.has(backend)) return;
+    const stop = after(this.#hub.plan.timeouts.graceMs, () => {
+      this.#leaving.delete(backend);
+      if (!this.isGone(backend)) return;
+      this.#gone.add(backend);
+      this.#announceAll(backend);
+    });
+    this.#leaving.set(backend, () => {
+      stop();
+      this.#leaving.delete(backend);
+    });
+  }
+
+  /** Down for so long that its items have left the listings. */
+  isGone({ state }: Backend): boolean {
+    return state.kind === "down" && Date.now() - state.since >= this.#hub.plan.timeouts.graceMs;
+  }
+
+  #announceAll({ plan }: Backend): void {
+    for (const [backend, shelves] of this.#shelves) {
+      if (backend.plan !== plan) continue;
+      for (const [owner, shelf] of shelves)
+        for (const kind of listingKinds)
+          if (shelf.get(kind)?.slab.locals.length) this.#announcer.changedAt(plan.name, owner, kinds[kind].capability);
+    }
+  }
+
+  forget(backend: Backend): void {
+    this.#leaving.get(backend)?.();
+    this.#gone.delete(backend);
+    const shelves = this.#shelves.get(backend) ?? new Map<string, Shelf>();
+    this.#shelves.delete(backend);
+    for (const shelf of shelves.values()) this.#drop(shelf);
+  }
+
+  /** What was read for one owner alone goes with it. */
+  release(backend: Backend, owner: string): void {
+    const shelves = this.#shelves.get(backend);
+    const shelf = shelves?.get(owner);
+    shelves?.delete(owner);
+    if (shelf) this.#drop(shelf);
+  }
+
+  backends(): Iterable<Backend> {
+    return this.#shelves.keys();
+  }
+
+  #drop(shelf: Shelf): void {
+    for (const kind of listingKinds) {
+      const slab = shelf.get(kind)?.slab;
+      if (slab) this.#dropped(slab);
+    }
+  }
+
+  /** What is wrong with the listings of a backend, for any owner. */
+  shortfalls(backend: Backend): readonly (Shortfall & { readonly kind: ListingKind })[] {
+    const all = [...(this.#shelves.get(backend)?.values() ?? [])];
+    return listingKinds.flatMap((kind) => {
+      const shelf = all.find((each) => each.get(kind)?.trouble);
+      const trouble = shelf?.get(kind)?.trouble;
+      return shelf && trouble ? [{ kind, ...this.describe(backend, shelf, kind, trouble) }] : [];
+    });
+  }
+
+  /** Why items of a shelf are missing from a listing, or may be out of date. */
+  describe(
+    backend: Backend,
+    shelf: Shelf,
+    kind: ListingKind,
+    { error, since }: { readonly error: GatewayError; readonly since: number },
+  ): Shortfall {
+    const { slab, readAt = 0 } = shelf.get(kind) ?? {};
+    const isListed = !this.isGone(backend);
+    const found = readAt > 0 ? "stale" : slab && slab.locals.length > 0 ? "incomplete" : "missing";
+    return {
+      state: isListed ? found : "missing",
+      code: error.row.id,
+      message: error.message,
+      since: new Date(since).toISOString(),
+      ...(readAt > 0 ? { readAt: new Date(readAt).toISOString() } : {}),
+    };
+  }
+}
