@@ -2,6 +2,10 @@
 // The program: runs the command line, and ends with its exit code.
 
 import process from "node:process";
+import { flush } from "./output.ts";
 import { run } from "./run.ts";
 
-process.exitCode = await run(process.argv.slice(2));
+const code = await run(process.argv.slice(2));
+await flush();
+// Not by waiting until nothing is left to do: a server that takes its time to end is killed with the program.
+process.exit(code);

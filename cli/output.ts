@@ -3,11 +3,11 @@
 import process from "node:process";
 import type { LogLevel, Observer } from "../lib/index.ts";
 
-type Color = "red" | "yellow" | "dim";
+export type Color = "red" | "yellow" | "green" | "cyan" | "bold" | "dim";
 
 const levels: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 3, debug: 4 };
 const levelColors: Readonly<Partial<Record<string, Color>>> = { error: "red", warn: "yellow", debug: "dim" };
-const sgr: Readonly<Record<Color, number>> = { red: 31, yellow: 33, dim: 2 };
+const sgr: Readonly<Record<Color, number>> = { red: 31, yellow: 33, green: 32, cyan: 36, bold: 1, dim: 2 };
 
 export const logLevels: readonly string[] = Object.keys(levels);
 
@@ -56,14 +56,33 @@ export function say(text: string, lead?: Lead): void {
 
 /** The answer of a command. Resolves when it has left, also where its reader has gone (`mcpctl schema | head`). */
 export async function answer(text: string): Promise<void> {
+  await print(`${text}\n`);
+}
+
+/** A part of an answer, exactly as it is; false where its reader has gone, so that the rest need not be made. */
+export async function print(text: string | Uint8Array): Promise<boolean> {
   const written = new Promise<unknown>((resolve) => {
-    quiet(process.stdout).write(`${text}\n`, (error) => resolve(error));
+    quiet(process.stdout).write(text, (error) => resolve(error));
   });
   // Deno throws at once where it can.
   const failure = await written.catch((error: unknown) => error);
-  if (!(failure instanceof Error) || ("code" in failure && failure.code === "EPIPE")) return;
+  if (!(failure instanceof Error)) return true;
+  if ("code" in failure && failure.code === "EPIPE") return false;
   const { GatewayError } = await import("../lib/index.ts");
   throw new GatewayError("output", `the answer could not be written (${failure.message})`, { cause: failure });
+}
+
+/** Resolves when all that was said has left. */
+export async function flush(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    await new Promise<void>((resolve) => {
+      try {
+        quiet(stream).write("", () => resolve());
+      } catch {
+        resolve();
+      }
+    });
+  }
 }
 
 /** Without a listener, a reader that has gone would end the program with a stack trace. */
@@ -73,9 +92,18 @@ function quiet(stream: NodeJS.WriteStream): NodeJS.WriteStream {
 }
 
 function paint(text: string, color: Color | undefined): string {
-  const isPlain =
-    color === undefined || !process.stderr.isTTY || process.env["NO_COLOR"] || process.env["TERM"] === "dumb";
-  return isPlain ? text : `\u001b[${sgr[color]}m${text}\u001b[0m`;
+  return paintFor(process.stderr, text, color);
+}
+
+/** The text in a colour where the stream is a terminal that shows colours, and somebody wants them. */
+export function paintFor(stream: NodeJS.WriteStream, text: string, color: Color | undefined): string {
+  const isPlain = color === undefined || !stream.isTTY || process.env["NO_COLOR"] || process.env["TERM"] === "dumb";
+  return isPlain || text === "" ? text : `\u001b[${sgr[color]}m${text}\u001b[0m`;
+}
+
+/** Text of a server for a terminal: its control characters do nothing. */
+export function plain(text: string): string {
+  return visible(text);
 }
 
 /** Backends write what they like to their stderr and into their errors. */

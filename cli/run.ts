@@ -13,46 +13,88 @@ interface Entry {
 
 const commands: Readonly<Record<string, Entry>> = {
   serve: { about: "Serve many MCP servers behind one endpoint", load: () => import("./serve.ts") },
+  list: { about: "List servers, tools, resources, templates or prompts", load: () => import("./list.ts") },
   validate: { about: "Check configs without starting anything", load: () => import("./validate.ts") },
   health: { about: "Ask a running gateway how it and its backends are", load: () => import("./health.ts") },
-  schema: { about: "Print the JSON Schema of the config", load: () => import("./schema.ts") },
+  schema: { about: "Print the JSON Schema of the config, or of an answer", load: () => import("./schema.ts") },
+  explain: { about: "Say what an error code means, and what to do", load: () => import("./explain.ts") },
+  version: { about: "Show the version", load: () => import("./about.ts") },
   demo: { about: "Run one demo backend on stdin and stdout", load: () => import("./demo.ts"), hidden: true },
 };
 
 const shown: readonly string[] = Object.keys(commands).filter((name) => !commands[name]?.hidden);
 
+/** Flags that may stand before the command and take the next word. */
+const leading: ReadonlySet<string> = new Set(["-c", "--config", "-o", "--output", "--timeout", "--trust"]);
+
 /** Runs a command line; resolves to the exit code of the process. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const [first, ...rest] = argv;
+  const at = commandAt(argv);
+  const name = argv[at];
+  const rest = argv.toSpliced(at, 1);
   try {
-    if (first === "--version" || first === "-v" || first === "version") return await print(version);
-    if (first === undefined || first === "--help" || first === "-h" || first === "help") return await help(rest[0]);
-    const command = await find(first);
-    if (asksHelp(rest)) return await help(first);
+    const [first] = argv;
+    if (argv.length === 1 && (first === "--version" || first === "-v" || first === "version"))
+      return await print(version);
+    if (name === undefined) return await withoutCommand(argv);
+    if (name === "help") return await help(rest[0]);
+    const command = await find(name);
+    if (asksHelp(rest)) return await help(name);
     const { parseFlags } = await import("./command.ts");
-    return await command.run(parseFlags(command.args, rest));
+    return await command.run(parseFlags(command.args, rest, command));
   } catch (error) {
-    return report(error, first !== undefined && Object.hasOwn(commands, first) ? `${first} ` : "");
+    return report(error, name !== undefined && Object.hasOwn(commands, name) ? `mcpctl ${name}` : "mcpctl", argv);
   }
 }
 
+/** Where the command stands: flags may come first. */
+function commandAt(argv: readonly string[]): number {
+  for (let at = 0; at < argv.length; at += 1) {
+    const word = argv[at] ?? "";
+    if (word === "--") break;
+    if (!word.startsWith("-")) return at;
+    if (leading.has(word)) at += 1;
+  }
+  return argv.length;
+}
+
+async function withoutCommand(argv: readonly string[]): Promise<number> {
+  const [first] = argv;
+  if (first === undefined || first === "--help" || first === "-h") return help(undefined);
+  const { GatewayError, suggest } = await import("../lib/index.ts");
+  const flag = first.split("=")[0] ?? first;
+  if (leading.has(flag)) throw new GatewayError("usage", `there is no command behind ${flag}`);
+  const near = suggest(flag, ["--help", "--version"]);
+  const meant = near === undefined ? "" : `; did you mean ${near}?`;
+  throw new GatewayError("usage", `unknown flag ${JSON.stringify(first)}${meant}`);
+}
+
 /** What stands behind `--` is no flag. */
-function asksHelp(argv: readonly string[]): boolean {
+function flagsOf(argv: readonly string[]): readonly string[] {
   const end = argv.indexOf("--");
-  const flags = end < 0 ? argv : argv.slice(0, end);
+  return end < 0 ? argv : argv.slice(0, end);
+}
+
+function asksHelp(argv: readonly string[]): boolean {
+  const flags = flagsOf(argv);
   return flags.includes("--help") || flags.includes("-h");
+}
+
+/** True where a script reads the errors, whatever else is wrong with the command line. */
+function asksJson(argv: readonly string[]): boolean {
+  const flags = flagsOf(argv);
+  return flags.some((word, at) => {
+    const value = word === "-o" || word === "--output" ? flags[at + 1] : /^(?:-o|--output=)(.+)$/.exec(word)?.[1];
+    return value === "json" || value === "ndjson";
+  });
 }
 
 async function find(name: string): Promise<Command> {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (entry) return (await entry.load()).default;
   const { GatewayError, suggest } = await import("../lib/index.ts");
-  const isFlag = name.startsWith("-");
-  const near = isFlag ? suggest(name, ["--help", "--version"]) : suggest(name, shown);
-  throw new GatewayError(
-    "usage",
-    `unknown ${isFlag ? "flag" : "command"} ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ""}`,
-  );
+  const near = suggest(name, shown);
+  throw new GatewayError("usage", `unknown command ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ""}`);
 }
 
 async function help(name: string | undefined): Promise<number> {
@@ -66,12 +108,15 @@ async function print(text: string): Promise<number> {
   return 0;
 }
 
-async function report(error: unknown, command: string): Promise<number> {
-  const { asGatewayError } = await import("../lib/index.ts");
-  const failure = asGatewayError(error);
-  const { id, hint, exit } = failure.row;
-  say(failure.message, { text: `error[${id}] `, color: "red" });
-  say(`  fix: ${failure.code === "usage" ? `see mcpctl ${command}--help` : hint}`);
+async function report(thrown: unknown, usage: string, argv: readonly string[]): Promise<number> {
+  const [{ asGatewayError }, { describeFailure }, { sayFailure }] = await Promise.all([
+    import("../lib/index.ts"),
+    import("../lib/toolbox.ts"),
+    import("./report.ts"),
+  ]);
+  const failure = asGatewayError(thrown);
+  sayFailure(describeFailure(failure), asksJson(argv), usage);
   if (failure.code === "internal" && failure.stack) say(failure.stack);
-  return exit;
+  const { exit } = failure.data;
+  return typeof exit === "number" ? exit : failure.row.exit;
 }

@@ -12,6 +12,7 @@ import {
   type Plan,
 } from "../lib/index.ts";
 import { type Command, type Flags, hasFlag, listFlag, textFlag } from "./command.ts";
+import { configFlag, trustFlag } from "./common.ts";
 import { follow } from "./follow.ts";
 import { greet } from "./greeting.ts";
 import { createLog, isLogLevel, logLevels } from "./output.ts";
@@ -23,12 +24,8 @@ import { version } from "./version.ts";
 const command: Command = {
   meta: { name: "serve", description: "Serve many MCP servers behind one endpoint" },
   args: {
-    config: {
-      type: "string",
-      alias: "c",
-      description: "Config file; may be repeated, later ones win",
-      valueHint: "file",
-    },
+    config: configFlag,
+    trust: trustFlag,
     demo: { type: "boolean", description: "Serve the built-in demo backends; needs no config" },
     stdio: { type: "boolean", description: "Serve one client on stdin and stdout, not HTTP" },
     host: { type: "string", description: "Address to listen on", valueHint: "address" },
@@ -89,7 +86,14 @@ function refuseConflicts(flags: Flags): void {
 async function load(flags: Flags): Promise<{ readonly plan: Plan; readonly files: readonly string[] } | undefined> {
   const loaded = await loadPlan({ cwd: process.cwd(), files: listFlag(flags, "config"), env: process.env });
   sayProblems(loaded);
-  return loaded.kind === "ok" ? { plan: withFlags(loaded.plan, flags), files: loaded.files } : undefined;
+  if (loaded.kind !== "ok") return undefined;
+  const plan = withFlags(loaded.plan, flags);
+  if (listFlag(flags, "config").length === 0) {
+    const { askTrust } = await import("./trust.ts");
+    const servers = plan.backends.map((backend) => ({ name: backend.name, plan: backend }));
+    await askTrust(loaded.files, servers, listFlag(flags, "trust"));
+  }
+  return { plan, files: loaded.files };
 }
 
 async function serveHttp(gateway: Gateway, isDemo: boolean, signals: Signals): Promise<void> {

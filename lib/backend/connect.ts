@@ -13,6 +13,7 @@ import { Link, type LinkPeer } from "./link.ts";
 import { openWire, pinnedRevision } from "./opening.ts";
 import { openSse } from "./sse.ts";
 import { openStdio } from "./stdio.ts";
+import { tapEvents, tapTransport, type WireTap } from "./tap.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
 export interface LinkOptions {
@@ -25,6 +26,8 @@ export interface LinkOptions {
   readonly observer: Observer;
   /** What was found out about the replicas before. */
   readonly eras?: Eras;
+  /** Hears everything that goes over the wire. */
+  readonly tap?: WireTap;
 }
 
 /**
@@ -42,8 +45,12 @@ export async function openLink(
   track(link);
   const { eras } = options;
   const warn = (what: string): void => options.observer.log("warn", `backend ${plan.name}`, what);
-  const connect = (events: TransportEvents): Promise<Transport> | Transport =>
-    openTransport(options, replica, events, scope);
+  const { tap } = options;
+  const connect = async (events: TransportEvents): Promise<Transport> => {
+    if (!tap) return openTransport(options, replica, events, scope);
+    tap.opened();
+    return tapTransport(await openTransport(options, replica, tapEvents(events, tap), scope), tap);
+  };
   let wasSilent = false;
   try {
     const opened = await openWire({ plan, replica, client, eras, warn, connect }, link, scope);
@@ -97,7 +104,7 @@ function openTransport(
   events: TransportEvents,
   scope: Scope,
 ): Promise<Transport> | Transport {
-  const { plan, maxMessageBytes, observer } = options;
+  const { plan, maxMessageBytes, observer, tap } = options;
   const source = `backend ${plan.name}`;
   const stray = (what: string): void => observer.log("warn", source, what);
   const shared = { backend: plan.name, maxMessageBytes, stray };
@@ -105,7 +112,17 @@ function openTransport(
     case "stdio":
       return openStdio({ ...shared, replica, stderr: (line) => observer.log("info", source, line) }, events, scope);
     case "http":
-      return openUrl({ ...shared, replica, connectMs: plan.connectMs }, options.eras, events, scope);
+      return openUrl(
+        {
+          ...shared,
+          replica,
+          connectMs: plan.connectMs,
+          answered: tap && ((status, headers) => tap.answered(status, headers)),
+        },
+        options.eras,
+        events,
+        scope,
+      );
   }
 }
 

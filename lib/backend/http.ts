@@ -21,6 +21,8 @@ export interface HttpOptions {
   readonly stray: (what: string) => void;
   /** Opens the same address over HTTP+SSE; absent where that is not to be tried. */
   readonly older?: ((scope: Scope) => Promise<Transport>) | undefined;
+  /** Hears the head of every answer to a message. */
+  readonly answered?: ((status: number, headers: ReadonlyMap<string, string>) => void) | undefined;
 }
 
 const closeMs = 1_000;
@@ -76,6 +78,7 @@ class HttpTransport implements Transport {
     if (this.#older) return this.#older.send(message, call, scope);
     let reply = await this.#post(message, scope, headers);
     if (postRedirects.has(reply.status)) reply = await this.#redirected(reply, message, scope, headers);
+    this.#options.answered?.(reply.status, reply.headers);
     // The modern era, which has headers for each message, has no sessions.
     if (this.#version === undefined && !headers) this.#session = reply.headers.get("mcp-session-id") ?? this.#session;
     if (reply.status >= 300) {

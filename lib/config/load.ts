@@ -4,11 +4,11 @@ import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { isAbsolute, join, resolve } from "node:path";
 import type { Plan } from "./plan.ts";
-import { type Problem, placeKey, problemOf } from "./problems.ts";
+import { type FilePlace, type Problem, placeKey, problemOf } from "./problems.ts";
 import type { Node } from "./tree.ts";
 
 export { formatProblem } from "./problems.ts";
-export type { Problem } from "./problems.ts";
+export type { FilePlace, Problem } from "./problems.ts";
 
 export interface LoadOptions {
   readonly cwd: string;
@@ -25,6 +25,8 @@ export type Loaded =
       /** Everything that was read, absolute. */
       readonly files: readonly string[];
       readonly warnings: readonly Problem[];
+      /** Where each backend is written. */
+      readonly places: ReadonlyMap<string, FilePlace>;
     }
   | { readonly kind: "invalid"; readonly problems: readonly Problem[]; readonly files: readonly string[] };
 
@@ -88,7 +90,7 @@ async function loadFiles(files: readonly string[], cwd: string, env: LoadOptions
 async function assemble(trees: readonly Node[], files: readonly string[], env: LoadOptions["env"]): Promise<Loaded> {
   const [
     { translate, editorVariables, applyEnvFiles },
-    { mergeTrees },
+    { backendPlaces, mergeTrees },
     { replaceVariables },
     { checkConfig, splitDisabled },
   ] = await Promise.all([import("./dialects.ts"), import("./tree.ts"), import("./variables.ts"), import("./check.ts")]);
@@ -119,6 +121,7 @@ async function assemble(trees: readonly Node[], files: readonly string[], env: L
     plan: compilePlan(checked.config, completed.root),
     files: all,
     warnings: arrange(problems, labels),
+    places: backendPlaces(completed.root),
   };
 }
 

@@ -64,6 +64,17 @@ export interface Place {
   readonly offset: number;
 }
 
+/** A place as people name it; line and column count from 1. */
+export interface FilePlace {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+export function filePlace(place: Place): FilePlace {
+  return { file: place.source.label, ...position(place) };
+}
+
 /** A problem at a place inside a file. */
 export function problemAt(kind: ProblemKind, place: Place, path: Path, message: string, suggestion?: string): Problem {
   return { ...problemOf(kind, place.source.label, message, suggestion), ...position(place), path };

@@ -1,6 +1,15 @@
 // A config as a tree in which every key and value knows its place: what parsers make, and what mistakes are reported on.
 
-import { type Path, type Place, type Problem, type Source, formatPath, problemAt } from "./problems.ts";
+import {
+  type FilePlace,
+  type Path,
+  type Place,
+  type Problem,
+  type Source,
+  filePlace,
+  formatPath,
+  problemAt,
+} from "./problems.ts";
 
 export interface Scalar {
   readonly kind: "scalar";
@@ -151,4 +160,11 @@ export function find(root: Node, path: readonly PropertyKey[]): Entry | undefine
     } else found = entryOf(node, String(step));
   }
   return found;
+}
+
+/** Where each backend of a config is written. */
+export function backendPlaces(root: Node): ReadonlyMap<string, FilePlace> {
+  const section = entryOf(root, "backends")?.node;
+  const entries = section?.kind === "map" ? [...section.entries] : [];
+  return new Map(entries.map(([name, { key }]) => [name, filePlace(key)]));
 }

@@ -32,6 +32,9 @@ const row = (
 
 export type ErrorCode =
   | "usage"
+  | "unknownTarget"
+  | "interrupted"
+  | "untrusted"
   | "configNotFound"
   | "configInvalid"
   | "insecureBind"
@@ -48,6 +51,7 @@ export type ErrorCode =
   | "replyTooLarge"
   | "unauthorized"
   | "badProtocol"
+  | "foreignOutput"
   | "unsupportedVersion"
   | "parse"
   | "invalidRequest"
@@ -84,6 +88,9 @@ export type ErrorCode =
 
 export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   usage: row("E2001", -32600, 400, 2, false, "see mcpctl --help"),
+  unknownTarget: row("E2002", -32600, 400, 2, false, "see mcpctl list servers for what there is"),
+  interrupted: row("E2130", -32603, 500, 130, true, "run it again, with more time if it had too little"),
+  untrusted: row("E3005", -32603, 500, 3, false, "read the file; if you trust it, add the --trust that is named above"),
   configNotFound: row("E3001", -32603, 500, 3, false, "name a file with -c, or start with --demo"),
   configInvalid: row("E3002", -32603, 500, 3, false, "mend the places named above"),
   insecureBind: row("E3003", -32603, 500, 3, false, "bind to 127.0.0.1, or say --insecure"),
@@ -102,6 +109,14 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),
   badListing: row("E6020", -32000, 502, 6, false, "the server must end its listing and give each cursor once"),
   badProtocol: row("E6001", -32000, 502, 6, false, "the server does not speak MCP at this address"),
+  foreignOutput: row(
+    "E6004",
+    -32000,
+    502,
+    6,
+    false,
+    "let the server write its messages to stderr: stdout is for MCP alone",
+  ),
   unsupportedVersion: row("E6002", -32602, 400, 6, false, "use one of the supported protocol versions"),
   parse: row("E6101", -32700, 400, 6, false, "send valid JSON in UTF-8"),
   invalidRequest: row("E6102", -32600, 400, 6, false, "send one JSON-RPC 2.0 message"),

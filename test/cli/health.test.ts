@@ -137,7 +137,7 @@ test("health: the command's exit codes and formats", limits, async () => {
   await using half = await startFake(0, "{");
   const late = await health(half.url, "--timeout", "200ms");
   assert.deepEqual([late.code, late.stdout], [4, ""]);
-  assert.match(late.stderr, /^error\[E4101\] .*did not answer within 200 ms\n {2}fix: /);
+  assert.match(late.stderr, /^error\[E4101\] .*did not answer within 200 ms\n {2}cause: .*\n {2}fix: /);
 });
 
 test("health: a real gateway, and the same one when all its backends are gone", limits, async () => {

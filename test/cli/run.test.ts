@@ -37,6 +37,9 @@ test("run: help goes to stdout, plain and without spaces at the ends of lines", 
     ["validate", "-h"],
     ["schema", "--help"],
     ["health", "--help"],
+    ["list", "--help"],
+    ["explain", "--help"],
+    ["version", "--help"],
   ];
   for (const args of commands) {
     const { code, stdout, stderr } = mcpctl(args, undefined, { FORCE_COLOR: "1", CI: "1" });
@@ -93,7 +96,7 @@ test("run: a configuration that keeps serve from starting exits with 3", limits,
   assertMistake(
     mcpctl(["serve", "--demo", "--host", "0.0.0.0"], folder.path),
     3,
-    /error\[E3003\].*\n {2}fix: .*--insecure/,
+    /error\[E3003\].*\n {2}cause: .*\n {2}fix: .*--insecure/,
   );
 });
 
@@ -133,7 +136,7 @@ test("run: validate says yes, no, or that there was nothing to look at", limits,
 
 test("run: validate says its warnings and still says yes", limits, () => {
   using folder = createFolder({
-    ".mcp.json": JSON.stringify({ mcpServers: { "My Server": { type: "sse", url: "http://127.0.0.1:1/" } } }),
+    ".mcp.json": JSON.stringify({ mcpServers: { "My Server": { type: "carrier-pigeon", url: "http://127.0.0.1:1/" } } }),
   });
   const { code, stdout, stderr } = mcpctl(["validate"], folder.path);
   assert.equal(code, 0);

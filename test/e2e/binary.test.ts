@@ -187,12 +187,13 @@ test("binary: hostile files in the working directory change no command", limits,
 });
 
 test("binary: serve runs nothing and takes no setting from hostile files", limits, async () => {
-  const env = { MCPCTL_CANARY: canary };
+  const env = { MCPCTL_CANARY: canary, XDG_STATE_HOME: join(folder, "state") };
   const backend = JSON.stringify({ backends: { own: { command: build(), args: ["demo", "text"], inheritEnv: true } } });
   const mined = write("served", { ...hostile, "mcpctl.json": backend });
+  const [, digest = ""] = /--trust ([0-9a-f]+)/.exec(run(["serve", "--port", "0"], mined).stderr) ?? [];
   for (const args of [
     ["serve", "--demo", "--port", "0"],
-    ["serve", "--port", "0"],
+    ["serve", "--port", "0", "--trust", digest],
   ]) {
     await using proc = startProcess(binary, args, { cwd: mined, env });
     const [url] = await proc.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");

@@ -1,0 +1,39 @@
+// How long a command may take, and Ctrl-C: one scope for all that it does.
+
+import process from "node:process";
+import { GatewayError } from "../lib/index.ts";
+import { type Patience, Scope } from "../lib/toolbox.ts";
+
+export interface Limits extends Patience, Disposable {
+  /** True once somebody has asked to stop; what there is by then is still printed. */
+  readonly interrupted: boolean;
+}
+
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type Signal = keyof typeof exitCodes;
+
+/** The first signal cancels the scope; a second one ends the program, and with it all its children. */
+export function limits(timeoutMs: number): Limits {
+  const scope = new Scope();
+  let interrupted = false;
+  const listeners = (["SIGINT", "SIGTERM", "SIGHUP"] as const).map((name: Signal) => {
+    const listener = (): void => {
+      if (interrupted) process.exit(exitCodes[name]);
+      interrupted = true;
+      scope.cancel(new GatewayError("interrupted", `interrupted by ${name}`, { data: { exit: exitCodes[name] } }));
+    };
+    process.on(name, listener);
+    return [name, listener] as const;
+  });
+  return {
+    scope,
+    until: Date.now() + timeoutMs,
+    get interrupted() {
+      return interrupted;
+    },
+    [Symbol.dispose]: () => {
+      for (const [name, listener] of listeners) process.off(name, listener);
+      scope[Symbol.dispose]();
+    },
+  };
+}

@@ -1,0 +1,129 @@
+// The documents that commands print with -o json, as JSON Schemas: what scripts may rely on.
+
+import * as z from "zod";
+
+const apiVersion = z.literal("mcpctl/v1").describe("Changes when something that is here goes or means something else.");
+
+const place = z
+  .object({ file: z.string(), line: z.int(), column: z.int() })
+  .describe("Where it is written; line and column count from 1.");
+
+const failure = {
+  code: z
+    .string()
+    .regex(/^E\d{4}$/)
+    .describe("See mcpctl explain."),
+  name: z.string().describe("The code as a word."),
+  target: z.string().optional().describe("The server that it is about."),
+  message: z.string(),
+  place: place.optional(),
+  stderr: z.array(z.string()).describe("The last lines that the server printed."),
+  stdout: z.array(z.string()).describe("Lines of its stdout that are no messages."),
+  cause: z.string(),
+  fix: z.string(),
+  exit: z.int().describe("The exit code of a command about this server alone."),
+};
+
+const itemType = z.enum(["tools", "resources", "templates", "prompts"]);
+
+const server = z
+  .object({
+    name: z.string(),
+    exit: z.int().describe("0, or what the exit code would be if this server were the only one."),
+    protocolVersion: z.string().optional(),
+    error: z.object(failure).optional(),
+  })
+  .describe("What became of one server.");
+
+const item = {
+  server: z.string(),
+  type: itemType,
+  name: z.string().describe("Name, URI or URI template."),
+  tokens: z.int().describe("About what the item costs in a model's context."),
+  item: z.record(z.string(), z.unknown()).describe("As the server wrote it."),
+};
+
+const page = {
+  server: z.string(),
+  type: itemType,
+  page: z.int().min(1),
+  cursor: z.string().nullable().describe("What was asked with; null for the first page."),
+  next: z.string().nullable(),
+  count: z.int().min(0),
+  first: z.string().optional(),
+  last: z.string().optional(),
+  bytes: z.int().describe("Of the whole message."),
+  ms: z.number(),
+  status: z.int().optional().describe("Of the HTTP answer."),
+  items: z.array(z.record(z.string(), z.unknown())).optional().describe("With --page N alone."),
+};
+
+const fault = z.object({ fault: z.string(), detail: z.string() });
+const listing = {
+  server: z.string(),
+  type: itemType,
+  pages: z.int(),
+  count: z.int(),
+  faults: z.array(fault),
+};
+
+const configured = {
+  name: z.string(),
+  protocol: z.string(),
+  isolation: z.string(),
+  place: place.optional(),
+  replicas: z.array(z.object({ transport: z.string(), where: z.string().describe("Without secrets.") })),
+};
+
+const explanation = {
+  code: z.string(),
+  name: z.string(),
+  cause: z.string(),
+  fix: z.string(),
+  exit: z.int().optional(),
+};
+
+const change = {
+  name: z.string(),
+  weight: z.enum(["breaking", "compatible", "cosmetic"]),
+  what: z.string(),
+};
+
+const shapes: Readonly<Record<string, z.ZodRawShape>> = {
+  Error: failure,
+  Server: configured,
+  ServerList: { items: z.array(z.object(configured)) },
+  Item: item,
+  ItemList: {
+    servers: z.array(server),
+    tokens: z.int().describe("Of all items together."),
+    items: z.array(z.object(item)),
+  },
+  Page: page,
+  PageList: { servers: z.array(server), pages: z.array(z.object(page)) },
+  ListingCheck: {
+    servers: z.array(server).optional(),
+    ok: z.boolean().optional(),
+    listings: z.array(z.object(listing)).optional(),
+  },
+  Change: change,
+  ListingDiff: { same: z.boolean(), changes: z.array(z.object(change)) },
+  Explanation: explanation,
+  Explanations: { items: z.array(z.object(explanation)) },
+  Version: {
+    version: z.string(),
+    runtime: z.string(),
+    platform: z.string(),
+    protocolVersions: z.array(z.string()).describe("Newest first."),
+  },
+};
+
+/** Kinds of documents, as `kind` names them. */
+export const documentKinds: readonly string[] = Object.keys(shapes);
+
+/** The JSON Schema (2020-12) of a kind; undefined where there is none of that name. */
+export function documentSchema(kind: string): object | undefined {
+  const shape = Object.hasOwn(shapes, kind) ? shapes[kind] : undefined;
+  if (!shape) return undefined;
+  return z.toJSONSchema(z.object({ apiVersion, kind: z.literal(kind), ...shape }), { io: "input" });
+}

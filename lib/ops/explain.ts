@@ -1,0 +1,99 @@
+// Why errors happen, by code, in more words than a message has: for `mcpctl explain` and the cause of a failure.
+
+import { type ProblemKind, problemTable } from "../config/problems.ts";
+import { type ErrorCode, errorTable } from "../core/errors.ts";
+
+export interface Explanation {
+  readonly code: string;
+  /** Its word in the program. */
+  readonly name: string;
+  readonly cause: string;
+  readonly fix: string;
+  /** The exit code of a command that ends with it; undefined for mistakes of a config, which add up to 1 or 3. */
+  readonly exit: number | undefined;
+}
+
+const causes: Readonly<Partial<Record<ErrorCode, string>>> = {
+  usage: "the command line has a word that this command does not know, or misses one that it needs",
+  unknownTarget: "the config has no server of that name",
+  interrupted: "somebody pressed Ctrl-C, or the process was told to stop",
+  untrusted: "a config that merely lies in the working directory can start programs, so its first use needs your word",
+  configNotFound: "no file was named, and the working directory has none of the known names",
+  configInvalid: "the config has mistakes, so nothing of it is used",
+  insecureBind: "an address that other machines reach would let everybody in: the gateway has no authentication",
+  portInUse: "another program listens on that address already, often an older mcpctl",
+  unreachable: "no connection to the server's address could be made",
+  spawnFailed: "the operating system could not start the command",
+  exited: "the process ended, or closed its stdout, while an answer was awaited",
+  connectTimeout: "the process runs or the port is open, but nothing answers as an MCP server would",
+  lost: "the connection broke after the request had left, so whether it was executed is not known",
+  callTimeout: "the server accepted the request and did not answer in the time that it was given",
+  sessionLost: "the server was restarted, or ends idle sessions",
+  unavailable: "the server refuses work for now: it is overloaded, starting, or switched off",
+  draining: "the gateway was told to stop and takes no new calls",
+  replyTooLarge: "the answer is larger than limits.message allows",
+  unauthorized: "the server wants credentials, or does not accept those that were sent",
+  badProtocol: "what answers is no MCP server, or one with a fault: a web page, a proxy, or another path of the host",
+  badListing: "the server's pages do not end: a cursor comes again, or there are more pages than any listing has",
+  foreignOutput: "the server, or a wrapper around it, prints to stdout, which is the channel of the protocol",
+  unsupportedVersion: "client and server have no revision of the protocol in common",
+  invalidParams: "the server does not accept the arguments",
+  unknownMethod: "the server does not have this feature",
+  resourceNotFound: "the server has no resource of that URI",
+  clientUnable: "the server asked something that this client did not offer to answer",
+  output: "stdout could not be written: the disk is full, or the device is gone",
+  internal: "mcpctl has a fault",
+};
+
+const problemCauses: Readonly<Partial<Record<ProblemKind, readonly [cause: string, fix: string]>>> = {
+  unknownKey: ["the key is not one that a config has here, often a slip of the pen", "write the key that is proposed"],
+  wrongType: ["the value is of another kind than the key wants", "write it as the message says"],
+  badValue: ["the value is not one that the key accepts", "write it as the message says"],
+  missing: ["something that is needed is not there", "add it"],
+  conflict: ["two settings exclude each other", "keep one of them"],
+  duplicateKey: ["the same name stands twice, and one of them would be lost", "rename or remove one of them"],
+  syntax: ["the text is not valid in the format that the file's name says", "mend it at the place named"],
+  unreadable: ["the file cannot be opened, or is no text", "check path and permissions"],
+  tooMuch: ["the file is larger, or nests deeper, than any config needs to", "remove what does not belong there"],
+  missingVariable: ["a variable of the environment is used that is not set", "set it, or write ${NAME:-default}"],
+  badReference: ["what stands in ${…} is no name of a variable", "write ${NAME}, or $${ for a plain ${"],
+  badName: ["names of backends become part of tool names, so that they are short and plain", "rename the backend"],
+  badUrl: ["the address cannot be used", "write it like https://example.com/mcp"],
+  configNotFound: ["no file was named, and the working directory has none of the known names", "name one with -c"],
+  ambiguous: ["two configs in one folder would be a riddle", "keep one, or name files with -c"],
+  unknownBackend: ["a list names a backend that the config does not have", "write the name that is proposed"],
+  empty: ["the file says nothing", "add at least one backend"],
+  forbiddenKey: ["the key would change the program instead of the config", "remove it"],
+  badModule: ["the config is a script, and it failed", "run it by hand"],
+  ignoredKey: ["another client's file has a key that means nothing here", "nothing, or remove it"],
+  renamed: ["the name that another client uses is none that a backend may have", "nothing, or rename it"],
+  shellLine: ["a command is one program: no shell splits it", "put what follows the program into args"],
+  unknownType: ["the type of the server is none that is known", "nothing, or write stdio, http or sse"],
+};
+
+/** One sentence; empty for codes that say all there is in their message. */
+export function causeOf(code: string): string {
+  return explain(code)?.cause ?? "";
+}
+
+/** What is known of a code, written in any case; undefined where it is no code. */
+export function explain(written: string): Explanation | undefined {
+  const code = written.toUpperCase();
+  for (const [name, row] of Object.entries(errorTable)) {
+    if (row.id === code || name.toUpperCase() === code) {
+      const cause = Object.entries(causes).find(([each]) => each === name)?.[1] ?? "";
+      return { code: row.id, name, cause, fix: row.hint, exit: row.exit };
+    }
+  }
+  for (const [name, id] of Object.entries(problemTable)) {
+    if (id !== code && name.toUpperCase() !== code) continue;
+    const [cause = "", fix = ""] = Object.entries(problemCauses).find(([each]) => each === name)?.[1] ?? [];
+    return { code: id, name, cause, fix, exit: undefined };
+  }
+  return undefined;
+}
+
+/** Every code that there is. */
+export function explainedCodes(): readonly string[] {
+  return [...Object.values(problemTable), ...Object.values(errorTable).map(({ id }) => id)].toSorted();
+}

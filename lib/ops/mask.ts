@@ -1,0 +1,36 @@
+// Secrets in what is shown: words of command lines, addresses, headers and messages that look like they hold one.
+
+import type { ReplicaPlan } from "../config/plan.ts";
+
+const secretName = /(?:key|token|secret|passw|auth|credential|cookie|session)/i;
+/** Shapes of the keys of common services, and of tokens that carry their own name. */
+const secretShape =
+  /\b(?:sk-[\w-]{8,}|gh[pousr]_\w{8,}|github_pat_\w{8,}|xox[abpr]-[\w-]{8,}|AKIA\w{12,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+)?|glpat-[\w-]{8,}|AIza[\w-]{20,})/g;
+
+const masked = "•••";
+
+/** The arguments with the values of those that are named like secrets, or look like them, taken out. */
+export function maskArgs(args: readonly string[]): readonly string[] {
+  return args.map((arg, index) => {
+    const before = args[index - 1] ?? "";
+    if (/^--?[\w-]+$/.test(before) && secretName.test(before) && !arg.startsWith("-")) return masked;
+    const [, name, mark] = /^(--?[\w-]+|[A-Za-z_]\w*)(=).+$/s.exec(arg) ?? [];
+    if (name !== undefined && mark !== undefined && secretName.test(name)) return `${name}=${masked}`;
+    return maskUrl(arg).replace(secretShape, masked);
+  });
+}
+
+/** An address without user, password and the values of its query; other texts as they are. */
+function maskUrl(text: string): string {
+  if (!/^(?:https?|wss?):\/\//i.test(text)) return text;
+  const url = URL.parse(text);
+  if (!url) return text;
+  const user = url.username !== "" || url.password !== "" ? `${masked}@` : "";
+  const query = url.search === "" ? "" : `?${[...url.searchParams.keys()].map((key) => `${key}=${masked}`).join("&")}`;
+  return `${url.protocol}//${user}${url.host}${url.pathname}${query}`;
+}
+
+/** How a replica is reached, for people. */
+export function whereabouts(replica: ReplicaPlan): string {
+  return replica.kind === "stdio" ? [replica.command, ...maskArgs(replica.args)].join(" ") : maskUrl(replica.url);
+}

@@ -1,0 +1,20 @@
+// The public names of the toolbox: what the commands beside `serve` are made of.
+
+import type * as Documents from "./ops/documents.ts";
+
+export { Evidence } from "./ops/evidence.ts";
+export { explain, explainedCodes } from "./ops/explain.ts";
+export { describeFailure, type Failure } from "./ops/failure.ts";
+export { declares, type ItemKind, itemKinds, type ListedItem, type Page, shorten, tokensOf } from "./ops/pages.ts";
+export { openPeer, type Patience } from "./ops/peer.ts";
+export { invalidConfig, parseTarget, resolveTargets, type Target, urlTarget } from "./ops/target.ts";
+export { digestOf, isTrusted, keepTrust, needsTrust } from "./ops/trust.ts";
+export { Scope } from "./core/scope.ts";
+export { spokenVersions } from "./ops/versions.ts";
+export { listServer, type Listed } from "./ops/list.ts";
+export { whereabouts } from "./ops/mask.ts";
+export { type Checked, checkPages } from "./ops/pagecheck.ts";
+
+/** The schemas of documents; their library takes as long to load as the rest of the program. */
+export const loadDocuments = (): Promise<typeof Documents> => import("./ops/documents.ts");
+export { type Change, compareSnapshots } from "./ops/changes.ts";
