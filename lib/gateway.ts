@@ -17,6 +17,7 @@ import { type Health, Status } from "./front/status.ts";
 import { StdioFront } from "./front/stdio.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
 import { Hub } from "./route/hub.ts";
+import { ModernRouter } from "./route/modern-router.ts";
 import { Router } from "./route/router.ts";
 
 export interface GatewayOptions {
@@ -35,6 +36,7 @@ const settleStepMs = 10;
 export class Gateway {
   readonly #hub: Hub;
   readonly #router: Router;
+  readonly #modern: ModernRouter;
   readonly #front: HttpFront;
   readonly #sse: SseFront;
   readonly #status: Status;
@@ -50,9 +52,11 @@ export class Gateway {
     this.#hub = new Hub(options.plan, options.observer);
     this.#router = new Router(this.#hub);
     const identity = { name, version: options.version };
-    this.#front = new HttpFront({ hub: this.#hub, router: this.#router, identity });
+    const { listings, forwarder, subscriptions } = this.#router;
+    this.#modern = new ModernRouter(this.#hub, { listings, forwarder, subscriptions, identity });
+    this.#front = new HttpFront({ hub: this.#hub, router: this.#router, modern: this.#modern, identity });
     this.#sse = new SseFront({ hub: this.#hub, router: this.#router, identity });
-    this.#status = new Status(this.#hub, this.#router.listings, options.version);
+    this.#status = new Status(this.#hub, listings, options.version);
     this.apply(options.plan);
   }
 
@@ -129,7 +133,8 @@ export class Gateway {
     const view = this.#hub.view("");
     if (!view) return;
     const identity = { name, version: this.#options.version };
-    const front = new StdioFront({ hub: this.#hub, router: this.#router, identity, view, input, output });
+    const { hub, router, modern } = { hub: this.#hub, router: this.#router, modern: this.#modern };
+    const front = new StdioFront({ hub, router, modern, identity, view, input, output });
     this.#stdio.add(front);
     await front.run();
     this.#stdio.delete(front);

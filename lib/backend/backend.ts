@@ -24,8 +24,6 @@ export interface BackendCounts {
   readonly links: number;
 }
 
-/** Whose link the gateway opens by itself, to know the backend before a client comes. */
-const firstOwner = "principal:anonymous";
 /** The one owner of a backend with `isolation: shared`. */
 const sharedOwner = "shared";
 /** A call is tried again this often where it was never sent: the uplink reconnects or moves to another replica between. */
@@ -59,7 +57,7 @@ export class Backend {
     this.uplink(this.ownerOf("anonymous", ""));
   }
 
-  /** Key of the links that a session of a principal uses (DESIGN: isolation). An empty session is the gateway itself. */
+  /** Key of the links that a session of a principal uses (DESIGN: isolation). Empty for modern clients and the gateway. */
   ownerOf(principal: string, session: string): string {
     switch (this.plan.isolation) {
       case "shared":
@@ -67,7 +65,7 @@ export class Backend {
       case "principal":
         return this.#ownerOf(principal);
       case "session":
-        return session === "" ? firstOwner : `session:${session}`;
+        return session === "" ? this.#ownerOf(principal) : `session:${session}`;
     }
   }
 

@@ -82,6 +82,7 @@ const topFields: Fields<Config> = {
     resume: duration(0),
     keepAlive: duration(1),
     session: duration(1),
+    input: duration(1),
   }),
   limits: fieldsOf<LimitConfig>({
     body: size,
@@ -89,6 +90,7 @@ const topFields: Fields<Config> = {
     pages: integer(1, maxPages),
     items: integer(1, maxCount),
     sessions: integer(1, maxCount),
+    parked: integer(1, maxCount),
   }),
   allowedHosts: listOf(filled),
   allowedOrigins: listOf(filled),

@@ -49,6 +49,7 @@ export function compilePlan(config: Config, root: Node): Plan {
       pages: config.limits?.pages ?? limits.pages,
       items: config.limits?.items ?? limits.items,
       sessions: config.limits?.sessions ?? limits.sessions,
+      parked: config.limits?.parked ?? limits.parked,
     },
     timeouts: {
       drainMs: config.timeouts?.drain ?? timeouts.drainMs,
@@ -57,6 +58,7 @@ export function compilePlan(config: Config, root: Node): Plan {
       resumeMs: config.timeouts?.resume ?? timeouts.resumeMs,
       keepAliveMs: config.timeouts?.keepAlive ?? timeouts.keepAliveMs,
       sessionIdleMs: config.timeouts?.session ?? timeouts.sessionIdleMs,
+      inputMs: config.timeouts?.input ?? timeouts.inputMs,
     },
   });
 }

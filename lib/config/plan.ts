@@ -43,8 +43,10 @@ export interface Limits {
   readonly pages: number;
   /** Items that are kept of one listing of one backend. */
   readonly items: number;
-  /** Sessions that are open at the same time. */
+  /** Sessions that are open at the same time, and as many listen streams of modern clients. */
   readonly sessions: number;
+  /** Calls of one principal that wait for input from a modern client. */
+  readonly parked: number;
 }
 
 export interface Timeouts {
@@ -60,6 +62,8 @@ export interface Timeouts {
   readonly keepAliveMs: number;
   /** Life of a session that nobody uses. */
   readonly sessionIdleMs: number;
+  /** How long a call waits for the input that its modern client was asked for. */
+  readonly inputMs: number;
 }
 
 export interface BackendPlan {
@@ -123,7 +127,14 @@ export const planDefaults: Omit<Plan, "backends" | "priority"> = freeze({
   allowedOrigins: [],
   sealKeys: [],
   pagination: { pageSize: 1000, maxPageSize: 10_000 },
-  limits: { bodyBytes: 16 * 2 ** 20, messageBytes: 64 * 2 ** 20, pages: 1000, items: 100_000, sessions: 10_000 },
+  limits: {
+    bodyBytes: 16 * 2 ** 20,
+    messageBytes: 64 * 2 ** 20,
+    pages: 1000,
+    items: 100_000,
+    sessions: 10_000,
+    parked: 1_000,
+  },
   timeouts: {
     drainMs: 10_000,
     listMs: 3_000,
@@ -131,6 +142,7 @@ export const planDefaults: Omit<Plan, "backends" | "priority"> = freeze({
     resumeMs: 5_000,
     keepAliveMs: 15_000,
     sessionIdleMs: 3_600_000,
+    inputMs: 600_000,
   },
 });
 

@@ -34,8 +34,8 @@ export interface FrontConfig {
 type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
 
 export type BackendTimeouts = Numbers<"connect" | "call" | "health" | "listing">;
-export type TimeoutConfig = Numbers<"drain" | "list" | "grace" | "resume" | "keepAlive" | "session">;
-export type LimitConfig = Numbers<"body" | "message" | "pages" | "items" | "sessions">;
+export type TimeoutConfig = Numbers<"drain" | "list" | "grace" | "resume" | "keepAlive" | "session" | "input">;
+export type LimitConfig = Numbers<"body" | "message" | "pages" | "items" | "sessions" | "parked">;
 
 export interface PaginationConfig {
   readonly pageSize?: number | "off" | undefined;

@@ -199,6 +199,7 @@ const topShape = {
     ),
     keepAlive: duration(timeouts.keepAliveMs, 1).describe("Between two comments on a silent stream."),
     session: duration(timeouts.sessionIdleMs, 1).describe("Life of a session that nobody uses."),
+    input: duration(timeouts.inputMs, 1).describe("How long a call waits for input from a modern client."),
   })
     .optional()
     .describe("How long to wait for what."),
@@ -216,7 +217,11 @@ const topShape = {
     sessions: integer(1, maxCount)
       .optional()
       .meta({ fallback: limits.sessions })
-      .describe("Sessions that are open at the same time."),
+      .describe("Sessions that are open at the same time, and as many listen streams."),
+    parked: integer(1, maxCount)
+      .optional()
+      .meta({ fallback: limits.parked })
+      .describe("Calls of one principal that wait for input from a modern client."),
   })
     .optional()
     .describe("How much to accept."),

@@ -7,22 +7,27 @@ import { after, Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
 import type { EraCodec } from "../protocol/codec.ts";
-import { detectEra } from "../protocol/era.ts";
+import { detectEra, type EraVerdict } from "../protocol/era.ts";
+import { headerNames } from "../protocol/modern-headers.ts";
+import { claimsModern } from "../protocol/modern-request.ts";
 import { allowsBatch, legacyCodec, primesStreams } from "../protocol/legacy.ts";
 import { greet, readInitialize, type ServerIdentity } from "../route/greet.ts";
 import type { Hub } from "../route/hub.ts";
+import type { ModernRouter } from "../route/modern-router.ts";
 import type { Router } from "../route/router.ts";
 import type { Session } from "../route/session.ts";
 import { Archive } from "./archive.ts";
 import { CallStream } from "./callstream.ts";
-import { requireAccept, requireJson, sessionHeader } from "./headers.ts";
+import { requireAccept, requireJson, requireLegacy, requireSession, sessionHeader } from "./headers.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { ModernFront } from "./modern.ts";
 import { emptyReply, errorReply, jsonReply } from "./reply.ts";
 import { SessionStreams } from "./streams.ts";
 
 export interface HttpFrontOptions {
   readonly hub: Hub;
   readonly router: Router;
+  readonly modern: ModernRouter;
   readonly identity: ServerIdentity;
 }
 
@@ -43,22 +48,24 @@ export class HttpFront {
   readonly #hub: Hub;
   readonly #router: Router;
   readonly #identity: ServerIdentity;
+  readonly #modern: ModernFront;
   readonly #archive = new Archive();
   /** Heads of POST requests that were found in order. */
-  readonly #checked = new WeakMap<object, EraCodec>();
+  readonly #checked = new WeakMap<object, EraVerdict>();
   readonly #open = new Map<CallStream, Promise<void>>();
   #stopTicking: () => void = () => {};
   #state: "open" | "draining" | "closed" = "open";
 
-  constructor({ hub, router, identity }: HttpFrontOptions) {
+  constructor({ hub, router, modern, identity }: HttpFrontOptions) {
     this.#hub = hub;
     this.#router = router;
     this.#identity = identity;
+    this.#modern = new ModernFront(hub, modern);
     this.#schedule();
   }
 
   get inFlight(): number {
-    return this.#open.size;
+    return this.#open.size + this.#modern.inFlight;
   }
 
   /** Answers one request to the endpoint of a view. */
@@ -84,6 +91,7 @@ export class HttpFront {
   /** Takes no new calls; those in flight go on, with the notifications and answers that they need. */
   drain(): void {
     this.#state = "draining";
+    this.#modern.drain();
   }
 
   /** Answers the calls that are still in flight with an error, and ends all streams. */
@@ -92,36 +100,48 @@ export class HttpFront {
     this.#stopTicking();
     for (const call of this.#open.keys()) call.stop(shuttingDown());
     using patience = new Scope(undefined, farewellMs);
+    await this.#modern.close();
     await patience.race(Promise.all(this.#open.values())).catch(() => {});
     for (const session of this.#hub.sessions.all()) session.close();
   }
 
   #post(request: HttpRequest, view: View): HttpReply | Promise<HttpReply> {
-    const codec = this.#checked.get(request.head) ?? this.#check(request);
+    const verdict = this.#checked.get(request.head) ?? this.#check(request);
     const body = request.body(this.#hub.plan.limits.bodyBytes);
-    if (body instanceof Uint8Array) return this.#message(request, body, codec, view);
+    if (body instanceof Uint8Array) return this.#message(request, body, verdict, view);
     return body
-      .then((late) => this.#message(request, late, codec, view))
+      .then((late) => this.#message(request, late, verdict, view))
       .catch((error: unknown) => this.#refuse(error, undefined));
   }
 
   /** What must hold of the headers of a POST. */
-  #check(request: HttpRequest): EraCodec {
+  #check(request: HttpRequest): EraVerdict {
     requireJson(request);
     requireAccept(request, ["application/json", "text/event-stream"]);
-    const codec = this.#codec(request);
-    this.#checked.set(request.head, codec);
-    return codec;
+    const verdict = detectEra(request.header(headerNames.version));
+    this.#checked.set(request.head, verdict);
+    return verdict;
   }
 
-  #message(request: HttpRequest, body: Uint8Array, codec: EraCodec, view: View): HttpReply | Promise<HttpReply> {
+  #message(request: HttpRequest, body: Uint8Array, verdict: EraVerdict, view: View): HttpReply | Promise<HttpReply> {
     const scanned = scan(body);
     if (scanned.kind === "malformed") return malformed(scanned);
-    if (scanned.kind === "batch") return this.#batch(this.#session(request, view), body, scanned, request);
+    try {
+      if (scanned.kind === "batch") {
+        requireLegacy(verdict);
+        return this.#batch(this.#session(request, view), body, scanned, request);
+      }
+    } catch (error) {
+      return this.#refuse(error, undefined);
+    }
     const { envelope } = scanned;
     try {
-      if (envelope.method === codec.openMethod && envelope.kind === "request")
-        return this.#greet(envelope, codec, view);
+      const mayBeModern = verdict.kind !== "legacy" || envelope.spans["params._meta"] !== undefined;
+      if (mayBeModern && claimsModern(envelope, request.header(headerNames.version)))
+        return this.#modern.handle(request, envelope, principal, view);
+      if (envelope.method === legacyCodec.openMethod && envelope.kind === "request" && verdict.kind !== "refused")
+        return this.#greet(envelope, legacyCodec, view);
+      requireLegacy(verdict);
       return this.#exchange(this.#session(request, view), [envelope], false, request);
     } catch (error) {
       return this.#refuse(error, envelope.kind === "request" ? spanBytes(envelope, "id") : undefined);
@@ -132,12 +152,6 @@ export class HttpFront {
     const failure = asGatewayError(error);
     if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.stack ?? failure.message);
     return errorReply(failure, id);
-  }
-
-  #codec(request: HttpRequest): EraCodec {
-    const verdict = detectEra(request.header("mcp-protocol-version"));
-    if (verdict.kind === "refused") throw verdict.error;
-    return verdict.codec;
   }
 
   #greet(request: Envelope, codec: EraCodec, view: View): HttpReply {
@@ -239,15 +253,15 @@ export class HttpFront {
   }
 
   #listen(request: HttpRequest, view: View): HttpReply {
+    requireSession(request);
     requireAccept(request, ["text/event-stream"]);
-    this.#codec(request);
     if (this.#state === "closed") throw shuttingDown();
     const session = this.#session(request, view);
     return streamsOf(session).listen(request.header("last-event-id"), primesStreams(session.facts.version));
   }
 
   #end(request: HttpRequest, view: View): HttpReply {
-    this.#codec(request);
+    requireSession(request);
     this.#hub.sessions.end(this.#session(request, view));
     return emptyReply(200);
   }
@@ -267,6 +281,7 @@ export class HttpFront {
     for (const call of this.#open.keys()) call.commit(silentMs);
     // The client on stdin and stdout, if there is one, is among the sessions too.
     for (const { outlet } of this.#hub.sessions.all()) if (outlet instanceof SessionStreams) outlet.keepAlive(silentMs);
+    this.#modern.keepAlive(silentMs);
     this.#archive.expire();
     this.#hub.sessions.sweep({ sessions: limits.sessions, idleMs: timeouts.sessionIdleMs });
   }

@@ -8,16 +8,20 @@ import { errorMessage, resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import type { View } from "../merge/names.ts";
 import { allowsBatch, legacyCodec } from "../protocol/legacy.ts";
+import { claimsModern } from "../protocol/modern-request.ts";
 import { greet, readInitialize, type ServerIdentity } from "../route/greet.ts";
 import type { Hub } from "../route/hub.ts";
+import type { ModernRouter } from "../route/modern-router.ts";
 import type { Router } from "../route/router.ts";
 import type { Outlet, Port, Session } from "../route/session.ts";
 import { joinBatch } from "./callstream.ts";
+import { ModernPipe } from "./modern-stdio.ts";
 import { LineWriter } from "./writer.ts";
 
 export interface StdioFrontOptions {
   readonly hub: Hub;
   readonly router: Router;
+  readonly modern: ModernRouter;
   readonly identity: ServerIdentity;
   readonly view: View;
   readonly input: NodeJS.ReadableStream;
@@ -38,6 +42,7 @@ export class StdioFront implements Outlet {
   readonly #calls = new Set<Promise<void>>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #port: Port = { deliver: (message) => this.send(message) };
+  readonly #modern: ModernPipe;
   #session: Session | undefined;
   #draining = false;
   readonly connected = true;
@@ -45,6 +50,8 @@ export class StdioFront implements Outlet {
   constructor(options: StdioFrontOptions) {
     const { input, output } = options;
     this.#options = options;
+    const { modern: router, view } = options;
+    this.#modern = new ModernPipe({ router, principal, view, port: this.#port });
     // A client that does not read its answers may not ask for more of them.
     this.#writer = new LineWriter(output, {
       full: () => input.pause(),
@@ -77,6 +84,7 @@ export class StdioFront implements Outlet {
     lines.end();
     // What waits for an answer of the client waits in vain.
     this.#session?.asks.close();
+    this.#modern.endListening();
     using patience = new Scope(this.#scope, timeouts.drainMs);
     await patience.race(this.#settled()).catch(() => {});
     this.#scope.cancel(new ClientCancel());
@@ -153,6 +161,7 @@ export class StdioFront implements Outlet {
     const { router } = this.#options;
     switch (envelope.kind) {
       case "notification":
+        if (envelope.method === "notifications/cancelled" && this.#modern.cancel(envelope)) return;
         if (this.#session) router.notification(this.#session, envelope);
         return;
       case "response":
@@ -167,14 +176,19 @@ export class StdioFront implements Outlet {
     const id = spanBytes(request, "id") ?? new Uint8Array();
     try {
       // 2025-11-25, Lifecycle: a ping may come before initialize.
-      if (request.method === "ping") return answer(resultMessage(id, emptyResult));
+      if (request.method === "ping" && !claimsModern(request, undefined)) return answer(resultMessage(id, emptyResult));
       if (this.#draining) throw shuttingDown();
+      if (claimsModern(request, undefined)) return this.#track(this.#modern.request(request, this.#scope).then(answer));
       if (request.method === legacyCodec.openMethod && !this.#session) return answer(this.#greet(request, id));
       if (!this.#session) throw new GatewayError("sessionMissing", "the first request must be initialize");
     } catch (error) {
       return answer(errorMessage(id, asGatewayError(error)));
     }
-    const call = this.#call(this.#session, request, answer).finally(() => this.#calls.delete(call));
+    this.#track(this.#call(this.#session, request, answer));
+  }
+
+  #track(answering: Promise<void>): void {
+    const call = answering.finally(() => this.#calls.delete(call));
     this.#calls.add(call);
   }
 

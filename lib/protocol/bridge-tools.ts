@@ -35,9 +35,14 @@ export function toolFor(client: Era, server: Era, tool: Uint8Array): Uint8Array 
 
 const annotation = encodeText('"x-mcp-header"');
 
+/** Whether there may be an annotation anywhere in the bytes of one tool, or of many. */
+export function mayHaveHeaders(tools: Uint8Array): boolean {
+  return Buffer.from(tools.buffer, tools.byteOffset, tools.length).includes(annotation);
+}
+
 /** The headers that a call of a tool repeats its arguments in; undefined for most, which have none. */
 export function headersOf(tool: Uint8Array): ParamHeaders | undefined {
-  if (!Buffer.from(tool.buffer, tool.byteOffset, tool.length).includes(annotation)) return undefined;
+  if (!mayHaveHeaders(tool)) return undefined;
   const input = findField(tool, wholeOf(tool), "inputSchema");
   return readParamHeaders(input && valueAt(tool, input));
 }

@@ -85,6 +85,14 @@ export function completeEdits({ bytes, spans }: Envelope): readonly Edit[] {
   return changeEdits(bytes, spans.result, { set: [entry("resultType", "complete")] });
 }
 
+/** Whether a reply says that the request failed, as an error or as a result with `isError`. */
+export function isErrorResult(reply: Envelope): boolean {
+  const { bytes, spans } = reply;
+  if (!spans.result) return true;
+  const flag = findField(bytes, spans.result, "isError");
+  return flag !== undefined && valueAt(bytes, flag) === true;
+}
+
 /** For whom a modern backend's result is changed. */
 export interface LegacyResultOptions {
   /** The tool's output schema was wrapped for legacy clients, and so must be its structured content. */

@@ -1,28 +1,29 @@
-// Which era a front request belongs to, from its headers and method, or why it is neither.
+// What the headers of a front request say of its era; its body has the last word.
 
 import { GatewayError } from "../core/errors.ts";
-import type { EraCodec } from "./codec.ts";
 import { legacyCodec } from "./legacy.ts";
-
-/** Every revision that the front speaks, newest first. */
-const spokenVersions: readonly string[] = legacyCodec.versions;
+import { modernVersions } from "./modern-meta.ts";
+import { offeredVersions } from "./modern-request.ts";
 
 export type EraVerdict =
-  | { readonly kind: "spoken"; readonly codec: EraCodec; readonly version: string | undefined }
+  /** Also without the header, which leaves the version to the session. */
+  | { readonly kind: "legacy" }
+  | { readonly kind: "modern" }
   | { readonly kind: "refused"; readonly error: GatewayError };
 
-/** Judges the `MCP-Protocol-Version` header of a request; an absent header leaves the version to the session. */
-export function detectEra(versionHeader: string | undefined): EraVerdict {
-  if (versionHeader === undefined) return { kind: "spoken", codec: legacyCodec, version: undefined };
-  const version = versionHeader.trim();
-  if (legacyCodec.versions.includes(version)) return { kind: "spoken", codec: legacyCodec, version };
-  // A plain 400 without a modern error code is what makes a modern client fall back to initialize
-  // (2026-07-28, Streamable HTTP, "Backward Compatibility").
-  const shown = JSON.stringify(version.slice(0, 40));
-  const error = new GatewayError(
-    "unsupportedVersion",
-    `unsupported protocol version ${shown}; this gateway speaks ${spokenVersions.join(", ")}`,
-    { data: { supported: spokenVersions, requested: version.slice(0, 40) } },
-  );
-  return { kind: "refused", error };
+const legacy: EraVerdict = { kind: "legacy" };
+const modern: EraVerdict = { kind: "modern" };
+
+/** Judges the `MCP-Protocol-Version` header of a request. */
+export function detectEra(header: string | undefined): EraVerdict {
+  if (header === undefined) return legacy;
+  const version = header.trim();
+  if (legacyCodec.versions.includes(version)) return legacy;
+  if (modernVersions.some((each) => each === version)) return modern;
+  const requested = version.slice(0, 40);
+  const text = `unsupported protocol version ${JSON.stringify(requested)}; this gateway speaks ${offeredVersions.join(", ")}`;
+  return {
+    kind: "refused",
+    error: new GatewayError("unsupportedVersion", text, { data: { supported: offeredVersions, requested } }),
+  };
 }

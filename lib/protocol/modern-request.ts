@@ -2,7 +2,7 @@
 
 import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
-import { asRecord, isRecord } from "../core/text.ts";
+import { asRecord, encodeText, isRecord } from "../core/text.ts";
 import { legacyCodec, logLevels } from "./legacy.ts";
 import { brief, checkHeaders, headerMismatch, headerNames, type HeaderReader, nameSource } from "./modern-headers.ts";
 import { metaKeys, modernVersions, readMeta } from "./modern-meta.ts";
@@ -33,10 +33,21 @@ export type ModernVerdict =
  * headers name a modern one. `version` is the MCP-Protocol-Version header; undefined on stdio.
  */
 export function claimsModern(message: Envelope, version: string | undefined): boolean {
-  const claimed = readMeta(message)?.[metaKeys.protocolVersion];
+  const claimed = mentionsVersion(message) ? readMeta(message)?.[metaKeys.protocolVersion] : undefined;
   // initialize opens a legacy session, unless the request itself says otherwise.
   if (message.method === "initialize") return isModern(claimed);
   return claimed !== undefined || isModern(version?.trim());
+}
+
+const versionKey = encodeText(metaKeys.protocolVersion.slice(-"protocolVersion".length));
+
+/** A search is cheaper than a parse: most legacy messages name none. */
+function mentionsVersion({ bytes, spans }: Envelope): boolean {
+  const span = spans["params._meta"];
+  if (!span) return false;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset + span.start, span.end - span.start);
+  // A name with escapes is still found by its parse.
+  return text.includes(versionKey) || text.includes("\\u");
 }
 
 function isModern(version: unknown): boolean {

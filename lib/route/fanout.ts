@@ -13,6 +13,9 @@ import { Cursors } from "../merge/cursor.ts";
 import { Indexes } from "../merge/indexes.ts";
 import type { Found as FoundItem, Index } from "../merge/merged.ts";
 import type { View } from "../merge/names.ts";
+import { ToolParams } from "../merge/params.ts";
+import { localOf } from "../merge/section.ts";
+import type { ParamHeader } from "../protocol/modern-params.ts";
 import { cutPage, walkStart, writePage } from "../merge/page.ts";
 import type { Slab } from "../merge/slab.ts";
 import { type Entry, entry, membersOf, objectOf } from "../protocol/fields.ts";
@@ -66,6 +69,7 @@ export class Listings {
   readonly #shelves: Shelves;
   readonly #indexes: Indexes;
   readonly #cursors: Cursors;
+  readonly #params = new ToolParams();
 
   constructor(hub: Hub) {
     this.#hub = hub;
@@ -160,6 +164,22 @@ export class Listings {
     if (item && this.#settles(item, read, viewer.facts.view)) return { item, partial: [] };
     const { index: merged, partial } = await this.merged(viewer, kind, scope);
     return { item: merged.find(exposed), partial };
+  }
+
+  /** The parameters of a tool that its calls repeat in headers; undefined where nothing is known of the tool. */
+  async paramsOf(viewer: Viewer, exposed: string, scope: Scope): Promise<readonly ParamHeader[] | undefined> {
+    const { index, read } = this.#known(viewer, "tools");
+    const known = this.#paramsIn(index, exposed);
+    if (known || read.size === this.#hub.backendsOf(viewer.facts.view).length) return known;
+    return this.#paramsIn((await this.merged(viewer, "tools", scope)).index, exposed);
+  }
+
+  #paramsIn({ sections }: Index, exposed: string): readonly ParamHeader[] | undefined {
+    for (const section of sections) {
+      const local = localOf(section, exposed);
+      if (local !== undefined) return this.#params.of(section.slab, local);
+    }
+    return undefined;
   }
 
   /** False where a backend that would win the name was never read. */

@@ -1,10 +1,14 @@
-// The answer to initialize: given at once from what is known of the backends, whether they are up or not.
+// The answers to initialize and server/discover: given at once from what is known of the backends, whether they are up or not.
 
 import { type Envelope, spanValue } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { asRecord, encodeJson, isRecord } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
-import type { EraCodec } from "../protocol/codec.ts";
+import { modernServerCapabilities } from "../protocol/bridge-capabilities.ts";
+import type { EraCodec, ServerFacts } from "../protocol/codec.ts";
+import { noCache } from "../protocol/modern-cache.ts";
+import { discoverResult } from "../protocol/modern-discover.ts";
+import { offeredVersions } from "../protocol/modern-request.ts";
 import type { Hub } from "./hub.ts";
 import type { SessionFacts } from "./session.ts";
 
@@ -43,21 +47,43 @@ export function readInitialize(
 export function greet(hub: Hub, view: View, version: string, identity: ServerIdentity): Uint8Array {
   return encodeJson({
     protocolVersion: version,
-    capabilities: mergeCapabilities(hub, view),
-    serverInfo: {
-      name: identity.name,
-      title: view.backend === "" ? "mcpctl gateway" : view.backend,
-      version: identity.version,
-    },
+    capabilities: mergeCapabilities(hub, view, ({ capabilities }) => capabilities),
+    serverInfo: infoOf(view, identity),
     ...instructionsOf(hub, view),
   });
+}
+
+/** The result of server/discover for a view. */
+export function discover(hub: Hub, view: View, identity: ServerIdentity): Uint8Array {
+  const { instructions } = instructionsOf(hub, view);
+  return discoverResult({
+    supported: offeredVersions,
+    capabilities: modernCapabilities(hub, view),
+    serverInfo: infoOf(view, identity),
+    instructions,
+    cache: noCache,
+  });
+}
+
+/** What a view offers to modern clients. */
+export function modernCapabilities(hub: Hub, view: View): Readonly<Record<string, unknown>> {
+  return mergeCapabilities(hub, view, (facts) => facts.modern ?? modernServerCapabilities(facts.capabilities));
+}
+
+/** How the gateway names itself. */
+export function infoOf(view: View, { name, version }: ServerIdentity): Readonly<Record<string, unknown>> {
+  return { name, title: view.backend === "" ? "mcpctl gateway" : view.backend, version };
 }
 
 /** Everything, for a backend that was never up: it may turn out to have it, and clients ask only for what is declared. */
 const unknownCapabilities = { tools: {}, prompts: {}, resources: { subscribe: true }, completions: {}, logging: {} };
 
-function mergeCapabilities(hub: Hub, view: View): Readonly<Record<string, unknown>> {
-  const all: unknown[] = hub.backendsOf(view).map((backend) => backend.facts?.capabilities ?? unknownCapabilities);
+function mergeCapabilities(
+  hub: Hub,
+  view: View,
+  read: (facts: ServerFacts) => Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const all: unknown[] = hub.backendsOf(view).map(({ facts }) => (facts ? read(facts) : unknownCapabilities));
   const merged: Record<string, unknown> = { ...asRecord(all.reduce(union, {})) };
   // The gateway itself tells of changes: its own set changes when a backend comes, goes or is configured.
   for (const name of ["tools", "prompts", "resources"]) {

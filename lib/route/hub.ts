@@ -10,6 +10,7 @@ import type { Observer } from "../core/observer.ts";
 import { Sealer } from "../core/seal.ts";
 import type { View } from "../merge/names.ts";
 import { splitUri } from "../merge/names.ts";
+import { Parked } from "./parked.ts";
 import type { Session, SessionFacts } from "./session.ts";
 import { Sessions } from "./sessions.ts";
 
@@ -22,6 +23,7 @@ export class Hub {
   readonly observer: Observer;
   readonly sealer: Sealer;
   readonly sessions: Sessions;
+  readonly parked: Parked;
   #plan: Plan;
   #topology: Topology = new Map();
   readonly #releaseListeners: ((session: Session) => void)[] = [];
@@ -31,6 +33,7 @@ export class Hub {
     this.observer = observer;
     const keys = plan.sealKeys.length > 0 ? plan.sealKeys : [randomUUID()];
     this.sealer = new Sealer(keys);
+    this.parked = new Parked(this.sealer);
     this.sessions = new Sessions(
       this.sealer,
       (backend) => this.view(backend),
@@ -72,11 +75,10 @@ export class Hub {
   }
 
   uplinkOf(backend: Backend, viewer: Viewer): Uplink {
-    const { capabilities } = viewer.facts;
-    return backend.uplink(
-      this.ownerOf(backend, viewer),
-      backend.plan.isolation === "session" ? capabilities : undefined,
-    );
+    const { capabilities, key } = viewer.facts;
+    // Links of one session alone declare what that client can.
+    const isOwn = backend.plan.isolation === "session" && key !== "";
+    return backend.uplink(this.ownerOf(backend, viewer), isOwn ? capabilities : undefined);
   }
 
   ownerOf(backend: Backend, { facts }: Viewer): string {
@@ -113,7 +115,7 @@ export class Hub {
     for (const listener of this.#releaseListeners) listener(session);
     for (const backend of this.#topology.values()) {
       const owner = this.ownerOf(backend, session);
-      if (backend.plan.isolation === "session") void backend.release(owner);
+      if (backend.plan.isolation === "session" && session.facts.key !== "") void backend.release(owner);
       else backend.forget(owner, session);
     }
   }

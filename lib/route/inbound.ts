@@ -1,9 +1,12 @@
 // What a backend says on its own: brought to the client that caused it, to those that asked for it, or to nobody.
 
-import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
+import { type Envelope, spanBytes, spanText, spanValue } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { errorMessage } from "../core/rpc.ts";
 import type { Caller, Link } from "../backend/link.ts";
+import { modernAsk } from "../protocol/bridge-input.ts";
+import { modernCallNotification } from "../protocol/bridge.ts";
+import { lackedCapability, neededCapability } from "../protocol/modern-input.ts";
 import { missingCapability } from "./asks.ts";
 import type { Hub } from "./hub.ts";
 import { ActiveCall, type Session } from "./session.ts";
@@ -58,8 +61,11 @@ export class Inbound {
   other(link: Link, message: Envelope, caller: Caller | undefined): void {
     const cause = this.#cause(link, caller);
     switch (cause.kind) {
-      case "known":
-        return cause.recipient.deliver(message.bytes);
+      case "known": {
+        const { call, deliver } = cause.recipient;
+        const isDropped = call?.era === "modern" && modernCallNotification(message, call.logLevel).kind === "drop";
+        return isDropped ? undefined : deliver(message.bytes);
+      }
       case "none":
         for (const session of cause.sessions) session.outlet.send(message.bytes);
         return;
@@ -70,12 +76,18 @@ export class Inbound {
 
   /** The backend takes back a request that it sent to a client. */
   cancelled(link: Link, message: Envelope): void {
-    for (const session of this.#hub.sessions.all()) if (session.asks.cancel(link, message)) return;
+    for (const session of this.#asked()) if (session.asks.cancel(link, message)) return;
   }
 
   /** A link is gone, and with it what its backend had asked; also that of a backend that is no part of the topology now. */
   ended(link: Link): void {
-    for (const session of this.#hub.sessions.all()) session.asks.drop(link);
+    for (const session of this.#asked()) session.asks.drop(link);
+  }
+
+  /** Whoever may have been asked something. */
+  *#asked(): Iterable<Session> {
+    yield* this.#hub.sessions.all();
+    yield* this.#hub.parked.sessions();
   }
 
   elicitationComplete(link: Link, message: Envelope): void {
@@ -110,6 +122,11 @@ export class Inbound {
           : `${clients} clients share the link of backend "${backend}" and nothing says which of them ${method} is for; set isolation: session for this backend`;
       return refuse(new GatewayError(clients === 0 ? "clientUnable" : "ambiguousClient", text, { backend }));
     }
+    const { call } = recipient;
+    if (call?.era === "modern") {
+      const error = this.#lacking(call, request, backend);
+      if (error) return refuse(error);
+    }
     const missing = missingCapability(recipient.session.facts.capabilities, request);
     if (missing !== undefined) {
       return refuse(
@@ -118,20 +135,37 @@ export class Inbound {
     }
     if (spanText(request, "params.mode") === "url")
       recipient.session.expectElicitation(backend, spanText(request, "params.elicitationId"));
-    recipient.session.asks.open(link, request, recipient.deliver, recipient.call);
+    const deliver = call ? (message: Uint8Array): void => call.ask(message) : recipient.deliver;
+    recipient.session.asks.open(link, request, deliver, call);
+  }
+
+  /** Why a modern client cannot be asked; what it lacks is what its call may end with. */
+  #lacking(call: ActiveCall, request: Envelope, backend: string): GatewayError | undefined {
+    const ask = call.canAsk ? modernAsk(request, "") : undefined;
+    if (!ask)
+      return new GatewayError("clientUnable", `this call cannot ask its client for ${request.method ?? ""}`, {
+        backend,
+      });
+    const lacked = lackedCapability(call.capabilities, neededCapability(ask.method, spanValue(request, "params")));
+    if (!lacked) return undefined;
+    call.lacked = { ...call.lacked, ...lacked };
+    return new GatewayError("clientUnable", `the client did not declare ${JSON.stringify(lacked)}`, { backend });
   }
 
   #cause(link: Link, caller: Caller | undefined): Cause {
     if (caller) return known(caller);
     const callers = link.callers();
-    const [only] = callers;
-    if (callers.length > 1) return { kind: "ambiguous", clients: callers.length };
+    // A call whose client is away was asked and waits: it is most likely not the one that says something now.
+    const active = callers.filter((each) => !(each instanceof ActiveCall && each.isAway));
+    const likely = active.length > 0 ? active : callers;
+    const [only] = likely;
+    if (likely.length > 1) return { kind: "ambiguous", clients: likely.length };
     if (only) return known(only);
     return { kind: "none", sessions: this.#hub.attached(link.backend, link.owner) };
   }
 
   #sole(sessions: readonly Session[]): Recipient | undefined {
-    const [only, ...others] = sessions;
+    const [only, ...others] = sessions.filter(({ facts }) => facts.era === "legacy");
     return only && others.length === 0 ? { session: only, deliver: (message) => only.outlet.send(message) } : undefined;
   }
 

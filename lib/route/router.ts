@@ -23,17 +23,17 @@ export class Router implements LinkPeer {
   readonly listings: Listings;
   readonly subscriptions: Subscriptions;
   readonly #hub: Hub;
-  readonly #forwarder: Forwarder;
+  readonly forwarder: Forwarder;
   readonly #inbound: Inbound;
   readonly #tasks: Tasks;
 
   constructor(hub: Hub) {
     this.#hub = hub;
     this.listings = new Listings(hub);
-    this.#forwarder = new Forwarder(hub, this.listings);
-    this.subscriptions = new Subscriptions(hub, this.#forwarder);
+    this.forwarder = new Forwarder(hub, this.listings);
+    this.subscriptions = new Subscriptions(hub, this.forwarder);
     this.#inbound = new Inbound(hub, this.subscriptions);
-    this.#tasks = new Tasks(hub, this.#forwarder);
+    this.#tasks = new Tasks(hub, this.forwarder);
     hub.whenReleased((session) => {
       this.subscriptions.release(session);
       this.listings.release(session);
@@ -77,17 +77,17 @@ export class Router implements LinkPeer {
       case "resources/templates/list":
         return this.#list(request, call, "resourceTemplates");
       case "tools/call":
-        return this.#forwarder.named(request, call, "tools");
+        return this.forwarder.named(request, call, "tools");
       case "prompts/get":
-        return this.#forwarder.named(request, call, "prompts");
+        return this.forwarder.named(request, call, "prompts");
       case "resources/read":
-        return this.#forwarder.resource(request, call).then(({ reply }) => reply);
+        return this.forwarder.resource(request, call).then(({ reply }) => reply);
       case "resources/subscribe":
         return this.subscriptions.subscribe(request, call);
       case "resources/unsubscribe":
         return this.subscriptions.unsubscribe(request, call, id);
       case "completion/complete":
-        return this.#forwarder.completion(request, call);
+        return this.forwarder.completion(request, call);
       case "logging/setLevel":
         return Promise.resolve(this.subscriptions.setLevel(request, call.session, id));
       case "tasks/get":
@@ -100,7 +100,7 @@ export class Router implements LinkPeer {
         throw new GatewayError("invalidRequest", "the session is initialized already");
       case undefined:
       default:
-        return this.#forwarder.unknown(request, call);
+        return this.forwarder.unknown(request, call);
     }
   }
 

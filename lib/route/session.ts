@@ -1,4 +1,5 @@
-// A legacy client's session: what it declared, its calls in flight, and where messages of no call go.
+// A client's session: what it declared, its calls in flight, and where messages of no call go. A modern client has one for
+// each of its requests.
 
 import type { Caller } from "../backend/link.ts";
 import { ClientCancel } from "../backend/link.ts";
@@ -27,10 +28,14 @@ export interface Port {
   readonly query?: string;
   /** The backend ended its stream and wants to be asked again in `retryMs`; a front that can do so hands this on. */
   pause?(retryMs: number): void;
+  /** A request of the backend to the client, or its end, where such requests do not go the way of other messages. */
+  ask?(message: Uint8Array): void;
+  /** True while the client thinks about what it was asked, and hears nothing. */
+  readonly isAway?: boolean;
 }
 
 export interface SessionFacts {
-  /** Unique; the links of `isolation: session` are keyed by it. */
+  /** Unique; the links of `isolation: session` are keyed by it. Empty for a modern client, which has no session. */
   readonly key: string;
   readonly principal: string;
   /** Negotiated revision. */
@@ -57,6 +62,8 @@ export class ActiveCall implements Caller {
   readonly key: string;
   #port: Port | undefined;
   #isTask = false;
+  /** What a backend asked for and the client did not declare. */
+  lacked: Readonly<Record<string, unknown>> | undefined;
 
   constructor(session: Session, key: string, scope: Scope, port: Port) {
     this.session = session;
@@ -67,6 +74,10 @@ export class ActiveCall implements Caller {
 
   get capabilities(): Readonly<Record<string, unknown>> {
     return this.session.facts.capabilities;
+  }
+
+  get era(): Era {
+    return this.session.facts.era;
   }
 
   get logLevel(): string | undefined {
@@ -86,6 +97,21 @@ export class ActiveCall implements Caller {
 
   get query(): string {
     return this.#port?.query ?? "";
+  }
+
+  get isAway(): boolean {
+    return this.#port?.isAway === true;
+  }
+
+  /** Whether a modern client's call can be answered with a request for input. */
+  get canAsk(): boolean {
+    return this.#port?.ask !== undefined;
+  }
+
+  /** A request of the backend to the client, or the end of one. */
+  ask(message: Uint8Array): void {
+    if (this.#port?.ask) this.#port.ask(message);
+    else this.deliver(message);
   }
 
   paused(retryMs: number): void {

@@ -25,6 +25,8 @@ export class Sessions {
   /** What each id was opened to: a client sends the same one with every request. */
   readonly #byId = new Map<string, Session>();
   readonly #ended = new Set<string>();
+  /** What stands for the listen streams of modern clients. */
+  readonly #listeners = new Set<Session>();
   readonly #sealer: Sealer;
   readonly #viewOf: (backend: string) => View | undefined;
   readonly #closed: (session: Session) => void;
@@ -39,8 +41,21 @@ export class Sessions {
     return this.#byKey.size;
   }
 
-  all(): Iterable<Session> {
-    return this.#byKey.values();
+  /** Those that hear what belongs to no call. */
+  *all(): Iterable<Session> {
+    yield* this.#byKey.values();
+    yield* this.#listeners;
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  /** A modern client listens: until {@link end} it hears what a session would. */
+  listen(session: Session, limit: number): void {
+    if (this.#listeners.size >= limit)
+      throw new GatewayError("tooManySessions", `${limit} streams listen, and there may not be more`);
+    this.#listeners.add(session);
   }
 
   create(facts: Omit<SessionFacts, "key">, outlet: Outlet, limits: SessionLimits): Session {
@@ -92,6 +107,11 @@ export class Sessions {
   /** Ends a session for good. */
   end(session: Session): void {
     const { key } = session.facts;
+    if (this.#listeners.delete(session)) {
+      session.close();
+      this.#closed(session);
+      return;
+    }
     this.#ended.add(key);
     const [oldest] = this.#ended;
     if (this.#ended.size > maxEnded && oldest !== undefined) this.#ended.delete(oldest);

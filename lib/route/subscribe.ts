@@ -2,12 +2,13 @@
 
 import type { Backend } from "../backend/backend.ts";
 import type { Link } from "../backend/link.ts";
-import { type Envelope, scan, spanText, splice } from "../core/envelope.ts";
+import { type Envelope, scan, spanBytes, spanText, splice } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
-import { notificationMessage, resultMessage } from "../core/rpc.ts";
+import { notificationMessage, requestMessage, resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeJson, encodeText } from "../core/text.ts";
 import { exposeUri } from "../merge/names.ts";
+import { passesLevel } from "../protocol/bridge.ts";
 import { logLevels } from "../protocol/legacy.ts";
 import { errorCode, type Forwarder } from "./forward.ts";
 import type { Hub } from "./hub.ts";
@@ -21,22 +22,72 @@ const maxSubscriptions = 10_000;
 export class Subscriptions {
   readonly #hub: Hub;
   readonly #forwarder: Forwarder;
+  /** Resources that a backend is being asked for. */
+  readonly #asking = new Map<string, Promise<void>>();
   /** What each link was told of the log level. */
   readonly #levels = new WeakMap<Link, Promise<string | undefined>>();
+  /** The least severe level that a modern request asked for; it stays, for the next one will ask again. */
+  readonly #raised = new WeakMap<Link, string>();
 
   constructor(hub: Hub, forwarder: Forwarder) {
     this.#hub = hub;
     this.#forwarder = forwarder;
   }
 
+  /** One request of several for the same resource goes to its backend; the others hear what came of it. */
   async subscribe(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
     const { session } = call;
-    const { subscriptions } = session;
     const exposed = spanText(request, "params.uri") ?? "";
-    const before = subscriptions.get(exposed);
-    if (!before && subscriptions.size >= maxSubscriptions) {
+    if (!session.subscriptions.has(exposed) && session.subscriptions.size >= maxSubscriptions) {
       throw new GatewayError("invalidParams", `a session may have ${maxSubscriptions} subscriptions`);
     }
+    const key = JSON.stringify([session.facts.principal, session.facts.view.backend, exposed]);
+    for (let other = this.#asking.get(key); other; other = this.#asking.get(key)) await other;
+    if (this.#join(session, exposed)) return resultMessage(spanBytes(request, "id") ?? new Uint8Array(), emptyResult);
+    const asked = this.#subscribe(request, call, exposed);
+    const settled = asked.then(
+      () => {},
+      () => {},
+    );
+    this.#asking.set(key, settled);
+    try {
+      return await asked;
+    } finally {
+      if (this.#asking.get(key) === settled) this.#asking.delete(key);
+    }
+  }
+
+  /** For a listen stream: true where the backend has agreed. */
+  async open(session: Session, uri: string, scope: Scope): Promise<boolean> {
+    const scanned = scan(requestMessage(0, "resources/subscribe", { uri }));
+    if (scanned.kind !== "message") return false;
+    using own = new Scope(scope);
+    const call = session.start(scanned.envelope, own, { deliver: () => {} });
+    try {
+      return errorCode(await this.subscribe(scanned.envelope, call)) === undefined;
+    } catch {
+      return false;
+    } finally {
+      session.finish(call);
+    }
+  }
+
+  /** Another session of the same link has subscribed. */
+  #join(session: Session, exposed: string): boolean {
+    for (const other of this.#hub.sessions.all()) {
+      const held = other.subscriptions.get(exposed);
+      const backend = held?.isOpen === true ? this.#hub.topology.get(held.backend) : undefined;
+      if (!held || !backend || !this.#hub.backendIn(session.facts.view, held.backend)) continue;
+      if (this.#hub.ownerOf(backend, other) !== this.#hub.ownerOf(backend, session)) continue;
+      session.subscriptions.set(exposed, held);
+      return true;
+    }
+    return false;
+  }
+
+  async #subscribe(request: Envelope, call: ActiveCall, exposed: string): Promise<Uint8Array> {
+    const { subscriptions } = call.session;
+    const before = subscriptions.get(exposed);
     let isOpen = false;
     try {
       // Noted before it is asked for: an update may come right behind the reply, and an unsubscribe of another session
@@ -155,6 +206,7 @@ export class Subscriptions {
 
   /** True where a session wants log messages of this level from the link. */
   wantsLog(session: Session, link: Link, level: string | undefined): boolean {
+    if (session.facts.era === "modern") return passesLevel(level, session.level);
     const least = session.level ?? (this.#linkLevel(link) === undefined ? undefined : "info");
     if (least === undefined || level === undefined || !logLevels.includes(level)) return true;
     return logLevels.indexOf(level) >= logLevels.indexOf(least);
@@ -165,7 +217,16 @@ export class Subscriptions {
     const asked = this.#hub
       .attached(link.backend, link.owner)
       .flatMap(({ level }) => (level === undefined ? [] : [level]));
-    return logLevels.find((level) => asked.includes(level));
+    return logLevels.find((level) => asked.includes(level) || this.#raised.get(link) === level);
+  }
+
+  /** A modern request wants to hear messages of this level; resolves when the backend knows. */
+  async raise(link: Link, level: string): Promise<void> {
+    const known = this.#raised.get(link);
+    if (known !== undefined && logLevels.indexOf(known) <= logLevels.indexOf(level)) return;
+    this.#raised.set(link, level);
+    this.#sendLevel(link);
+    await this.#levels.get(link);
   }
 
   /** One after the other: over HTTP the earlier of two requests may arrive last. */

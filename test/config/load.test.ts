@@ -23,8 +23,8 @@ backends:
   off: { url: "\${NOT_SET}", disabled: true }
 priority: [web]
 front: { sse: "true" }
-timeouts: { drain: 1s, list: 500ms, grace: 1m, resume: 0s, keepAlive: 20s, session: 2h }
-limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4 }
+timeouts: { drain: 1s, list: 500ms, grace: 1m, resume: 0s, keepAlive: 20s, session: 2h, input: 90s }
+limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4, parked: 5 }
 allowedHosts: [a]
 allowedOrigins: ["https://b"]
 sealKeys: ["\${KEY}"]
@@ -99,7 +99,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
     allowedOrigins: ["https://b"],
     sealKeys: ["0123456789abcdef"],
     pagination: { pageSize: "off", maxPageSize: 5 },
-    limits: { bodyBytes: 2 ** 20, messageBytes: 10_000_000, pages: 2, items: 3, sessions: 4 },
+    limits: { bodyBytes: 2 ** 20, messageBytes: 10_000_000, pages: 2, items: 3, sessions: 4, parked: 5 },
     timeouts: {
       drainMs: 1000,
       listMs: 500,
@@ -107,6 +107,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
       resumeMs: 0,
       keepAliveMs: 20_000,
       sessionIdleMs: 7_200_000,
+      inputMs: 90_000,
     },
   });
 });
@@ -160,8 +161,8 @@ test("load: a short file gives the defaults", async () => {
   assert.deepEqual(plan, defaultPlan(plan.backends));
   const { limits, pagination, timeouts, listen } = plan;
   assert.deepEqual(listen, { host: "127.0.0.1", port: 7337 });
-  assert.deepEqual(Object.values(limits), [16_777_216, 67_108_864, 1000, 100_000, 10_000]);
-  assert.deepEqual(Object.values(timeouts), [10_000, 3000, 300_000, 5000, 15_000, 3_600_000]);
+  assert.deepEqual(Object.values(limits), [16_777_216, 67_108_864, 1000, 100_000, 10_000, 1000]);
+  assert.deepEqual(Object.values(timeouts), [10_000, 3000, 300_000, 5000, 15_000, 3_600_000, 600_000]);
   assert.deepEqual(pagination, { pageSize: 1000, maxPageSize: 10_000 });
 });
 

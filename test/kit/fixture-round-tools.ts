@@ -64,7 +64,8 @@ export const legacyRoundTools: readonly FixtureTool[] = [
     await Promise.all([...world.sessions].map(({ server }) => server.sendToolListChanged()));
     return text("Changed");
   }),
-  defineTool("test_trigger_prompt_change", "Says that the prompts have changed", async ({ world }) => {
+  defineTool("test_trigger_prompt_change", "Adds or removes a prompt", async ({ world }) => {
+    if (world.prompts.pop() === undefined) world.prompts.push({ name: "changed_prompt", description: "Comes and goes" });
     await Promise.all([...world.sessions].map(({ server }) => server.sendPromptListChanged()));
     return text("Changed");
   }),

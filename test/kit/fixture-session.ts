@@ -28,6 +28,7 @@ export function createWorld(): World {
   return {
     sessions: new Set(),
     tools: [...suiteTools, ...legacyRoundTools, ...gatewayTools],
+    prompts: [],
     grown: [],
     counts: new Map(),
     cancelled: [],
@@ -56,7 +57,7 @@ export function createSession(world: World): Session {
     world.sessions.delete(session);
   };
   serveTools(world, session);
-  serveContent(session);
+  serveContent(session, world);
   return session;
 }
 
@@ -91,13 +92,13 @@ async function callTool(
   }
 }
 
-function serveContent(session: Session): void {
+function serveContent(session: Session, world: World): void {
   const { server, subscriptions } = session;
   server.setRequestHandler(ListResourcesRequestSchema, () => ({ resources: [...resources] }));
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({ resourceTemplates: [...templates] }));
   server.setRequestHandler(ReadResourceRequestSchema, ({ params }) => readResource(params.uri));
   server.setRequestHandler(ListPromptsRequestSchema, () => ({
-    prompts: [...prompts, { name: askingPrompt.name, description: askingPrompt.description }],
+    prompts: [...prompts, ...world.prompts, { name: askingPrompt.name, description: askingPrompt.description }],
   }));
   server.setRequestHandler(GetPromptRequestSchema, async ({ params }, extra) => {
     if (params.name !== askingPrompt.name) return getPrompt(params);

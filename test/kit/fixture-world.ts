@@ -2,7 +2,14 @@
 import type { EventEmitter } from "node:events";
 import type { Server } from "@modelcontextprotocol/sdk/server/index.js";
 import type { RequestHandlerExtra } from "@modelcontextprotocol/sdk/shared/protocol.js";
-import type { LoggingLevel, Result, ServerNotification, ServerRequest, Tool } from "@modelcontextprotocol/sdk/types.js";
+import type {
+  LoggingLevel,
+  Prompt,
+  Result,
+  ServerNotification,
+  ServerRequest,
+  Tool,
+} from "@modelcontextprotocol/sdk/types.js";
 
 /** Arguments of one tool call, as they were parsed. */
 export type Arguments = Readonly<Record<string, unknown>>;
@@ -31,6 +38,8 @@ export interface Counters {
 export interface World extends Counters {
   readonly sessions: Set<Session>;
   readonly tools: FixtureTool[];
+  /** Those that come and go. */
+  readonly prompts: Prompt[];
   /** Names that `grow` added, oldest first. */
   readonly grown: string[];
 }

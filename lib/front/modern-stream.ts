@@ -1,0 +1,94 @@
+// The answer to a modern client's POST: plain JSON while there is only a reply, else the messages of this request alone.
+
+import { ClientCancel } from "../backend/link.ts";
+import { toLine } from "../core/envelope.ts";
+import type { GatewayError } from "../core/errors.ts";
+import { frameComment, frameEvent } from "../core/sse-frames.ts";
+import { Scope } from "../core/scope.ts";
+import { modernStatus } from "../protocol/modern-codes.ts";
+import { errorCode } from "../route/forward.ts";
+import type { Port } from "../route/session.ts";
+import type { EventSink } from "./eventlog.ts";
+import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { emptyReply, eventReply, jsonReply } from "./reply.ts";
+
+const keepAlive = frameComment("keep-alive");
+
+export class ModernStream implements Port {
+  readonly response: Promise<HttpReply>;
+  /** Of the request that is answered here. */
+  readonly scope: Scope = new Scope();
+  readonly query: string;
+  readonly #respond: (reply: HttpReply) => void;
+  /** Frames from before the connection carries them; undefined while the form of the answer is open. */
+  #early: Uint8Array[] | undefined;
+  #sink: EventSink | undefined;
+  #isOver = false;
+  #wroteAt = Date.now();
+
+  constructor(request: HttpRequest) {
+    const { promise, resolve } = Promise.withResolvers<HttpReply>();
+    this.response = promise;
+    this.#respond = resolve;
+    this.query = request.query;
+    request.whenGone(() => this.#abandon());
+  }
+
+  deliver(message: Uint8Array): void {
+    if (!this.#isOver) this.#write(frameEvent(toLine(message)));
+  }
+
+  get congestion(): Promise<void> | undefined {
+    return this.#sink?.congestion;
+  }
+
+  /** The last message; undefined for a request that the client took back. */
+  reply(message: Uint8Array | undefined): void {
+    if (this.#isOver) return;
+    if (message && !this.#early) {
+      this.#isOver = true;
+      const code = errorCode(message);
+      return this.#respond(jsonReply(message, undefined, typeof code === "number" ? modernStatus(code) : 200));
+    }
+    if (message) this.#write(frameEvent(toLine(message)));
+    this.#isOver = true;
+    this.#sink?.end();
+  }
+
+  /** Proxies cut what is silent: an answer that takes long becomes a stream, and streams get comments. */
+  keepAlive(silentMs: number): void {
+    if (!this.#isOver && Date.now() - this.#wroteAt >= silentMs) this.#write(keepAlive);
+  }
+
+  /** The gateway cannot wait for the request any longer. */
+  stop(error: GatewayError): void {
+    this.scope.cancel(error);
+  }
+
+  #write(frame: Uint8Array): void {
+    this.#wroteAt = Date.now();
+    if (this.#sink) return this.#sink.write(frame);
+    if (this.#early) {
+      this.#early.push(frame);
+      return;
+    }
+    this.#early = [frame];
+    this.#respond(eventReply((sink) => this.#open(sink)));
+  }
+
+  #open(sink: EventSink): () => void {
+    this.#sink = sink;
+    for (const frame of this.#early ?? []) sink.write(frame);
+    this.#early = [];
+    if (this.#isOver) sink.end();
+    return () => this.#abandon();
+  }
+
+  /** The end of its stream takes a request back (2026-07-28, Cancellation). */
+  #abandon(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.scope.cancel(new ClientCancel());
+    this.#respond(emptyReply(499));
+  }
+}

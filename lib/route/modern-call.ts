@@ -1,0 +1,177 @@
+// One call of a modern client: to a legacy backend it goes on while its client, request by request, gives the input.
+
+import { ClientCancel } from "../backend/link.ts";
+import { type Envelope, scan, spanBytes, spanNumber, splice } from "../core/envelope.ts";
+import { asGatewayError, type GatewayError } from "../core/errors.ts";
+import { errorMessage } from "../core/rpc.ts";
+import { after, Scope } from "../core/scope.ts";
+import { encodeNumber } from "../core/text.ts";
+import { legacyAnswer, modernAsk } from "../protocol/bridge-input.ts";
+import { isErrorResult } from "../protocol/bridge.ts";
+import type { InputRequest } from "../protocol/modern-input.ts";
+import { missingCapability } from "../protocol/modern-request.ts";
+import { type ActiveCall, type Outlet, type Port, Session, type SessionFacts } from "./session.ts";
+
+/** What a backend asks within this time goes to the client together. */
+const gatherMs = 20;
+/** A modern client hears nothing but what belongs to its request. */
+const silent: Outlet = { connected: true, send: () => {}, close: () => {} };
+
+export type ModernFacts = Omit<SessionFacts, "key" | "era"> & { readonly logLevel: string | undefined };
+
+/** What stands for a modern client while one of its requests is answered. */
+export function sessionOf({ logLevel, ...facts }: ModernFacts, outlet: Outlet = silent): Session {
+  const session = new Session({ ...facts, key: "", era: "modern" }, outlet);
+  session.level = logLevel;
+  return session;
+}
+
+interface OpenAsk {
+  /** Id of the request in the session. */
+  readonly id: number;
+  readonly request: InputRequest;
+}
+
+export class ModernCall implements Port {
+  readonly session: Session;
+  /** Of the call at its backend; ends it. */
+  readonly scope: Scope = new Scope();
+  readonly #asks = new Map<string, OpenAsk>();
+  #id: Uint8Array;
+  #port: Port | undefined;
+  #reply: Uint8Array | undefined;
+  #lastKey = 0;
+  #wake: () => void = () => {};
+  #stopGathering: (() => void) | undefined;
+  #over = false;
+
+  constructor(facts: ModernFacts) {
+    this.session = sessionOf(facts);
+    this.#id = new Uint8Array();
+  }
+
+  /** Sends the call; `ended` is called once when it is over. */
+  begin(request: Envelope, id: Uint8Array, send: (call: ActiveCall) => Promise<Uint8Array>, ended: () => void): void {
+    this.#id = id;
+    const call = this.session.start(request, this.scope, this);
+    const end = (reply: Uint8Array): void => {
+      this.#reply = reply;
+      this.#over = true;
+      this.session.finish(call);
+      this.scope[Symbol.dispose]();
+      this.#stopGathering?.();
+      ended();
+      this.#wake();
+    };
+    send(call).then(
+      (reply) => end(this.#judged(reply, call)),
+      (error: unknown) => end(errorMessage(this.#id, this.#failure(error, call))),
+    );
+  }
+
+  /** True when nothing more comes from the backend: the reply, if nobody had it yet, is all that is left. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  /** What the backend waits for. */
+  get asked(): readonly InputRequest[] {
+    return [...this.#asks.values()].map(({ request }) => request);
+  }
+
+  /** Waits for a client that is there: resolves to the reply, or to undefined when the client is to be asked first. */
+  async next(port: Port, client: Scope): Promise<Uint8Array | undefined> {
+    const leave = client.onCancel((reason) => this.cancel(reason));
+    this.#port = port;
+    try {
+      if (this.#asks.size > 0) this.#gather();
+      if (!this.#over)
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      return this.#reply;
+    } finally {
+      this.#port = undefined;
+      leave();
+    }
+  }
+
+  /** Hands the client's answers to the backend; what has no answer stays open. */
+  answer(responses: ReadonlyMap<string, Uint8Array>): void {
+    for (const [key, result] of responses) {
+      const ask = this.#asks.get(key);
+      if (!ask || !this.#asks.delete(key)) continue;
+      const scanned = scan(legacyAnswer(encodeNumber(ask.id), result));
+      if (scanned.kind === "message") this.session.asks.answer(scanned.envelope);
+    }
+  }
+
+  /** The reply under the id of the request that brought the last answers. */
+  renamed(reply: Uint8Array, id: Uint8Array): Uint8Array {
+    const scanned = scan(reply);
+    const span = scanned.kind === "message" ? scanned.envelope.spans.id : undefined;
+    return span ? splice(reply, [{ span, bytes: id }]) : reply;
+  }
+
+  /** The client has left, or may not come back: the backend is told. */
+  cancel(reason: unknown = new ClientCancel()): void {
+    if (this.#over) return;
+    this.scope.cancel(reason);
+    this.session.asks.close();
+    this.#asks.clear();
+  }
+
+  deliver(message: Uint8Array): void {
+    // Between two requests of the client there is no stream; what is told then is lost.
+    this.#port?.deliver(message);
+  }
+
+  get congestion(): Promise<void> | undefined {
+    return this.#port?.congestion;
+  }
+
+  get isAway(): boolean {
+    return this.#port === undefined;
+  }
+
+  ask(message: Uint8Array): void {
+    const scanned = scan(message);
+    if (scanned.kind !== "message") return;
+    const { envelope } = scanned;
+    if (envelope.kind === "notification") return this.#withdraw(spanNumber(envelope, "params.requestId"));
+    this.#lastKey += 1;
+    const key = `${(envelope.method ?? "").split("/", 1)[0] ?? ""}-${this.#lastKey}`;
+    const request = modernAsk(envelope, key);
+    const id = spanNumber(envelope, "id");
+    if (!request || id === undefined) return;
+    this.#asks.set(key, { id, request });
+    this.#gather();
+  }
+
+  #withdraw(id: number | undefined): void {
+    for (const [key, ask] of this.#asks) if (ask.id === id) this.#asks.delete(key);
+  }
+
+  #gather(): void {
+    this.#stopGathering ??= after(gatherMs, () => {
+      this.#stopGathering = undefined;
+      if (this.#asks.size > 0 && this.#port) this.#wake();
+    });
+  }
+
+  /** A call that failed because its client could not be asked says so (2026-07-28, "Missing Required Client Capability"). */
+  #judged(reply: Uint8Array, { lacked }: ActiveCall): Uint8Array {
+    const scanned = lacked && scan(reply);
+    if (!lacked || scanned?.kind !== "message" || !isErrorResult(scanned.envelope)) return reply;
+    return errorMessage(this.#id, missingCapability(lacked, "the call"));
+  }
+
+  #failure(error: unknown, { lacked }: ActiveCall): GatewayError {
+    return lacked ? missingCapability(lacked, "the call") : asGatewayError(error);
+  }
+}
+
+/** The raw id of a request. */
+export function idOf(request: Envelope): Uint8Array {
+  return spanBytes(request, "id") ?? new Uint8Array();
+}

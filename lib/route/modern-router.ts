@@ -1,0 +1,214 @@
+// Which method of a modern client goes where: the switch for requests that say everything themselves.
+
+import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
+import { asGatewayError, GatewayError } from "../core/errors.ts";
+import type { ListingKind } from "../core/nouns.ts";
+import { errorMessage, resultMessage } from "../core/rpc.ts";
+import type { Scope } from "../core/scope.ts";
+import { ClientCancel } from "../backend/link.ts";
+import { kinds } from "../merge/catalog.ts";
+import { legacyCodec } from "../protocol/legacy.ts";
+import { inputRequiredResult, readInputRetry } from "../protocol/modern-input.ts";
+import { entry } from "../protocol/fields.ts";
+import { type CacheHint, completeEntries } from "../protocol/modern-cache.ts";
+import { metaKeys } from "../protocol/modern-meta.ts";
+import type { ParamHeader } from "../protocol/modern-params.ts";
+import { methodNotOffered } from "../protocol/modern-request.ts";
+import { modernCodec } from "../protocol/modern.ts";
+import type { Listings, ResultExtras } from "./fanout.ts";
+import type { Forwarder } from "./forward.ts";
+import { discover, infoOf, modernCapabilities, type ServerIdentity } from "./greet.ts";
+import type { Hub } from "./hub.ts";
+import { Listeners } from "./listeners.ts";
+import { idOf, ModernCall, type ModernFacts, sessionOf } from "./modern-call.ts";
+import { type Claim, digestOf } from "./parked.ts";
+import type { ActiveCall, Port } from "./session.ts";
+import type { Subscriptions } from "./subscribe.ts";
+
+export interface ModernRoutes {
+  readonly listings: Listings;
+  readonly forwarder: Forwarder;
+  readonly subscriptions: Subscriptions;
+  readonly identity: ServerIdentity;
+}
+
+/** What is wrong with the headers of a call, by the annotations of its tool. */
+export type ParamCheck = (params: readonly ParamHeader[]) => GatewayError | undefined;
+
+/** Sends a call on; resolves to its reply. */
+type Send = (request: Envelope, call: ActiveCall) => Promise<Uint8Array>;
+
+export class ModernRouter {
+  readonly #hub: Hub;
+  readonly #routes: ModernRoutes;
+  readonly #listeners: Listeners;
+
+  constructor(hub: Hub, routes: ModernRoutes) {
+    this.#hub = hub;
+    this.#routes = routes;
+    this.#listeners = new Listeners(hub, routes.subscriptions, routes.identity);
+  }
+
+  /**
+   * Answers one request; undefined when the client took it back. `own`: of this request alone. `check`: of a tools/call
+   * whose arguments are repeated elsewhere.
+   */
+  async request(
+    request: Envelope,
+    facts: ModernFacts,
+    own: Scope,
+    port: Port,
+    check?: ParamCheck,
+  ): Promise<Uint8Array | undefined> {
+    try {
+      if (check) await this.#check(request, facts, own, check);
+      return await this.#dispatch(request, facts, own, port);
+    } catch (error) {
+      if (own.reason instanceof ClientCancel) return undefined;
+      const failure = asGatewayError(own.cancelled ? own.reason : error);
+      if (failure.code === "internal")
+        this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
+      return errorMessage(spanBytes(request, "id"), modernFailure(failure));
+    } finally {
+      own[Symbol.dispose]();
+    }
+  }
+
+  /** Ends the streams that listen; calls in flight go on. */
+  drain(): void {
+    for (const session of [...this.#hub.sessions.all()]) if (session.facts.era === "modern") session.close();
+  }
+
+  async #check(request: Envelope, facts: ModernFacts, own: Scope, check: ParamCheck): Promise<void> {
+    const name = spanText(request, "params.name");
+    const params = name === undefined ? undefined : await this.#routes.listings.paramsOf(sessionOf(facts), name, own);
+    const wrong = params && check(params);
+    if (wrong) throw wrong;
+  }
+
+  #dispatch(request: Envelope, facts: ModernFacts, own: Scope, port: Port): Promise<Uint8Array | undefined> {
+    const { forwarder } = this.#routes;
+    const { method = "" } = request;
+    switch (method) {
+      case "server/discover":
+        return Promise.resolve(resultMessage(idOf(request), discover(this.#hub, facts.view, this.#routes.identity)));
+      case "tools/list":
+        return this.#list(request, facts, own, port, "tools");
+      case "prompts/list":
+        return this.#list(request, facts, own, port, "prompts");
+      case "resources/list":
+        return this.#list(request, facts, own, port, "resources");
+      case "resources/templates/list":
+        return this.#list(request, facts, own, port, "resourceTemplates");
+      case "tools/call":
+        return this.#call(request, facts, own, port, (sent, call) => forwarder.named(sent, call, "tools"));
+      case "prompts/get":
+        return this.#call(request, facts, own, port, (sent, call) => forwarder.named(sent, call, "prompts"));
+      case "resources/read":
+        return this.#call(request, facts, own, port, (sent, call) =>
+          forwarder.resource(sent, call).then(({ reply }) => reply),
+        );
+      case "completion/complete":
+        return this.#plain(request, facts, own, port, (sent, call) => forwarder.completion(sent, call));
+      case "subscriptions/listen":
+        return this.#listeners.listen(request, facts, port, own);
+      default:
+        if (isRemoved(method)) throw methodNotOffered(method);
+        return this.#plain(request, facts, own, port, (sent, call) => this.#unknown(sent, call));
+    }
+  }
+
+  async #list(request: Envelope, facts: ModernFacts, own: Scope, port: Port, kind: ListingKind): Promise<Uint8Array> {
+    const { capability } = kinds[kind];
+    if (modernCapabilities(this.#hub, facts.view)[capability] === undefined)
+      throw methodNotOffered(request.method ?? "");
+    const { listings, identity } = this.#routes;
+    const meta = [entry(metaKeys.serverInfo, infoOf(facts.view, identity))];
+    const extras = (cache: CacheHint): ResultExtras => ({ members: completeEntries(cache), meta });
+    return await listings.reply(request, sessionOf(facts), kind, own, { query: port.query ?? "", extras });
+  }
+
+  /** A call whose backend asks its client nothing. */
+  async #plain(request: Envelope, facts: ModernFacts, own: Scope, port: Port, send: Send): Promise<Uint8Array> {
+    const session = sessionOf(facts);
+    const call = session.start(request, own, port);
+    try {
+      return await send(request, call);
+    } finally {
+      session.finish(call);
+    }
+  }
+
+  /** A call that may be answered with a request for input, and gone on with. */
+  async #call(
+    request: Envelope,
+    facts: ModernFacts,
+    own: Scope,
+    port: Port,
+    send: Send,
+  ): Promise<Uint8Array | undefined> {
+    const id = idOf(request);
+    const state = spanText(request, "params.requestState");
+    const isResumed = state !== undefined && this.#hub.parked.isOwn(state);
+    const call = isResumed ? this.#resume(request, facts, state) : await this.#begin(request, facts, send);
+    const reply = await call.next(port, own);
+    if (own.cancelled) throw own.reason;
+    if (reply) return isResumed ? call.renamed(reply, id) : reply;
+    const { limits, timeouts } = this.#hub.plan;
+    const sealed = this.#hub.parked.park(call, claimOf(request, facts), { calls: limits.parked, ms: timeouts.inputMs });
+    return resultMessage(id, inputRequiredResult(call.asked, sealed, infoOf(facts.view, this.#routes.identity)));
+  }
+
+  async #begin(request: Envelope, facts: ModernFacts, send: Send): Promise<ModernCall> {
+    const { parked } = this.#hub;
+    const call = new ModernCall(facts);
+    if (facts.logLevel !== undefined) await this.#raise(call, facts.logLevel);
+    parked.watch(call.session);
+    call.begin(
+      request,
+      new Uint8Array(idOf(request)),
+      (active) => send(request, active),
+      () => parked.unwatch(call.session),
+    );
+    return call;
+  }
+
+  #resume(request: Envelope, facts: ModernFacts, state: string): ModernCall {
+    const retry = readInputRetry(request);
+    if (retry instanceof GatewayError) throw retry;
+    const call = this.#hub.parked.take(state, claimOf(request, facts));
+    call.answer(retry.responses);
+    return call;
+  }
+
+  /** Legacy backends are told the level before the call that wants it. */
+  async #raise({ session }: ModernCall, level: string): Promise<void> {
+    const links = this.#hub
+      .backendsOf(session.facts.view)
+      .flatMap((backend) => this.#hub.uplinkOf(backend, session).link ?? []);
+    const legacy = links.filter(({ facts }) => !facts?.modern);
+    await Promise.all(legacy.map((link) => this.#routes.subscriptions.raise(link, level)));
+  }
+
+  /** A method of an extension, perhaps: the one backend that there may be knows. */
+  #unknown(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
+    const { view } = call.session.facts;
+    if (this.#hub.backendsOf(view).length !== 1) throw methodNotOffered(request.method ?? "");
+    return this.#routes.forwarder.unknown(request, call);
+  }
+}
+
+function claimOf(request: Envelope, { principal, view }: ModernFacts): Claim {
+  return { principal, view: view.backend, digest: digestOf(request) };
+}
+
+/** Whether the modern era has taken a method away. */
+function isRemoved(method: string): boolean {
+  return legacyCodec.requests.has(method) && !modernCodec.requests.has(method);
+}
+
+/** The modern era has no code of its own for a resource that is not there. */
+function modernFailure(failure: GatewayError): GatewayError {
+  const { code, message, data } = failure;
+  return code === "resourceNotFound" ? new GatewayError("invalidParams", message, { data }) : failure;
+}

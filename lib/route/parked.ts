@@ -1,0 +1,139 @@
+// Calls of modern clients that wait for input: each is found again by a sealed state, once, by who it belongs to.
+
+import { createHash, randomUUID } from "node:crypto";
+import { type Envelope, spanBytes } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
+import type { Sealer } from "../core/seal.ts";
+import { Scope } from "../core/scope.ts";
+import { decodeText, encodeJson } from "../core/text.ts";
+import { fieldsOf } from "../protocol/fields.ts";
+import type { ModernCall } from "./modern-call.ts";
+import type { Session } from "./session.ts";
+
+const purpose = "requestState";
+/** So that a backend's own states are not taken for the gateway's. */
+const mark = "mcpctl.";
+
+/** Who may go on with a call, and with which request. */
+export interface Claim {
+  readonly principal: string;
+  readonly view: string;
+  readonly digest: string;
+}
+
+interface Entry {
+  readonly call: ModernCall;
+  readonly claim: Claim;
+  readonly patience: Scope;
+}
+
+export interface ParkingLimits {
+  /** Calls of one principal. */
+  readonly calls: number;
+  readonly ms: number;
+}
+
+export class Parked {
+  readonly #sealer: Sealer;
+  readonly #entries = new Map<string, Entry>();
+  /** Calls that may have asked their client something, parked or about to be. */
+  readonly #asking = new Set<Session>();
+
+  constructor(sealer: Sealer) {
+    this.#sealer = sealer;
+  }
+
+  /** Calls that wait for their client right now. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  sessions(): Iterable<Session> {
+    return this.#asking;
+  }
+
+  watch(session: Session): void {
+    this.#asking.add(session);
+  }
+
+  unwatch(session: Session): void {
+    this.#asking.delete(session);
+  }
+
+  /** Keeps a call until its client comes back; returns the state to come back with. */
+  park(call: ModernCall, claim: Claim, { calls, ms }: ParkingLimits): string {
+    const held = [...this.#entries.values()].filter((entry) => entry.claim.principal === claim.principal).length;
+    if (held >= calls) {
+      call.cancel();
+      throw new GatewayError("tooManyParked", `${calls} calls wait for input already, and there may not be more`);
+    }
+    const id = randomUUID();
+    const patience = new Scope(undefined, ms);
+    const until = Date.now() + ms;
+    this.#entries.set(id, { call, claim, patience });
+    patience.onCancel(() => {
+      this.#entries.delete(id);
+      call.cancel();
+    });
+    return mark + this.#sealer.seal(purpose, encodeJson([id, claim.principal, claim.view, claim.digest, until]));
+  }
+
+  /** True for a state that this, or another, gateway gave. */
+  isOwn(state: string): boolean {
+    return state.startsWith(mark);
+  }
+
+  /** The call that a state stands for; it is good once. A state in wrong hands, or for another request, ends the call. */
+  take(state: string, claim: Claim): ModernCall {
+    const opened = this.#sealer.open(purpose, state.slice(mark.length));
+    const held: unknown = opened && JSON.parse(decodeText(opened));
+    if (!Array.isArray(held)) throw refused("unknown", "the requestState is none that this gateway gave");
+    const [id, principal, view, digest, until] = held as readonly unknown[];
+    const entry = this.#entries.get(String(id));
+    const wrong =
+      principal !== claim.principal
+        ? refused("principal", "the requestState belongs to another principal")
+        : view !== claim.view
+          ? refused("endpoint", "the requestState belongs to another endpoint")
+          : digest !== claim.digest
+            ? refused("params", "the method or params are not those of the request that the requestState belongs to")
+            : undefined;
+    if (entry) this.#drop(String(id), entry);
+    if (wrong) {
+      entry?.call.cancel();
+      throw wrong;
+    }
+    if (Number(until) <= Date.now()) throw refused("expired", "the requestState has expired, and the call was ended");
+    if (!entry) throw refused("replayed", "the requestState was used already, or its call is over");
+    return entry.call;
+  }
+
+  #drop(id: string, { patience }: Entry): void {
+    this.#entries.delete(id);
+    patience[Symbol.dispose]();
+  }
+
+  /** Ends all calls that wait. */
+  close(): void {
+    for (const [id, entry] of [...this.#entries]) {
+      this.#drop(id, entry);
+      entry.call.cancel();
+    }
+  }
+}
+
+function refused(reason: string, message: string): GatewayError {
+  return new GatewayError("stateRefused", message, { data: { reason } });
+}
+
+const loose: ReadonlySet<string> = new Set(["_meta", "inputResponses", "requestState"]);
+
+/** What must be the same in a request and in those that go on with it. */
+export function digestOf(request: Envelope): string {
+  const { bytes, spans } = request;
+  const hash = createHash("sha256").update(spanBytes(request, "method") ?? "");
+  const fields = spans.params ? fieldsOf(bytes, spans.params).filter(({ name }) => !loose.has(name)) : [];
+  for (const { name, value } of [...fields].sort((a, b) => (a.name < b.name ? -1 : 1)))
+    hash.update(`\n${JSON.stringify(name)}:`).update(bytes.subarray(value.start, value.end));
+  return hash.digest("base64url");
+}
