@@ -55,33 +55,36 @@ export function plain(status: string, body: string = "", type: string = "text/pl
   return `HTTP/1.1 ${status}\r\ncontent-type: ${type}\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
 }
 
-export async function serveSse(oddities: Oddities = {}): Promise<SseServer> {
+export async function serveSse(oddities: Oddities = {}, socketPath?: string): Promise<SseServer> {
   const { endpoint = "/messages?id=1", first = `event: endpoint\ndata: ${endpoint}\n\n` } = oddities;
   const { refusal = plain("405 Method Not Allowed"), get, onPost } = oddities;
   const streams: Socket[] = [];
   const [log, posts, heads]: [string[], Post[], string[]] = [[], [], []];
-  const raw = await serveRaw(({ method, path, head, body }, socket) => {
-    heads.push(head);
-    if (method === "GET") {
-      log.push(`GET ${path}`);
-      const odd = get?.(path);
-      if (odd !== undefined) return void socket.write(odd);
-      streams.push(socket);
-      const { origin, host } = raw.origin;
-      return void socket.write(streamHead + first.replace("ORIGIN", origin).replace("HOST", host));
-    }
-    const message = JSON.parse(body.toString("utf8")) as Message;
-    log.push(`${method} ${path} ${typeof message["method"] === "string" ? message["method"] : "answer"}`);
-    if (path === "/sse") return void socket.write(refusal);
-    const say = (text: string): void => void streams.at(-1)?.write(text);
-    const post = { path, head, message, socket, say };
-    posts.push(post);
-    if (onPost?.(post) === true) return;
-    socket.write(accepted);
-    const result = resultOf(message);
-    if (result && message["id"] !== undefined) say(event({ jsonrpc: "2.0", id: message["id"], result }));
-  });
-  const url = new URL("/sse", raw.origin).href;
+  const raw = await serveRaw(
+    ({ method, path, head, body }, socket) => {
+      heads.push(head);
+      if (method === "GET") {
+        log.push(`GET ${path}`);
+        const odd = get?.(path);
+        if (odd !== undefined) return void socket.write(odd);
+        streams.push(socket);
+        const { origin, host } = raw.origin;
+        return void socket.write(streamHead + first.replace("ORIGIN", origin).replace("HOST", host));
+      }
+      const message = JSON.parse(body.toString("utf8")) as Message;
+      log.push(`${method} ${path} ${typeof message["method"] === "string" ? message["method"] : "answer"}`);
+      if (path === "/sse") return void socket.write(refusal);
+      const say = (text: string): void => void streams.at(-1)?.write(text);
+      const post = { path, head, message, socket, say };
+      posts.push(post);
+      if (onPost?.(post) === true) return;
+      socket.write(accepted);
+      const result = resultOf(message);
+      if (result && message["id"] !== undefined) say(event({ jsonrpc: "2.0", id: message["id"], result }));
+    },
+    socketPath === undefined ? {} : { socketPath },
+  );
+  const url = socketPath === undefined ? new URL("/sse", raw.origin).href : `unix:${socketPath}:/sse`;
   return { raw, url, log, posts, heads, streams, [Symbol.asyncDispose]: () => raw[Symbol.asyncDispose]() };
 }
 

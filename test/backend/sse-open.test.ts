@@ -1,5 +1,9 @@
 // Servers over HTTP+SSE are found, and trusted with messages, as the specification says; others keep their own failure.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { Eras } from "../../lib/backend/eras.ts";
 import type { HttpReplicaPlan } from "../../lib/config/plan.ts";
@@ -114,6 +118,18 @@ test("sse: the endpoint may be written in any way that stays at the origin", lim
     await using opened = await openTo(server.url, sse);
     assert.ok(opened.link.usable);
     assert.deepEqual(server.log.slice(0, 2), ["GET /sse", `POST ${path} initialize`], endpoint);
+  }
+});
+
+test("sse: a server on a unix socket is found too", { ...limits, skip: process.platform === "win32" }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sse-"));
+  try {
+    await using server = await serveSse({ onPost: answering }, join(folder, "s.sock"));
+    await using opened = await openTo(server.url);
+    assert.match(await call(opened.link), /"ok":true/);
+    assert.ok(server.log.includes("GET /sse"));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 });
 

@@ -1,5 +1,6 @@
 // The SDK 1.x client with every handler that a server may ask for, and a record of what the server sent.
 import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { SSEClientTransport } from "@modelcontextprotocol/sdk/client/sse.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
@@ -19,6 +20,11 @@ import type {
 import { createNotices } from "./notices.ts";
 import type { Notice, Notified } from "./notices.ts";
 import { projectRoot } from "./process.ts";
+
+/** The URL of a stream of the old HTTP+SSE. */
+export interface SseTarget {
+  readonly sse: string;
+}
 
 /** Where the server is: a URL, or a command that serves on stdin and stdout. */
 export type Target =
@@ -69,7 +75,7 @@ const allCapabilities: ClientCapabilities = {
 };
 
 /** Connects a client. */
-export async function connectClient(target: Target, options: ClientOptions = {}): Promise<TestClient> {
+export async function connectClient(target: Target | SseTarget, options: ClientOptions = {}): Promise<TestClient> {
   const capabilities = options.capabilities ?? allCapabilities;
   const client = new Client({ name: options.name ?? "test-client", version: "1.0.0" }, { capabilities });
   const asked: Asked[] = [];
@@ -109,11 +115,12 @@ async function closeClient(client: Client, transport: Transport): Promise<void> 
   await client.close();
 }
 
-function createTransport(target: Target): Transport {
+function createTransport(target: Target | SseTarget): Transport {
   if ("url" in target) {
     const { headers = {} } = target;
     return new StreamableHTTPClientTransport(new URL(target.url), { requestInit: { headers: { ...headers } } });
   }
+  if ("sse" in target) return new SSEClientTransport(new URL(target.sse));
   const [command, args] = target.command;
   return new StdioClientTransport({
     command,

@@ -192,11 +192,20 @@ export interface HttpServerProcess extends AsyncDisposable {
 }
 
 /** Starts `fixture-server.ts http` or `raw-server.ts http` and waits until it listens. */
-export async function startHttpServer(
+export function startHttpServer(
   script: string = "test/kit/fixture-server.ts",
   args: readonly string[] = [],
 ): Promise<HttpServerProcess> {
-  const proc = startScript(script, ["http", ...args], { env: { EXIT_WITH_STDIN: "1" } });
+  return startListening(script, ["http", ...args]);
+}
+
+/** Starts `fixture-server.ts sse` and waits until it listens. */
+export function startSseServer(...args: string[]): Promise<HttpServerProcess> {
+  return startListening("test/kit/fixture-server.ts", ["sse", ...args]);
+}
+
+async function startListening(script: string, args: readonly string[]): Promise<HttpServerProcess> {
+  const proc = startScript(script, args, { env: { EXIT_WITH_STDIN: "1" } });
   const [, url = ""] = await proc.line(/^listening (http:\S+)$/);
   return { proc, url, [Symbol.asyncDispose]: () => proc[Symbol.asyncDispose]() };
 }
