@@ -1,7 +1,6 @@
 // One client over HTTP+SSE: its stream carries everything, its session lives as long as the stream, and its POSTs bring
 // messages.
 
-import { ClientCancel } from "../backend/link.ts";
 import { type Envelope, scan, type Scanned, spanBytes, toLine } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
@@ -108,9 +107,9 @@ export class SseClient implements Outlet {
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#scope.cancel(new ClientCancel());
     this.#options.sink.end();
     this.#options.ended(this);
+    // Its calls are taken back.
     if (this.#session) this.#options.hub.sessions.end(this.#session);
   }
 

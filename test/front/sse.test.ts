@@ -167,6 +167,8 @@ test("sse front: streams are apart from each other, and one that is gone takes i
   };
   assert.equal(await cancelled(), one.message["id"]);
   assert.equal((await first.post(callMessage("late"))).status, 404);
+  const { sessions } = await bench.gateway.settled(0);
+  assert.equal(sessions, 1);
   two.reply("done");
   const reply = await second.message();
   assert.deepEqual([reply["id"], resultText(reply)], ["same", "done"]);
