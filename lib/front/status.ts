@@ -38,6 +38,10 @@ export interface Health {
   readonly version: string;
   readonly uptimeSeconds: number;
   readonly sessions: number;
+  /** Streams of modern clients that listen for changes. */
+  readonly listeners: number;
+  /** Calls of modern clients that wait for their input. */
+  readonly parked: number;
   readonly inFlight: number;
   readonly backends: Readonly<Record<string, BackendHealth>>;
 }
@@ -67,6 +71,8 @@ export class Status {
       version: this.#version,
       uptimeSeconds: Math.round((Date.now() - this.#startedAt) / 1000),
       sessions: this.#hub.sessions.size,
+      listeners: this.#hub.sessions.listeners,
+      parked: this.#hub.parked.size,
       inFlight: all.reduce((sum, backend) => sum + backend.counts.inFlight, 0),
       backends,
     };

@@ -29,6 +29,8 @@ test("status: all backends up is ok on all three paths", async () => {
   assert.deepEqual(Object.keys(health).sort(), [
     "backends",
     "inFlight",
+    "listeners",
+    "parked",
     "sessions",
     "status",
     "uptimeSeconds",

@@ -65,7 +65,8 @@ export const legacyRoundTools: readonly FixtureTool[] = [
     return text("Changed");
   }),
   defineTool("test_trigger_prompt_change", "Adds or removes a prompt", async ({ world }) => {
-    if (world.prompts.pop() === undefined) world.prompts.push({ name: "changed_prompt", description: "Comes and goes" });
+    if (world.prompts.pop() === undefined)
+      world.prompts.push({ name: "changed_prompt", description: "Comes and goes" });
     await Promise.all([...world.sessions].map(({ server }) => server.sendPromptListChanged()));
     return text("Changed");
   }),

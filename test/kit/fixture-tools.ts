@@ -115,6 +115,15 @@ const askingTools: readonly FixtureTool[] = [
       json(await askAtOnce(extra, Object.fromEntries(surveySteps.map(({ key, request }) => [key, request(args)])))),
   ),
   defineTool(
+    "ask-then-slow",
+    "Asks for a form, then is as slow as `slow`",
+    async (call) => {
+      await ask(call, asks[1]?.request(call.args) ?? { method: "roots/list" });
+      return runSlow(call);
+    },
+    { ms: { type: "integer" }, nonce: { type: "string" } },
+  ),
+  defineTool(
     "survey",
     "Asks for elicitation, then sampling, then roots; counts the executions of a nonce",
     async ({ args, extra, world }) => {
