@@ -145,6 +145,7 @@ export class Gateway {
     const { drainMs } = this.#hub.plan.timeouts;
     const fronts = [this.#front, this.#sse, ...this.#stdio];
     this.#status.draining = true;
+    this.#router.listings.close();
     for (const front of fronts) front.drain();
     using scope = new Scope(undefined, drainMs);
     while (fronts.some(({ inFlight }) => inFlight > 0) && !scope.cancelled)

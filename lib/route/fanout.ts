@@ -103,6 +103,11 @@ export class Listings {
       if (backend.plan.isolation === "session") this.#shelves.release(backend, this.#hub.ownerOf(backend, session));
   }
 
+  /** The gateway ends. */
+  close(): void {
+    this.#shelves.close();
+  }
+
   /** The set of backends has changed. */
   announceAll(): void {
     for (const member of ["tools", "prompts", "resources"]) this.#announcer.changedAll(member);

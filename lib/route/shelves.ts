@@ -31,6 +31,7 @@ export class Shelves {
   /** Backends that are down, with what stops the wait for the end of their grace. */
   readonly #leaving = new Map<Backend, () => void>();
   readonly #gone = new Set<Backend>();
+  #closed = false;
 
   /** `dropped` is told of items that nobody lists any more. */
   constructor(hub: Hub, announcer: Announcer, dropped: (slab: Slab) => void) {
@@ -76,7 +77,7 @@ export class Shelves {
 
   /** The backend may be down: after a while its items leave the listings, and clients hear of that too. */
   lost(backend: Backend): void {
-    if (this.#leaving.has(backend) || this.#gone.has(backend) || !this.#shelves.has(backend)) return;
+    if (this.#closed || this.#leaving.has(backend) || this.#gone.has(backend) || !this.#shelves.has(backend)) return;
     const stop = after(this.#hub.plan.timeouts.graceMs, () => {
       this.#leaving.delete(backend);
       if (!this.isGone(backend)) return;
@@ -109,6 +110,12 @@ export class Shelves {
     const shelves = this.#shelves.get(backend) ?? new Map<string, Shelf>();
     this.#shelves.delete(backend);
     for (const shelf of shelves.values()) this.#drop(shelf);
+  }
+
+  /** The gateway ends: nobody waits for anything any more. */
+  close(): void {
+    this.#closed = true;
+    for (const stop of [...this.#leaving.values()]) stop();
   }
 
   /** What was read for one owner alone goes with it. */

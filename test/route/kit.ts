@@ -37,6 +37,7 @@ export class TestNet implements AsyncDisposable {
   apply(plan: Plan): void {
     const change = nextTopology(this.hub.topology, plan.backends, (backend) => this.#create(backend));
     this.hub.replace(plan, change.topology);
+    for (const backend of change.removed) this.router.listings.forget(backend);
     void drain(change.removed, 1_000);
   }
 
@@ -53,8 +54,12 @@ export class TestNet implements AsyncDisposable {
     return new Backend(options, { up: (backend, link) => this.router.connected(backend, link), down: () => {} });
   }
 
-  client(capabilities: Readonly<Record<string, unknown>> = {}, view = ""): TestClient {
-    return new TestClient(this, capabilities, view);
+  client(
+    capabilities: Readonly<Record<string, unknown>> = {},
+    view: string = "",
+    principal: string = "anonymous",
+  ): TestClient {
+    return new TestClient(this, capabilities, view, principal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -74,12 +79,12 @@ export class TestClient implements Outlet {
   readonly #waiting = new Set<() => void>();
   #lastId = 0;
 
-  constructor(net: TestNet, capabilities: Readonly<Record<string, unknown>>, viewName: string) {
+  constructor(net: TestNet, capabilities: Readonly<Record<string, unknown>>, viewName: string, principal: string) {
     this.#net = net;
     const view = net.hub.view(viewName);
     if (!view) throw new Error(`no view ${viewName}`);
     const facts = {
-      principal: "anonymous",
+      principal,
       version: "2025-11-25",
       capabilities,
       client: "test",
@@ -106,18 +111,19 @@ export class TestClient implements Outlet {
     params: object = {},
     scope: Scope = new Scope(),
     id: number = (this.#lastId += 1),
+    query: string = "",
   ): Promise<Message | undefined> {
     const scanned = scan(encodeJson({ jsonrpc: "2.0", id, method, params }));
     if (scanned.kind !== "message") throw new Error("no message");
     // One for each request, as the fronts do: those of a batch share only its parent.
     using own = new Scope(scope);
-    const port = { deliver: (bytes: Uint8Array): void => this.#take(this.streamed, bytes) };
+    const port = { query, deliver: (bytes: Uint8Array): void => this.#take(this.streamed, bytes) };
     const reply = await this.#net.router.request(this.session, scanned.envelope, own, port);
     return reply && (JSON.parse(decodeText(reply)) as Message);
   }
 
-  async result(method: string, params: object = {}): Promise<Record<string, unknown>> {
-    const reply = await this.request(method, params);
+  async result(method: string, params: object = {}, query: string = ""): Promise<Record<string, unknown>> {
+    const reply = await this.request(method, params, new Scope(), undefined, query);
     if (reply?.result === undefined) throw new Error(`${method} failed: ${JSON.stringify(reply)}`);
     return reply.result as Record<string, unknown>;
   }

@@ -16,6 +16,8 @@ export interface Exchange {
   send(message: object): void;
   reply(result: object): void;
   fail(code: number, text?: string): void;
+  /** Ends it with members of the answer as they are. */
+  answer(members: object): void;
   /** Takes a notification. */
   accept(): void;
   /** Ends the stream on which messages were sent. */
@@ -133,6 +135,7 @@ function exchangeOf(message: Message, response: ServerResponse): Exchange {
       response.write(`data: ${JSON.stringify(other)}\n\n`);
     },
     reply: (result) => finish({ result }),
+    answer: finish,
     fail: (code, text = "refused") => finish({ error: { code, message: text } }),
     accept: () => void response.writeHead(202).end(),
     end: () => void response.end(),
