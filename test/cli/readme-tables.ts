@@ -1,8 +1,7 @@
 // The tables of the README as the schema and the commands' help have them.
 import { configJsonSchema } from "../../lib/index.ts";
+import type { Rows } from "../kit/readme.ts";
 import { mcpctl } from "./kit.ts";
-
-export type Rows = readonly (readonly string[])[];
 
 /** Key, default and description of every key of a config file. */
 export async function keyRows(): Promise<Rows> {
@@ -27,19 +26,6 @@ export function commandRows(): Rows {
     );
     return [[code(usage), about], ...details.map(([flag = "", does = ""]) => [code(flag), does])];
   });
-}
-
-/** The rows of the table between two comments of the README, without its head. */
-export function rowsIn(readme: string, name: string): Rows {
-  const text = new RegExp(`<!-- ${name}:start -->\n([^]*?)<!-- ${name}:end -->`).exec(readme)?.[1];
-  if (text === undefined) throw new Error(`the README has no table "${name}"`);
-  const lines = text.split("\n").filter((line) => line.startsWith("|"));
-  return lines.slice(2).map((line) =>
-    line
-      .slice(1, -1)
-      .split("|")
-      .map((cell) => cell.trim()),
-  );
 }
 
 function section(help: string, title: string): readonly string[] {

@@ -7,8 +7,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { projectRoot, startScript } from "../kit/process.ts";
+import { readmeRows } from "../kit/readme.ts";
+import type { Rows } from "../kit/readme.ts";
 import { createFolder, mcpctl } from "./kit.ts";
-import { backendKeyRows, commandRows, keyRows, type Rows, rowsIn } from "./readme-tables.ts";
+import { backendKeyRows, commandRows, keyRows } from "./readme-tables.ts";
 
 const limits = { timeout: 60_000 };
 const readme = readFileSync(join(projectRoot, "README.md"), "utf8");
@@ -20,7 +22,7 @@ function blocks(language: string): readonly string[] {
 function assertTable(name: string, expected: Rows): void {
   assert.ok(expected.length > 0);
   assert.deepEqual(
-    rowsIn(readme, name),
+    readmeRows(name),
     expected,
     `the table "${name}" of the README should hold:\n${expected.map((row) => `| ${row.join(" | ")} |`).join("\n")}`,
   );

@@ -1,17 +1,11 @@
-// The official conformance suite: directly against the fixture, and through the gateway over both kinds of link.
+// The official conformance suite of the legacy era: directly against the 1.x fixture, and through the gateway over backends
+// of both eras and links.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  countChecks,
-  formatTable,
-  lostChecks,
-  readExceptions,
-  runSuite,
-  specVersions,
-  startGateway,
-} from "../kit/conformance.ts";
-import type { BackendConfig, Run, SpecVersion } from "../kit/conformance.ts";
-import { runtimeCommand, startHttpServer } from "../kit/process.ts";
+import { countChecks, runSuite, specVersions } from "../kit/conformance.ts";
+import type { Run, SpecVersion } from "../kit/conformance.ts";
+import { direct, legacyFixture, links, modernFixture, once, through } from "../kit/conformance-gateway.ts";
+import { assertExcused, lostChecks, report } from "../kit/conformance-report.ts";
 
 type Runs = Readonly<Record<SpecVersion, Run>>;
 
@@ -33,51 +27,15 @@ async function runAll(url: string): Promise<Runs> {
   };
 }
 
-async function runDirect(): Promise<Runs> {
-  await using fixture = await startHttpServer();
-  return await runAll(fixture.url);
-}
+const directly = once(() => direct(legacyFixture, runAll));
 
-async function runThrough(backend: BackendConfig): Promise<Runs> {
-  await using gateway = await startGateway(backend);
-  return await runAll(gateway.url);
-}
-
-async function runThroughHttp(): Promise<Runs> {
-  await using fixture = await startHttpServer();
-  return await runThrough({ url: fixture.url });
-}
-
-function runThroughStdio(): Promise<Runs> {
-  const [command, args] = runtimeCommand("test/kit/fixture-server.ts", "stdio");
-  return runThrough({ command, args });
-}
-
-/** Starts the work at the first call and gives its promise to every later one. */
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  const started: { run?: Promise<T> } = {};
-  return () => (started.run ??= work());
-}
-
-const direct = once(runDirect);
-const links = { http: once(runThroughHttp), stdio: once(runThroughStdio) };
-
-async function assertNothingLost(link: keyof typeof links): Promise<void> {
-  const [before, after, exceptions] = [await direct(), await links[link](), await readExceptions()];
-  const excused = new Set(exceptions.filter((one) => one.links.includes(link)).map(({ key }) => key));
-  const lost = specVersions.flatMap((version) =>
-    lostChecks(before[version], after[version]).map((check) => ({ version, ...check })),
-  );
-  assert.deepEqual(
-    lost.filter(({ key }) => !excused.has(key)),
-    [],
-  );
-  const unused = [...excused].filter((key) => !lost.some((check) => check.key === key));
-  assert.deepEqual(unused, [], "exceptions that are no longer needed");
-}
+const backends = [
+  ...links.map((link) => [`legacy ${link}`, once(() => through(legacyFixture, link, runAll))] as const),
+  ...links.map((link) => [`modern ${link}`, once(() => through(modernFixture, link, runAll))] as const),
+];
 
 test("conformance: the fixture server passes every check directly", limits, async () => {
-  const runs = await direct();
+  const runs = await directly();
   for (const version of specVersions) {
     const failed = [...runs[version].checks.values()].filter(({ status }) => status === "FAILURE");
     assert.deepEqual(failed, [], version);
@@ -86,7 +44,7 @@ test("conformance: the fixture server passes every check directly", limits, asyn
 });
 
 test("conformance: a comparison finds a check that got worse and one that did not run", limits, async () => {
-  const { "2025-03-26": run } = await direct();
+  const { "2025-03-26": run } = await directly();
   const [first, second] = run.checks.keys();
   assert.ok(first !== undefined && second !== undefined);
   const worse = new Map(run.checks);
@@ -98,15 +56,30 @@ test("conformance: a comparison finds a check that got worse and one that did no
   );
 });
 
-test("conformance: nothing is lost through the gateway over HTTP", limits, () => assertNothingLost("http"));
+for (const [backend, runs] of backends) {
+  test(`conformance: nothing is lost through the gateway with a ${backend} backend`, limits, async () => {
+    const [before, after] = [await directly(), await runs()];
+    const pairs = specVersions.map((version): [Run, Run] => [before[version], after[version]]);
+    await assertExcused("legacy", backend, pairs);
+  });
+}
 
-test("conformance: nothing is lost through the gateway over stdio", limits, () => assertNothingLost("stdio"));
+test("conformance: a server of both eras that is held to the legacy one loses nothing", limits, async () => {
+  const both = { ...modernFixture, flags: ["--both"] };
+  const run = (url: string): Promise<Run> => runSuite(url, "2025-11-25");
+  const [before, after] = [
+    await direct(both, run),
+    await through(both, "http", run, { backend: { protocol: "legacy" } }),
+  ];
+  await assertExcused("legacy", "both http", [[before, after]]);
+});
 
-test("conformance: numbers side by side", limits, async () => {
-  const [one, http, stdio] = [await direct(), await links.http(), await links.stdio()];
-  const rows = specVersions.map((version) => ({
-    version,
-    runs: { direct: one[version], "via http link": http[version], "via stdio link": stdio[version] },
-  }));
-  console.log(formatTable(rows));
+test("conformance: the README shows the numbers of the legacy revisions", limits, async () => {
+  const [before, ...after] = await Promise.all([directly(), ...backends.map(([, runs]) => runs())]);
+  for (const version of specVersions)
+    report(
+      version,
+      before[version],
+      after.map((runs) => runs[version]),
+    );
 });

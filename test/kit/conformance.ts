@@ -1,9 +1,8 @@
-// Runs the official conformance suite against a server and compares two runs check by check.
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+// Runs the official conformance suite against a server and reads what it found, check by check.
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { bunExecutable, projectRoot, runtimeCommand, startProcess } from "./process.ts";
-import type { HttpServerProcess } from "./process.ts";
+import { bunExecutable, projectRoot, startProcess } from "./process.ts";
 
 /** The revisions whose scenarios are run. */
 export const specVersions = ["2025-11-25", "2025-06-18", "2025-03-26"] as const;
@@ -40,13 +39,6 @@ export interface Check {
 export interface Run {
   readonly scenarios: number;
   readonly checks: ReadonlyMap<string, Check>;
-}
-
-/** A check that may be worse through the gateway, and the reason why. */
-export interface Exception {
-  readonly key: string;
-  readonly links: readonly string[];
-  readonly reason: string;
 }
 
 /** The program of the suite. */
@@ -118,71 +110,4 @@ function parseChecks(text: string): { id: string; status: string; message: strin
 /** How many checks of a run have a status. */
 export function countChecks(run: Run, status: string): number {
   return [...run.checks.values()].filter((check) => check.status === status).length;
-}
-
-/** What a run through the gateway lost: checks that are a success directly and not through it. */
-export function lostChecks(direct: Run, through: Run): Check[] {
-  return [...direct.checks.values()]
-    .filter(({ status }) => status === "SUCCESS")
-    .map(({ key }) => through.checks.get(key) ?? { key, status: "ABSENT", message: "the check did not run" })
-    .filter(({ status }) => status !== "SUCCESS");
-}
-
-/** The reviewed list of exceptions. */
-export async function readExceptions(): Promise<Exception[]> {
-  const file = join(projectRoot, "test/contract/conformance-exceptions.json");
-  const list: unknown = JSON.parse(await readFile(file, "utf8"));
-  if (!Array.isArray(list) || !list.every(isException))
-    throw new Error(`${file}: every exception needs "key", "links" and a "reason"`);
-  return list;
-}
-
-function isException(value: unknown): value is Exception {
-  if (typeof value !== "object" || value === null) return false;
-  const { key, links, reason } = { key: "", links: "", reason: "", ...value };
-  return typeof key === "string" && Array.isArray(links) && typeof reason === "string" && reason.length > 20;
-}
-
-/** A backend of the gateway in its config. */
-export type BackendConfig = { readonly url: string } | { readonly command: string; readonly args: readonly string[] };
-
-/** The gateway in front of one backend, without name prefixes; `await using` ends it and removes its config. */
-export async function startGateway(backend: BackendConfig): Promise<HttpServerProcess> {
-  const folder = await mkdtemp(join(tmpdir(), "gateway-"));
-  const config = join(folder, "mcpctl.json");
-  await writeFile(config, JSON.stringify({ naming: "none", backends: { fixture: backend } }));
-  const proc = startProcess(...runtimeCommand("cli/main.ts", "serve", "-c", config, "--port", "0"), { cwd: folder });
-  const stop = async (): Promise<void> => {
-    // A gateway that is killed cannot end its children.
-    await proc.stop();
-    await rm(folder, { recursive: true, force: true });
-  };
-  try {
-    const [url] = await proc.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
-    return { proc, url, [Symbol.asyncDispose]: stop };
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-}
-
-/** Numbers of several runs side by side. */
-export function formatTable(rows: readonly { version: string; runs: Readonly<Record<string, Run>> }[]): string {
-  const cell = (run: Run): string =>
-    `${countChecks(run, "SUCCESS")} ok ${countChecks(run, "FAILURE")} failed ${countChecks(run, "WARNING")} warned`;
-  const lines = rows.map(({ version, runs }) => [
-    version,
-    String(Object.values(runs)[0]?.scenarios ?? 0),
-    ...Object.values(runs).map(cell),
-  ]);
-  const head = ["revision", "scenarios", ...Object.keys(rows[0]?.runs ?? {})];
-  const widths = head.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)));
-  return [head, ...lines]
-    .map((line) =>
-      line
-        .map((text, column) => text.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
 }

@@ -1,7 +1,7 @@
 // The client that the conformance suite starts in its client scenarios: `suite-client.ts [--gateway] <url of its server>`.
 import process from "node:process";
 import { parseArgs } from "node:util";
-import { startGateway } from "./conformance.ts";
+import { startGateway } from "./conformance-gateway.ts";
 import { connectModern, modernRevision } from "./modern-client.ts";
 import type { ModernTestClient } from "./modern-client.ts";
 import { recordOf } from "./fixture-world.ts";
