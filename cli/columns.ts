@@ -9,6 +9,8 @@ export interface Column {
   readonly align?: "right";
   /** May be cut to fit; the more there is to show, the more it gives. */
   readonly flexible?: boolean;
+  /** Not cut below this before others are at their least. */
+  readonly floor?: number;
   readonly color?: (cell: string) => Color | undefined;
 }
 
@@ -60,23 +62,18 @@ function fit(
   shown: readonly boolean[],
   width: number,
 ): readonly number[] {
+  const used = columns.flatMap((_, index) => (shown[index] === true ? [index] : []));
+  const room = width - gap * (used.length - 1);
   const widths = [...natural];
-  const used = shown.filter(Boolean).length;
-  const total = (): number => widths.reduce((sum, each, index) => sum + (shown[index] === true ? each : 0), 0);
-  let over = total() + gap * (used - 1) - width;
-  while (over > 0) {
-    const candidates = columns.flatMap(({ flexible }, index) =>
-      flexible === true && shown[index] === true && (widths[index] ?? 0) > narrowest ? [index] : [],
-    );
-    const widest = candidates.toSorted((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))[0];
-    if (widest === undefined) break;
-    const second = candidates
-      .filter((index) => index !== widest)
-      .reduce((most, index) => Math.max(most, widths[index] ?? 0), narrowest);
-    const room = Math.max(1, (widths[widest] ?? 0) - Math.max(second, narrowest));
-    const taken = Math.min(over, room);
-    widths[widest] = (widths[widest] ?? 0) - taken;
-    over -= taken;
+  for (const least of [(index: number): number => columns[index]?.floor ?? narrowest, (): number => narrowest]) {
+    for (;;) {
+      const over = used.reduce((sum, index) => sum + (widths[index] ?? 0), 0) - room;
+      const widest = used
+        .filter((index) => columns[index]?.flexible === true && (widths[index] ?? 0) > least(index))
+        .toSorted((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))[0];
+      if (over <= 0 || widest === undefined) break;
+      widths[widest] = (widths[widest] ?? 0) - 1;
+    }
   }
   return widths;
 }

@@ -23,7 +23,12 @@ const timeoutFlag: StringArgDef = {
 };
 
 export function outputFlag(formats: readonly string[]): StringArgDef {
-  return { type: "string", alias: "o", description: formats.join(", "), valueHint: "format" };
+  return {
+    type: "string",
+    alias: "o",
+    description: formats.join(formats.length > 6 ? " " : ", "),
+    valueHint: "format",
+  };
 }
 
 /** What every command has that talks to servers. */

@@ -101,7 +101,7 @@ async function tableOf({ kinds }: ListRequest, rows: readonly Row[], wide: boole
   const { table } = await import("./columns.ts");
   if (rows.length === 0) return [];
   const columns = [
-    { title: "NAME", flexible: true },
+    { title: "NAME", flexible: true, floor: 40 },
     { title: kinds.length > 1 ? "TYPE" : "" },
     { title: "TOKENS", align: "right" as const },
     { title: wide ? "ARGUMENTS" : "", flexible: true },

@@ -101,6 +101,23 @@ export function paintFor(stream: NodeJS.WriteStream, text: string, color: Color 
   return isPlain || text === "" ? text : `\u001b[${sgr[color]}m${text}\u001b[0m`;
 }
 
+/** A line in as many as a terminal needs, broken between words, what follows standing under its beginning. */
+export function fold(stream: NodeJS.WriteStream, line: string): readonly string[] {
+  const width = stream.isTTY ? stream.columns || 80 : Infinity;
+  // oxlint-disable-next-line no-control-regex
+  const widthOf = (text: string): number => text.replace(/\u001b\[[0-9;]*m/g, "").length;
+  if (widthOf(line) <= width) return [line];
+  const indent = `${/^ */.exec(line)?.[0] ?? ""}    `;
+  const lines = [""];
+  for (const word of line.split(/(?<=\S) /)) {
+    const last = lines.at(-1) ?? "";
+    const joined = last.trim() === "" ? last + word : `${last} ${word}`;
+    if (widthOf(joined) <= width || last.trim() === "") lines[lines.length - 1] = joined;
+    else lines.push(indent + word);
+  }
+  return lines;
+}
+
 /** Text of a server for a terminal: its control characters do nothing. */
 export function plain(text: string): string {
   return visible(text);

@@ -1,28 +1,39 @@
 // A failure on stderr: in words for people, in one line of JSON for scripts.
 
+import process from "node:process";
 import type { Failure } from "../lib/toolbox.ts";
 import { apiVersion, toJson } from "./answer.ts";
-import { say } from "./output.ts";
+import { fold, plain, say } from "./output.ts";
 
 const tail = 8;
 
 export function sayFailure(failure: Failure, isJson: boolean, usage = "mcpctl"): void {
   if (isJson) return say(toJson(failureDocument(failure)));
-  const { code, target, message, place, stderr, stdout, cause, name } = failure;
-  say(`${target === undefined ? "" : `${target}: `}${message}`, { text: `error[${code}] `, color: "red" });
-  if (place && place.line > 0) say(`  at ${place.file}:${place.line}:${place.column}`);
-  sayLines("stdout", stdout.slice(0, 3));
-  sayLines("stderr", stderr.slice(-tail));
-  if (name === "usage") return say(`  fix: see ${usage} --help`);
-  if (cause !== "") say(`  cause: ${cause}`);
-  say(`  fix: ${failure.fix}`);
-  say(`  more: mcpctl explain ${code}`, undefined);
+  const folded = failureLines(failure, usage).flatMap((line) => fold(process.stderr, line));
+  const [head = "", ...lines] = folded;
+  const lead = `error[${failure.code}] `;
+  say(head.slice(lead.length), { text: lead, color: "red" });
+  for (const line of lines) say(line);
 }
 
-function sayLines(title: string, lines: readonly string[]): void {
-  if (lines.length === 0) return;
-  say(`  ${title}:`);
-  for (const line of lines) say(`    ${line}`);
+/** What people are told of a failure, line by line; nothing in it moves a terminal. */
+export function failureLines(failure: Failure, usage = "mcpctl"): readonly string[] {
+  const { code, target, message, place, stderr, stdout, cause, name, fix } = failure;
+  const head = `error[${code}] ${target === undefined ? "" : `${target}: `}${message}`;
+  if (name === "usage") return [plain(head), `  fix: see ${usage} --help`];
+  return [
+    head,
+    ...(place && place.line > 0 ? [`  at ${place.file}:${place.line}:${place.column}`] : []),
+    ...titled("stdout", stdout.slice(0, 3)),
+    ...titled("stderr", stderr.slice(-tail)),
+    ...(cause === "" ? [] : [`  cause: ${cause}`]),
+    `  fix: ${fix}`,
+    `  more: mcpctl explain ${code}`,
+  ].map(plain);
+}
+
+function titled(title: string, lines: readonly string[]): readonly string[] {
+  return lines.length === 0 ? [] : [`  ${title}:`, ...lines.map((line) => `    ${line}`)];
 }
 
 function failureDocument(failure: Failure): Readonly<Record<string, unknown>> {

@@ -13,6 +13,7 @@ interface Entry {
 
 const commands: Readonly<Record<string, Entry>> = {
   serve: { about: "Serve many MCP servers behind one endpoint", load: () => import("./serve.ts") },
+  probe: { about: "See how servers are, from the network to their lists", load: () => import("./probe.ts") },
   list: { about: "List servers, tools, resources, templates or prompts", load: () => import("./list.ts") },
   validate: { about: "Check configs without starting anything", load: () => import("./validate.ts") },
   health: { about: "Ask a running gateway how it and its backends are", load: () => import("./health.ts") },

@@ -1,20 +1,29 @@
 // The public names of the toolbox: what the commands beside `serve` are made of.
 
 import type * as Documents from "./ops/documents.ts";
+import type * as ItemChecks from "./ops/item-checks.ts";
 
 export { Evidence } from "./ops/evidence.ts";
 export { explain, explainedCodes } from "./ops/explain.ts";
 export { describeFailure, type Failure } from "./ops/failure.ts";
 export { declares, type ItemKind, itemKinds, type ListedItem, type Page, shorten, tokensOf } from "./ops/pages.ts";
-export { openPeer, type Patience } from "./ops/peer.ts";
+export { openPeer, type Patience, seconds } from "./ops/peer.ts";
 export { invalidConfig, parseTarget, resolveTargets, type Target, urlTarget } from "./ops/target.ts";
 export { digestOf, isTrusted, keepTrust, needsTrust } from "./ops/trust.ts";
-export { Scope } from "./core/scope.ts";
+export { Scope, sleep } from "./core/scope.ts";
 export { spokenVersions } from "./ops/versions.ts";
 export { listServer, type Listed } from "./ops/list.ts";
-export { whereabouts } from "./ops/mask.ts";
+export { maskMessage, whereabouts } from "./ops/mask.ts";
 export { type Checked, checkPages } from "./ops/pagecheck.ts";
 
 /** The schemas of documents; their library takes as long to load as the rest of the program. */
 export const loadDocuments = (): Promise<typeof Documents> => import("./ops/documents.ts");
 export { type Change, compareSnapshots } from "./ops/changes.ts";
+export { checkDeep } from "./ops/deep.ts";
+export type { Finding } from "./ops/finding.ts";
+export { pluginExits, pluginLine, prometheusPage } from "./ops/monitoring.ts";
+export { median, phaseNames, type PhaseName, type ProbeReport, probeServer, type State } from "./ops/probe.ts";
+export type { WireTap } from "./backend/tap.ts";
+
+/** Judging schemas needs a library that is large. */
+export const loadItemChecks = (): Promise<typeof ItemChecks> => import("./ops/item-checks.ts");

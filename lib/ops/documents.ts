@@ -89,6 +89,35 @@ const change = {
   what: z.string(),
 };
 
+const listFacts = z.object({ pages: z.int(), items: z.int(), bytes: z.int(), tokens: z.int() });
+
+const probe = {
+  server: z.string(),
+  replica: z.int().describe("0 for the first one."),
+  time: z.string().optional().describe("With --watch: when the round ended."),
+  where: z.string().describe("Without secrets."),
+  place: place.optional(),
+  state: z.enum(["healthy", "degraded", "down", "auth"]),
+  exit: z.int(),
+  ms: z.number(),
+  protocolVersion: z.string().optional(),
+  era: z.enum(["legacy", "modern"]).optional(),
+  serverName: z.string().optional(),
+  serverVersion: z.string().optional(),
+  phases: z.array(
+    z.object({ name: z.string(), startMs: z.number(), ms: z.number(), ok: z.boolean(), detail: z.string() }),
+  ),
+  lists: z.record(z.string(), listFacts),
+  pings: z.object({ count: z.int(), medianMs: z.number().nullable() }),
+  certificateExpiresAt: z.string().optional(),
+  warnings: z.array(z.object({ rule: z.string(), text: z.string() })).describe("Why it is degraded."),
+  findings: z
+    .array(z.object({ severity: z.enum(["error", "warning", "info", "ok"]), rule: z.string(), text: z.string() }))
+    .optional()
+    .describe("With --deep."),
+  error: z.object(failure).optional(),
+};
+
 const shapes: Readonly<Record<string, z.ZodRawShape>> = {
   Error: failure,
   Server: configured,
@@ -106,6 +135,8 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
     ok: z.boolean().optional(),
     listings: z.array(z.object(listing)).optional(),
   },
+  Probe: probe,
+  ProbeReport: { ok: z.boolean(), servers: z.array(z.object(probe)) },
   Change: change,
   ListingDiff: { same: z.boolean(), changes: z.array(z.object(change)) },
   Explanation: explanation,

@@ -30,6 +30,14 @@ function maskUrl(text: string): string {
   return `${url.protocol}//${user}${url.host}${url.pathname}${query}`;
 }
 
+const secretMember =
+  /("(?:[^"\\]|\\.)*(?:key|token|secret|passw|auth|credential|cookie)(?:[^"\\]|\\.)*"\s*:\s*)"(?:[^"\\]|\\.)*"/gi;
+
+/** A message without the values of members that are named like secrets, or that look like them. */
+export function maskMessage(text: string): string {
+  return text.replace(secretMember, `$1"${masked}"`).replace(secretShape, masked);
+}
+
 /** How a replica is reached, for people. */
 export function whereabouts(replica: ReplicaPlan): string {
   return replica.kind === "stdio" ? [replica.command, ...maskArgs(replica.args)].join(" ") : maskUrl(replica.url);

@@ -61,13 +61,13 @@ export interface HttpHead {
 const closeMs = 400;
 
 /** A scope for one step of a command: no longer than `maxMs`, and never beyond the end of the whole. */
-function within({ scope, until }: Patience, maxMs: number, late: (ms: number) => GatewayError): Scope {
+export function within({ scope, until }: Patience, maxMs: number, late: (ms: number) => GatewayError): Scope {
   const ms = Math.max(0, Math.min(maxMs, until - Date.now()));
   const startedAt = Date.now();
   return new Scope(scope, ms, () => late(Date.now() - startedAt));
 }
 
-function seconds(ms: number): string {
+export function seconds(ms: number): string {
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1).replace(/\.0$/, "")} s`;
 }
 

@@ -175,7 +175,11 @@ function bare(name: string, replica: ReplicaPlan, item: string | undefined): Tar
 /** Why a config cannot be used, as one error: its first mistake, and how many more there are. */
 export function invalidConfig(problems: readonly Problem[]): GatewayError {
   const [first] = problems;
-  const rest = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-  const code = first?.code === "E3114" ? "configNotFound" : "configInvalid";
-  return new GatewayError(code, first ? `${formatProblem(first)}${rest}` : "the config cannot be read");
+  if (!first) return new GatewayError("configInvalid", "the config cannot be read");
+  const rest = problems.length > 1 ? `, and ${problems.length - 1} more` : "";
+  const plain = formatProblem(first).replace(/(?:error|warning)\[\w+\] /, "");
+  return new GatewayError(
+    first.code === "E3114" ? "configNotFound" : "configInvalid",
+    `${plain} (${first.code}${rest})`,
+  );
 }

@@ -38,6 +38,7 @@ test("run: help goes to stdout, plain and without spaces at the ends of lines", 
     ["schema", "--help"],
     ["health", "--help"],
     ["list", "--help"],
+    ["probe", "--help"],
     ["explain", "--help"],
     ["version", "--help"],
   ];
@@ -136,7 +137,9 @@ test("run: validate says yes, no, or that there was nothing to look at", limits,
 
 test("run: validate says its warnings and still says yes", limits, () => {
   using folder = createFolder({
-    ".mcp.json": JSON.stringify({ mcpServers: { "My Server": { type: "carrier-pigeon", url: "http://127.0.0.1:1/" } } }),
+    ".mcp.json": JSON.stringify({
+      mcpServers: { "My Server": { type: "carrier-pigeon", url: "http://127.0.0.1:1/" } },
+    }),
   });
   const { code, stdout, stderr } = mcpctl(["validate"], folder.path);
   assert.equal(code, 0);

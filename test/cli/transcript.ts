@@ -20,6 +20,8 @@ export function mask(text: string): string {
   return text
     .replaceAll(/ +(?:\d+(?:\.\d+)? m?s|TIME)$/gm, (found) => (found.endsWith("TIME") ? "  TIME" : "  T"))
     .replaceAll(/\d+(?:\.\d+)? m?s\b/g, "T")
+    .replaceAll(/ +(?:[\d.]+ k?B|BYTES)(?=  )/g, (found) => (found.endsWith("BYTES") ? "  BYTES" : "  N"))
+    .replaceAll(/"bytes": ?\d+/g, '"bytes": 0')
     .replaceAll(/"ms": ?[\d.]+/g, '"ms": 0')
     .replaceAll(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT");
 }
