@@ -52,8 +52,8 @@ export class Gateway {
     this.#hub = new Hub(options.plan, options.observer);
     this.#router = new Router(this.#hub);
     const identity = { name, version: options.version };
-    const { listings, forwarder, subscriptions } = this.#router;
-    this.#modern = new ModernRouter(this.#hub, { listings, forwarder, subscriptions, identity });
+    const { listings, forwarder, subscriptions, tasks } = this.#router;
+    this.#modern = new ModernRouter(this.#hub, { listings, forwarder, subscriptions, tasks, identity });
     this.#front = new HttpFront({ hub: this.#hub, router: this.#router, modern: this.#modern, identity });
     this.#sse = new SseFront({ hub: this.#hub, router: this.#router, identity });
     this.#status = new Status(this.#hub, listings, options.version);

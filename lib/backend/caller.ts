@@ -1,6 +1,6 @@
 // Who a link speaks for.
 
-import type { Envelope } from "../core/envelope.ts";
+import type { Edit, Envelope } from "../core/envelope.ts";
 import type { Era } from "../protocol/codec.ts";
 
 /** Who waits for the answer of a call, and hears what comes before it. */
@@ -20,6 +20,8 @@ export interface Caller {
   paused?(retryMs: number): void;
   /** The backend answered with an error; said before the reply. */
   refused?(backend: string, reply: Envelope): void;
+  /** What changes in a modern server's reply that names a task, which clients know by another name. */
+  renamed?(backend: string, reply: Envelope): readonly Edit[];
   /** The call became a task; said before anything that comes after its reply is. */
   created?(backend: string, taskId: string): void;
 }

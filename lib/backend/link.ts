@@ -267,7 +267,8 @@ export class Link implements TransportEvents, FlightOwner {
     if (envelope.spans.error) call.caller?.refused?.(this.backend, envelope);
     // What a task says may still come on the stream of the call that created it.
     this.#calls.linger(flight, this.#tasks.get(upstream) !== undefined);
-    flight.resolve(call.crossing?.reply(envelope, call.id) ?? underId(envelope, call.id, last));
+    const edits = envelope.spans["result.taskId"] && call.caller?.renamed?.(this.backend, envelope);
+    flight.resolve(call.crossing?.reply(envelope, call.id) ?? underId(envelope, call.id, last, edits));
     this.#settled();
   }
 

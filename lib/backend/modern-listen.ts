@@ -1,4 +1,4 @@
-// The one listen stream of a modern link: opened for all that its clients want to hear, and anew when that changes or it ends.
+// A listen stream of a modern link: opened for all that its clients want to hear, and anew when that changes or it ends.
 
 import { type Envelope, spanNumber, spanValue } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
@@ -7,6 +7,7 @@ import { Scope, sleep } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
 import { requestHeaders } from "../protocol/modern-headers.ts";
 import {
+  emptyFilter,
   filterJson,
   honouredFilter,
   type ListenFilter,
@@ -14,6 +15,7 @@ import {
   subscriptionIdOf,
 } from "../protocol/modern-listen.ts";
 import { modernRequestMessage } from "../protocol/modern-meta.ts";
+import { tasksCapability } from "../protocol/modern.ts";
 import type { ModernRequests } from "./modern-requests.ts";
 import type { TransportEvents } from "./transport.ts";
 
@@ -34,8 +36,12 @@ interface Stream {
   isAcked: boolean;
 }
 
+/** What a stream is for: servers that know nothing of the Tasks extension hear nothing of tasks. */
+export type Topic = "changes" | "tasks";
+
 interface Waiter {
-  readonly uri: string;
+  /** URI of a resource, or id of a task. */
+  readonly name: string;
   readonly settle: (error: GatewayError | undefined) => void;
 }
 
@@ -43,7 +49,8 @@ export class ModernListen {
   readonly #requests: ModernRequests;
   readonly #events: TransportEvents;
   readonly #life = new Scope();
-  readonly #uris = new Set<string>();
+  readonly #topic: Topic;
+  readonly #names = new Set<string>();
   readonly #waiters = new Set<Waiter>();
   #current: Stream | undefined;
   #opening: Stream | undefined;
@@ -53,9 +60,10 @@ export class ModernListen {
   #hasGap = false;
   #isRunning = false;
 
-  constructor(requests: ModernRequests, events: TransportEvents) {
+  constructor(requests: ModernRequests, events: TransportEvents, topic: Topic) {
     this.#requests = requests;
     this.#events = events;
+    this.#topic = topic;
   }
 
   start(): void {
@@ -67,18 +75,25 @@ export class ModernListen {
     this.#settle(new GatewayError("draining", "the link was closed", { data: { sent: false } }));
   }
 
-  /** Resolves when the server listens to the URI; to an error where it does not. */
-  subscribe(uri: string, scope: Scope): Promise<GatewayError | undefined> {
-    this.#uris.add(uri);
+  /** Resolves when the server tells of the resource, or task, of this name; to an error where it does not. */
+  subscribe(name: string, scope: Scope): Promise<GatewayError | undefined> {
+    this.#names.add(name);
     const asked = new Promise<GatewayError | undefined>((resolve) => {
-      this.#waiters.add({ uri, settle: resolve });
+      this.#waiters.add({ name, settle: resolve });
     });
     void this.#run();
     return scope.race(asked);
   }
 
-  unsubscribe(uri: string): void {
-    if (this.#uris.delete(uri)) void this.#run();
+  unsubscribe(name: string): void {
+    if (this.#names.delete(name)) void this.#run();
+  }
+
+  /** Whether something came on a stream of this topic, or names one. */
+  owns(notification: Envelope, cause: number | undefined): boolean {
+    const tag = subscriptionIdOf(notification) ?? spanNumber(notification, "params.requestId");
+    const id = cause ?? tag;
+    return [this.#current, this.#opening].some((stream) => stream !== undefined && stream.id === id);
   }
 
   /** What belongs to a listen stream, by the stream on which it came or its tag. True where it goes to the link. */
@@ -100,7 +115,11 @@ export class ModernListen {
   }
 
   #wanted(): ListenFilter {
-    const everything = { tools: true, prompts: true, resources: true, uris: [...this.#uris], tasks: [] };
+    const names = [...this.#names];
+    const everything =
+      this.#topic === "tasks"
+        ? { ...emptyFilter, tasks: names }
+        : { tools: true, prompts: true, resources: true, uris: names, tasks: [] };
     return honouredFilter(everything, this.#requests.facts.capabilities);
   }
 
@@ -111,7 +130,7 @@ export class ModernListen {
     while (!this.#life.cancelled) {
       const wanted = this.#wanted();
       if (isEmpty(wanted)) this.#drop(this.#current);
-      const known = this.#current?.filter ?? { ...wanted, uris: [], tools: false, prompts: false, resources: false };
+      const known = this.#current?.filter ?? emptyFilter;
       if (isSame(known, wanted)) break;
       const failure = await this.#open(wanted);
       if (!failure) continue;
@@ -131,7 +150,7 @@ export class ModernListen {
     const stream: Stream = { id, filter, scope: new Scope(this.#life), openedAt: Date.now(), acked, isAcked: false };
     this.#opening = stream;
     const params = { notifications: filterJson(filter) };
-    const message = modernRequestMessage(id, method, this.#requests.metaOf(undefined), params);
+    const message = modernRequestMessage(id, method, this.#meta(), params);
     const headers = requestHeaders(this.#requests.facts.version, method, undefined);
     const heard = (reply: Envelope): void => this.#over(stream, errorIn(reply));
     this.#requests.send({ message, id, call: undefined, headers, heard }, stream.scope).then(
@@ -146,6 +165,15 @@ export class ModernListen {
     if (!(answer instanceof GatewayError)) return undefined;
     this.#drop(stream);
     return answer;
+  }
+
+  /** Tasks are told of to clients that know them. */
+  #meta(): ReturnType<ModernRequests["metaOf"]> {
+    return this.#topic === "tasks" ? this.#requests.metaWith(tasksCapability) : this.#requests.metaOf(undefined);
+  }
+
+  #namesIn(filter: ListenFilter | undefined): readonly string[] {
+    return (this.#topic === "tasks" ? filter?.tasks : filter?.uris) ?? [];
   }
 
   /** The new stream is open: the one before is not needed any more. */
@@ -189,14 +217,14 @@ export class ModernListen {
   /** Settles the waiters that the open stream answers; all of them with an error. */
   #settle(error: GatewayError | undefined): void {
     for (const waiter of this.#waiters) {
-      const { uri, settle } = waiter;
-      if (!error && this.#current?.filter.uris.includes(uri) !== true && this.#isRunning) continue;
+      const { name, settle } = waiter;
+      if (!error && !this.#namesIn(this.#current?.filter).includes(name) && this.#isRunning) continue;
       this.#waiters.delete(waiter);
-      const isHonoured = this.#honoured?.uris.includes(uri) === true && this.#current !== undefined;
+      const isHonoured = this.#namesIn(this.#honoured).includes(name) && this.#current !== undefined;
       if (isHonoured && !error) settle(undefined);
       else {
-        this.#uris.delete(uri);
-        settle(error ?? refused(this.#requests.facts.backend, uri));
+        this.#names.delete(name);
+        settle(error ?? refused(this.#requests.facts.backend, name));
       }
     }
   }
@@ -211,18 +239,19 @@ export class ModernListen {
   }
 }
 
-function isEmpty({ tools, prompts, resources, uris }: ListenFilter): boolean {
-  return !tools && !prompts && !resources && uris.length === 0;
+function isEmpty({ tools, prompts, resources, uris, tasks }: ListenFilter): boolean {
+  return !tools && !prompts && !resources && uris.length === 0 && tasks.length === 0;
 }
 
 function isSame(left: ListenFilter, right: ListenFilter): boolean {
-  const uris = new Set(right.uris);
+  const names = new Set([...right.uris, ...right.tasks]);
+  const held = [...left.uris, ...left.tasks];
   return (
     left.tools === right.tools &&
     left.prompts === right.prompts &&
     left.resources === right.resources &&
-    left.uris.length === uris.size &&
-    left.uris.every((uri) => uris.has(uri))
+    held.length === names.size &&
+    held.every((name) => names.has(name))
   );
 }
 
@@ -242,8 +271,8 @@ function late(backend: string): GatewayError {
   return new GatewayError("lost", text, { backend, data: { sent: true } });
 }
 
-function refused(backend: string, uri: string): GatewayError {
-  return new GatewayError("invalidParams", `backend "${backend}" offers no subscription to ${JSON.stringify(uri)}`, {
+function refused(backend: string, name: string): GatewayError {
+  return new GatewayError("invalidParams", `backend "${backend}" offers no subscription to ${JSON.stringify(name)}`, {
     backend,
   });
 }

@@ -82,6 +82,13 @@ export class ModernRequests {
     return meta;
   }
 
+  /** The metadata of a request of the gateway's own that says more of what it can. */
+  metaWith(more: Readonly<Record<string, unknown>>): readonly Entry[] {
+    const { client, version } = this.facts;
+    const clientInfo = { name: client.name, version: client.version };
+    return requestMeta({ version, clientInfo, capabilities: { ...this.capabilitiesOf(undefined), ...more } });
+  }
+
   /** Sends a request; `heard` gets its reply. Resolves and rejects as the wire does. */
   async send({ message, id, call, headers, heard }: Sending, scope: Scope): Promise<SendOutcome> {
     this.#waiting.set(id, { call, heard });

@@ -8,6 +8,7 @@ import { encodeNumber, encodeText } from "../core/text.ts";
 import { isShared, legacyNotification } from "../protocol/bridge.ts";
 import { legacyCodec } from "../protocol/legacy.ts";
 import { modernCodec } from "../protocol/modern.ts";
+import { untagEdits } from "../protocol/modern-listen.ts";
 import { readDiscovered } from "../protocol/modern-discover.ts";
 import type { Caller } from "./caller.ts";
 import { ModernCalls } from "./modern-calls.ts";
@@ -23,6 +24,9 @@ export interface ModernLink extends TransportEvents {
 
 const empty = encodeText("{}");
 const discover = "server/discover";
+/** What the gateway itself asks of a link: to hear, or not to hear any more, of a task of the Tasks extension. */
+export const watchTask = "mcpctl/tasks/watch";
+export const unwatchTask = "mcpctl/tasks/unwatch";
 const doubtMs = 10_000;
 
 export class ModernTransport implements Transport, TransportEvents {
@@ -33,6 +37,7 @@ export class ModernTransport implements Transport, TransportEvents {
   readonly #requests: ModernRequests;
   readonly #calls: ModernCalls;
   readonly #listen: ModernListen;
+  readonly #tasks: ModernListen;
   /** Called where the server turns out to speak another era now. */
   readonly #changed: () => void;
   #isDoubted = false;
@@ -44,7 +49,8 @@ export class ModernTransport implements Transport, TransportEvents {
     this.#changed = changed;
     this.#requests = new ModernRequests(wire, facts);
     this.#calls = new ModernCalls(this.#requests, link, () => void this.#doubt());
-    this.#listen = new ModernListen(this.#requests, link);
+    this.#listen = new ModernListen(this.#requests, link, "changes");
+    this.#tasks = new ModernListen(this.#requests, link, "tasks");
   }
 
   send(message: Uint8Array, call: number | undefined, scope: Scope): Promise<SendOutcome> {
@@ -68,6 +74,7 @@ export class ModernTransport implements Transport, TransportEvents {
   async close(): Promise<void> {
     this.#life.cancel();
     this.#listen.stop();
+    this.#tasks.stop();
     await this.#wire.close();
   }
 
@@ -99,12 +106,14 @@ export class ModernTransport implements Transport, TransportEvents {
 
   retired(error: GatewayError): void {
     this.#listen.stop();
+    this.#tasks.stop();
     this.#link.retired(error);
   }
 
   closed(error: GatewayError, unsent?: ReadonlySet<number>): void {
     this.#life.cancel(error);
     this.#listen.stop();
+    this.#tasks.stop();
     this.#link.closed(error, unsent);
   }
 
@@ -121,6 +130,11 @@ export class ModernTransport implements Transport, TransportEvents {
         return await this.#subscribe(request, call, scope);
       case "resources/unsubscribe":
         this.#listen.unsubscribe(spanText(request, "params.uri") ?? "");
+        return this.#answer(call, empty);
+      case watchTask:
+        return await this.#watch(request, call, scope);
+      case unwatchTask:
+        this.#tasks.unsubscribe(spanText(request, "params.taskId") ?? "");
         return this.#answer(call, empty);
       default:
         break;
@@ -147,6 +161,11 @@ export class ModernTransport implements Transport, TransportEvents {
     return error ? this.#refuse(call, error) : this.#answer(call, empty);
   }
 
+  async #watch(request: Envelope, call: number, scope: Scope): Promise<SendOutcome> {
+    const error = await this.#tasks.subscribe(spanText(request, "params.taskId") ?? "", scope);
+    return error ? this.#refuse(call, error) : this.#answer(call, empty);
+  }
+
   /** Over HTTP the end of its stream takes a call back. */
   #cancel(notice: Envelope): void {
     const call = spanNumber(notice, "params.requestId");
@@ -158,10 +177,15 @@ export class ModernTransport implements Transport, TransportEvents {
 
   #notified(notification: Envelope, cause: number | undefined): void {
     const call = this.#requests.callOf(cause);
-    if (call === undefined && !this.#listen.heard(notification, cause)) return;
+    const { bytes, method } = notification;
+    if (call === undefined) {
+      const isTask = this.#tasks.owns(notification, cause);
+      if (!(isTask ? this.#tasks : this.#listen).heard(notification, cause)) return;
+      if (isTask && method === "notifications/tasks")
+        return this.#link.message(splice(bytes, untagEdits(notification)), undefined);
+    }
     const fate = legacyNotification(notification);
     if (fate.kind === "drop") return;
-    const { bytes } = notification;
     this.#link.message(fate.edits.length > 0 ? splice(bytes, fate.edits) : bytes, call);
   }
 

@@ -42,6 +42,21 @@ export function splitName(
   return { backend: exposed.slice(0, at), local: exposed.slice(at + view.separator.length) as LocalName };
 }
 
+/** The id of a task of a modern backend, which says where its task is. */
+export function exposeTask(view: View, backend: string, id: string): string {
+  return view.backend === "" ? backend + view.separator + id : id;
+}
+
+/** Backend and own id of a task; undefined for an id that {@link exposeTask} never gave. */
+export function splitTask(
+  view: View,
+  exposed: string,
+): { readonly backend: string; readonly local: string } | undefined {
+  if (view.backend !== "") return { backend: view.backend, local: exposed };
+  const at = exposed.indexOf(view.separator);
+  return at > 0 ? { backend: exposed.slice(0, at), local: exposed.slice(at + view.separator.length) } : undefined;
+}
+
 const scheme = "mcpctl://";
 
 /** The URI of a resource whose own URI belongs to another backend. */

@@ -21,6 +21,7 @@ import { infoOf, modernCapabilities, type ServerIdentity } from "./greet.ts";
 import type { Hub } from "./hub.ts";
 import { idOf, type ModernFacts, sessionOf } from "./modern-call.ts";
 import type { Outlet, Port, Session } from "./session.ts";
+import type { TaskWatch } from "./task-watch.ts";
 import type { Subscriptions } from "./subscribe.ts";
 
 /** A resource whose backend does not answer by then is left out of what is honoured. */
@@ -29,10 +30,12 @@ const subscribeMs = 5_000;
 export class Listeners {
   readonly #hub: Hub;
   readonly #subscriptions: Subscriptions;
+  readonly #tasks: TaskWatch;
   readonly #identity: ServerIdentity;
 
-  constructor(hub: Hub, subscriptions: Subscriptions, identity: ServerIdentity) {
+  constructor(hub: Hub, subscriptions: Subscriptions, tasks: TaskWatch, identity: ServerIdentity) {
     this.#hub = hub;
+    this.#tasks = tasks;
     this.#subscriptions = subscriptions;
     this.#identity = identity;
   }
@@ -53,8 +56,8 @@ export class Listeners {
     try {
       // Links open before something happens: some clients only listen.
       for (const backend of this.#hub.backendsOf(view)) this.#hub.uplinkOf(backend, session);
-      const uris = await this.#subscribe(session, wanted.uris, own);
-      outlet.open({ ...wanted, uris });
+      const [uris, tasks] = await this.#subscribe(session, wanted, own);
+      outlet.open({ ...wanted, uris, tasks });
       await own.race(outlet.closed);
       return resultMessage(id, closedResult(id, infoOf(view, this.#identity)));
     } finally {
@@ -63,12 +66,19 @@ export class Listeners {
     }
   }
 
-  /** Resolves to those that a backend has agreed to. */
-  async #subscribe(session: Session, uris: readonly string[], own: Scope): Promise<readonly string[]> {
+  /** Resolves to the resources, and the tasks, that a backend has agreed to. */
+  async #subscribe(
+    session: Session,
+    { uris, tasks }: ListenFilter,
+    own: Scope,
+  ): Promise<readonly [uris: readonly string[], tasks: readonly string[]]> {
     using patience = new Scope(own, subscribeMs);
-    const agreed = await Promise.all(uris.map((uri) => this.#subscriptions.open(session, uri, patience)));
+    const [agreed, watched] = await Promise.all([
+      Promise.all(uris.map((uri) => this.#subscriptions.open(session, uri, patience))),
+      Promise.all(tasks.map((task) => this.#tasks.open(session, task, patience))),
+    ]);
     own.throwIfCancelled();
-    return uris.filter((_, at) => agreed[at]);
+    return [uris.filter((_, at) => agreed[at]), tasks.filter((_, at) => watched[at])];
   }
 }
 

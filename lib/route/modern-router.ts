@@ -1,6 +1,7 @@
 // Which method of a modern client goes where: the switch for requests that say everything themselves.
 
 import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
+import { encodeJson } from "../core/text.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
@@ -8,13 +9,13 @@ import type { Scope } from "../core/scope.ts";
 import { ClientCancel } from "../backend/link.ts";
 import { kinds } from "../merge/catalog.ts";
 import { legacyCodec } from "../protocol/legacy.ts";
-import { inputRequiredResult, readInputRetry } from "../protocol/modern-input.ts";
+import { inputRequiredResult, lackedCapability, readInputRetry } from "../protocol/modern-input.ts";
 import { entry } from "../protocol/fields.ts";
 import { type CacheHint, completeEntries } from "../protocol/modern-cache.ts";
 import { metaKeys } from "../protocol/modern-meta.ts";
 import type { ParamHeader } from "../protocol/modern-params.ts";
-import { methodNotOffered } from "../protocol/modern-request.ts";
-import { modernCodec } from "../protocol/modern.ts";
+import { methodNotOffered, missingCapability } from "../protocol/modern-request.ts";
+import { modernCodec, tasksCapability } from "../protocol/modern.ts";
 import type { Listings, ResultExtras } from "./fanout.ts";
 import type { Forwarder } from "./forward.ts";
 import { discover, infoOf, modernCapabilities, type ServerIdentity } from "./greet.ts";
@@ -23,12 +24,14 @@ import { Listeners } from "./listeners.ts";
 import { idOf, ModernCall, type ModernFacts, sessionOf } from "./modern-call.ts";
 import { type Claim, digestOf } from "./parked.ts";
 import type { ActiveCall, Port } from "./session.ts";
+import type { TaskWatch } from "./task-watch.ts";
 import type { Subscriptions } from "./subscribe.ts";
 
 export interface ModernRoutes {
   readonly listings: Listings;
   readonly forwarder: Forwarder;
   readonly subscriptions: Subscriptions;
+  readonly tasks: TaskWatch;
   readonly identity: ServerIdentity;
 }
 
@@ -46,7 +49,7 @@ export class ModernRouter {
   constructor(hub: Hub, routes: ModernRoutes) {
     this.#hub = hub;
     this.#routes = routes;
-    this.#listeners = new Listeners(hub, routes.subscriptions, routes.identity);
+    this.#listeners = new Listeners(hub, routes.subscriptions, routes.tasks, routes.identity);
   }
 
   /**
@@ -110,6 +113,10 @@ export class ModernRouter {
         );
       case "completion/complete":
         return this.#plain(request, facts, own, port, (sent, call) => forwarder.completion(sent, call));
+      case "tasks/get":
+      case "tasks/update":
+      case "tasks/cancel":
+        return this.#task(request, facts, own, port);
       case "subscriptions/listen":
         return this.#listeners.listen(request, facts, port, own);
       default:
@@ -137,6 +144,21 @@ export class ModernRouter {
     } finally {
       session.finish(call);
     }
+  }
+
+  /** A request about a task goes to the backend that has it. */
+  async #task(request: Envelope, facts: ModernFacts, own: Scope, port: Port): Promise<Uint8Array> {
+    const lacked = lackedCapability(facts.capabilities, tasksCapability);
+    if (lacked) throw missingCapability(lacked, request.method ?? "");
+    const span = request.spans["params.taskId"];
+    const exposed = spanText(request, "params.taskId");
+    if (!span || exposed === undefined) throw new GatewayError("invalidParams", "params.taskId must be a string");
+    const place = this.#routes.tasks.find(facts.view, exposed);
+    if (!place) throw new GatewayError("invalidParams", `unknown task ${JSON.stringify(exposed.slice(0, 200))}`);
+    const edits = [{ span, bytes: encodeJson(place.local) }];
+    return await this.#plain(request, facts, own, port, (sent, call) =>
+      this.#routes.forwarder.send(sent, call, { backend: place.backend, edits }),
+    );
   }
 
   /** A call that may be answered with a request for input, and gone on with. */

@@ -15,6 +15,7 @@ import type { Hub } from "./hub.ts";
 import { Inbound } from "./inbound.ts";
 import type { ActiveCall, Port, Session } from "./session.ts";
 import { Subscriptions } from "./subscribe.ts";
+import { TaskWatch } from "./task-watch.ts";
 import { Tasks } from "./tasks.ts";
 
 const emptyResult = encodeText("{}");
@@ -22,6 +23,8 @@ const emptyResult = encodeText("{}");
 export class Router implements LinkPeer {
   readonly listings: Listings;
   readonly subscriptions: Subscriptions;
+  /** Of modern backends. */
+  readonly tasks: TaskWatch;
   readonly #hub: Hub;
   readonly forwarder: Forwarder;
   readonly #inbound: Inbound;
@@ -31,10 +34,12 @@ export class Router implements LinkPeer {
     this.#hub = hub;
     this.listings = new Listings(hub);
     this.forwarder = new Forwarder(hub, this.listings);
+    this.tasks = new TaskWatch(hub);
     this.subscriptions = new Subscriptions(hub, this.forwarder);
     this.#inbound = new Inbound(hub, this.subscriptions);
     this.#tasks = new Tasks(hub, this.forwarder);
     hub.whenReleased((session) => {
+      this.tasks.release(session);
       this.subscriptions.release(session);
       this.listings.release(session);
     });
@@ -152,6 +157,8 @@ export class Router implements LinkPeer {
         return this.#inbound.log(link, notification, caller);
       case "notifications/cancelled":
         return this.#inbound.cancelled(link, notification);
+      case "notifications/tasks":
+        return this.tasks.changed(link, notification);
       case "notifications/elicitation/complete":
         return this.#inbound.elicitationComplete(link, notification);
       case "notifications/tasks/status":
@@ -190,6 +197,7 @@ export class Router implements LinkPeer {
     // One that was removed while it connected.
     if (this.#hub.topology.get(backend.plan.name) !== backend) return;
     this.subscriptions.restore(link);
+    this.tasks.restore(link);
     this.listings.connected(backend, link);
   }
 }

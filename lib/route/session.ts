@@ -3,11 +3,11 @@
 
 import type { Caller } from "../backend/link.ts";
 import { ClientCancel } from "../backend/link.ts";
-import type { Envelope } from "../core/envelope.ts";
-import { spanKey, spanValue } from "../core/envelope.ts";
+import type { Edit, Envelope } from "../core/envelope.ts";
+import { spanKey, spanText, spanValue } from "../core/envelope.ts";
 import { after, type Scope } from "../core/scope.ts";
-import { asRecord } from "../core/text.ts";
-import type { View } from "../merge/names.ts";
+import { asRecord, encodeJson } from "../core/text.ts";
+import { exposeTask, type View } from "../merge/names.ts";
 import type { Era } from "../protocol/codec.ts";
 import { Asks } from "./asks.ts";
 
@@ -124,6 +124,14 @@ export class ActiveCall implements Caller {
     const { elicitations } = asRecord(data);
     if (code !== elicitationRequiredCode || !Array.isArray(elicitations)) return;
     for (const each of elicitations) this.session.expectElicitation(backend, asRecord(each)["elicitationId"]);
+  }
+
+  /** Which backend a task of the modern era is at is a part of its name, so that nobody needs to remember it. */
+  renamed(backend: string, reply: Envelope): readonly Edit[] {
+    const span = reply.spans["result.taskId"];
+    const id = this.era === "modern" ? spanText(reply, "result.taskId") : undefined;
+    if (!span || id === undefined) return [];
+    return [{ span, bytes: encodeJson(exposeTask(this.session.facts.view, backend, id)) }];
   }
 
   /** The call became a task, which is this session's. */

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { CountingServer } from "../kit/counting-server.ts";
 import { recordOf } from "../kit/fixture-world.ts";
 import { modernRequest } from "../kit/modern-raw.ts";
-import { RawClient } from "../kit/raw-client.ts";
+import type { RawClient } from "../kit/raw-client.ts";
 import { Gateway, until } from "./kit.ts";
 
 const servers = 10;
@@ -156,7 +156,7 @@ test(
     // What changed meanwhile nobody knows, so the subscribers are told to look.
     await Promise.all(subscribers.filter((_, at) => at % servers < 2).map(hearsUpdate));
 
-    await Promise.all(subscribers.map(({ stream }) => stream.close()));
+    for (const { stream } of subscribers) stream.close();
     for (const { client } of subscribers) await client?.delete();
     await until(() => all.every(({ held }) => held.size === 0), "nothing is subscribed to any more");
     const health = recordOf(await (await fetch(new URL("/health", gateway.url()))).json());
