@@ -49,6 +49,7 @@ export type ErrorCode =
   | "unavailable"
   | "draining"
   | "replyTooLarge"
+  | "overloaded"
   | "unauthorized"
   | "badProtocol"
   | "foreignOutput"
@@ -106,6 +107,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   unavailable: row("E4107", -32000, 503, 4, true, "the backend is down; it is tried again in the background"),
   draining: row("E4108", -32000, 503, 4, true, "the gateway is shutting down"),
   replyTooLarge: row("E4110", -32000, 502, 4, false, "the call has run; ask the server for a smaller answer"),
+  overloaded: row("E4111", -32000, 503, 4, true, "wait retryAfterMs, or raise concurrency of the backend"),
   unauthorized: row("E5001", -32000, 401, 5, false, "check the backend's headers or token"),
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),
   badListing: row("E6020", -32000, 502, 6, false, "the server must end its listing and give each cursor once"),
