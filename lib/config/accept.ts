@@ -6,27 +6,40 @@ import {
   addressPattern,
   type BackendConfig,
   type BackendTimeouts,
+  balancePattern,
+  type BreakerConfig,
+  type CacheConfig,
+  codeRange,
+  type ConcurrencyConfig,
   byteRange,
   type Config,
   digitsPattern,
   type EndpointConfig,
   type FrontConfig,
+  globPattern,
+  type HedgeConfig,
   hostPattern,
   type LimitConfig,
   type ListenConfig,
+  maxAttempts,
   maxCount,
   maxDelayMs,
   maxPages,
   maxPort,
   type PaginationConfig,
+  maxWeight,
+  type OutlierConfig,
   parseAddress,
   protocolPattern,
+  type ReplicaConfig,
+  type RetryConfig,
   sealKeyPattern,
   textPattern,
   type TimeoutConfig,
   type TlsConfig,
+  type ToolTimeouts,
 } from "./rules.ts";
-import { parseDuration, parseSize } from "./units.ts";
+import { parseDuration, parseShare, parseSize } from "./units.ts";
 
 /** What a value means; undefined where it is refused. */
 type Reader<T> = (value: unknown) => T | undefined;
@@ -38,6 +51,11 @@ const texts = listOf(text);
 const textMap = mapOf(text, text);
 const duration = (minMs: number): Reader<number> => quantity(parseDuration, minMs, maxDelayMs);
 const size = quantity(parseSize, ...byteRange);
+
+const share = quantity(parseShare, 0, 1);
+const count = integer(1, maxCount);
+const globs = listOf(matching(globPattern));
+const toolTimes = { call: duration(1), first: duration(0), idle: duration(0) };
 
 const endpointFields: Fields<EndpointConfig> = {
   command: filled,
@@ -53,14 +71,55 @@ const endpointFields: Fields<EndpointConfig> = {
 
 const backendFields: Fields<BackendConfig> = {
   ...endpointFields,
-  replicas: listOf(fieldsOf<EndpointConfig>(endpointFields), 1),
+  replicas: listOf(fieldsOf<ReplicaConfig>({ ...endpointFields, weight: integer(1, maxWeight), zone: filled }), 1),
+  balance: matching(balancePattern),
+  retry: fieldsOf<RetryConfig>({
+    attempts: integer(1, maxAttempts),
+    budget: share,
+    wait: duration(0),
+    tools: globs,
+  }),
+  breaker: fieldsOf<BreakerConfig>({
+    failures: count,
+    rate: share,
+    minCalls: count,
+    window: duration(1),
+    open: duration(1),
+    maxOpen: duration(1),
+    trials: count,
+    codes: listOf(integer(...codeRange)),
+    perTool: flag,
+    disabled: flag,
+  }),
+  concurrency: fieldsOf<ConcurrencyConfig>({
+    inFlight: count,
+    queued: integer(0, maxCount),
+    inFlightEach: count,
+    queuedEach: integer(0, maxCount),
+  }),
+  hedge: fieldsOf<HedgeConfig>({ after: share, min: duration(0), share }),
+  outliers: fieldsOf<OutlierConfig>({
+    errorRate: share,
+    slowness: integer(2, maxWeight),
+    min: duration(0),
+    minCalls: count,
+    eject: duration(1),
+    share,
+    ramp: duration(0),
+    disabled: flag,
+  }),
+  cache: fieldsOf<CacheConfig>({ size, stale: duration(0) }),
   isolation: oneOf("principal", "session", "shared"),
   protocol: matching(protocolPattern),
   timeouts: fieldsOf<BackendTimeouts>({
-    connect: duration(1),
-    call: duration(1),
-    health: duration(0),
     listing: duration(0),
+    ...toolTimes,
+    connect: duration(1),
+    handshake: duration(1),
+    health: duration(0),
+    ping: duration(1),
+    down: duration(1),
+    tools: mapOf(matching(globPattern), fieldsOf<ToolTimeouts>(toolTimes)),
   }),
   disabled: flag,
 };
@@ -71,6 +130,7 @@ const topFields: Fields<Config> = {
   $schema: anyText,
   listen,
   naming: oneOf("prefix", "none"),
+  zone: filled,
   priority: texts,
   // Their names are checked elsewhere, for both readers.
   backends: mapOf(anyText, fieldsOf<BackendConfig>(backendFields)),

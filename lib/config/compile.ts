@@ -6,12 +6,14 @@ import {
   type BackendPlan,
   type Plan,
   type ReplicaPlan,
+  type ReplicaShare,
   type TlsPlan,
   backendDefaults,
   freeze,
   planDefaults,
 } from "./plan.ts";
-import type { BackendConfig, Config, EndpointConfig } from "./rules.ts";
+import type { BackendConfig, Config, EndpointConfig, ReplicaConfig } from "./rules.ts";
+import { compileResilience } from "./compile-resilience.ts";
 import { type Node, entryOf } from "./tree.ts";
 
 /** The plan of a config that was checked; the tree gives the order of the backends and the folders of their files. */
@@ -32,6 +34,7 @@ export function compilePlan(config: Config, root: Node): Plan {
       port: config.listen?.port ?? listen.port,
     },
     naming: config.naming ?? planDefaults.naming,
+    ...(config.zone === undefined ? {} : { zone: config.zone }),
     separator: planDefaults.separator,
     priority: [...new Set([...first, ...names])],
     backends,
@@ -66,7 +69,11 @@ export function compilePlan(config: Config, root: Node): Plan {
 function compileBackend(name: BackendName, backend: BackendConfig, node: Node): BackendPlan {
   const list = entryOf(node, "replicas")?.node;
   const items = list?.kind === "list" ? list.items : [];
-  const replicas = backend.replicas?.map((replica, index) => compileReplica(replica, items[index] ?? node));
+  const replicas = backend.replicas?.map((replica, index) => ({
+    ...compileReplica(replica, items[index] ?? node),
+    ...compileShare(replica),
+  }));
+  const resilience = compileResilience(backend);
   return {
     name,
     replicas: replicas ?? [compileReplica(backend, node)],
@@ -76,7 +83,13 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
     callMs: backend.timeouts?.call ?? backendDefaults.callMs,
     healthMs: backend.timeouts?.health ?? backendDefaults.healthMs,
     ttlMs: backend.timeouts?.listing ?? backendDefaults.ttlMs,
+    ...(backend.timeouts?.handshake === undefined ? {} : { handshakeMs: backend.timeouts.handshake }),
+    ...(resilience === undefined ? {} : { resilience }),
   };
+}
+
+function compileShare({ weight, zone }: ReplicaConfig): ReplicaShare {
+  return { ...(weight === undefined ? {} : { weight }), ...(zone === undefined ? {} : { zone }) };
 }
 
 function compileReplica(endpoint: EndpointConfig, node: Node): ReplicaPlan {

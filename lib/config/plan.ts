@@ -1,6 +1,7 @@
 // The plan: the frozen, validated form of the config that the running program reads, and its defaults.
 
 import type { BackendName, Isolation } from "../core/nouns.ts";
+import type { ResiliencePlan } from "./resilience.ts";
 
 export interface Plan {
   readonly listen: { readonly host: string; readonly port: number };
@@ -17,6 +18,8 @@ export interface Plan {
   /** The first one seals, all of them open. Secret. */
   readonly sealKeys: readonly string[];
   readonly pagination: PaginationPlan;
+  /** Where the gateway runs; replicas of the same zone come first. */
+  readonly zone?: string;
   readonly limits: Limits;
   readonly timeouts: Timeouts;
 }
@@ -81,9 +84,19 @@ export interface BackendPlan {
   readonly healthMs: number;
   /** How long a listing counts as fresh where the server neither says so nor tells of changes. */
   readonly ttlMs: number;
+  /** Start and handshake together, where that may take longer than `connectMs`. */
+  readonly handshakeMs?: number;
+  /** Only where the config says something about it. */
+  readonly resilience?: ResiliencePlan;
 }
 
-export interface StdioReplicaPlan {
+/** What balancing knows of a replica; absent = weight 1, no zone. */
+export interface ReplicaShare {
+  readonly weight?: number;
+  readonly zone?: string;
+}
+
+export interface StdioReplicaPlan extends ReplicaShare {
   readonly kind: "stdio";
   /** A program, never a shell line; absolute, or a bare name that is looked up on the PATH. */
   readonly command: string;
@@ -103,7 +116,7 @@ export interface TlsPlan {
   readonly insecure: boolean;
 }
 
-export interface HttpReplicaPlan {
+export interface HttpReplicaPlan extends ReplicaShare {
   readonly kind: "http";
   /** http, https or unix, without user and password (those become an Authorization header). */
   readonly url: string;

@@ -33,7 +33,6 @@ export interface FrontConfig {
 
 type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
 
-export type BackendTimeouts = Numbers<"connect" | "call" | "health" | "listing">;
 export type TimeoutConfig = Numbers<"drain" | "list" | "grace" | "resume" | "keepAlive" | "session" | "input">;
 export type LimitConfig = Numbers<"body" | "message" | "pages" | "items" | "sessions" | "parked">;
 
@@ -42,8 +41,44 @@ export interface PaginationConfig {
   readonly maxPageSize?: number | undefined;
 }
 
+export type ToolTimeouts = Numbers<"call" | "first" | "idle">;
+export interface BackendTimeouts extends Numbers<
+  "connect" | "handshake" | "call" | "first" | "idle" | "health" | "ping" | "down" | "listing"
+> {
+  readonly tools?: Readonly<Record<string, ToolTimeouts>> | undefined;
+}
+export interface RetryConfig extends Numbers<"attempts" | "budget" | "wait"> {
+  readonly tools?: readonly string[] | undefined;
+}
+export interface BreakerConfig extends Numbers<
+  "failures" | "rate" | "minCalls" | "window" | "open" | "maxOpen" | "trials"
+> {
+  readonly codes?: readonly number[] | undefined;
+  readonly perTool?: boolean | undefined;
+  readonly disabled?: boolean | undefined;
+}
+export type ConcurrencyConfig = Numbers<"inFlight" | "queued" | "inFlightEach" | "queuedEach">;
+export type HedgeConfig = Numbers<"after" | "min" | "share">;
+export interface OutlierConfig extends Numbers<
+  "errorRate" | "slowness" | "min" | "minCalls" | "eject" | "share" | "ramp"
+> {
+  readonly disabled?: boolean | undefined;
+}
+export type CacheConfig = Numbers<"size" | "stale">;
+
+export interface ReplicaConfig extends EndpointConfig, Numbers<"weight"> {
+  readonly zone?: string | undefined;
+}
+
 export interface BackendConfig extends EndpointConfig {
-  readonly replicas?: readonly EndpointConfig[] | undefined;
+  readonly replicas?: readonly ReplicaConfig[] | undefined;
+  readonly balance?: string | undefined;
+  readonly retry?: RetryConfig | undefined;
+  readonly breaker?: BreakerConfig | undefined;
+  readonly concurrency?: ConcurrencyConfig | undefined;
+  readonly hedge?: HedgeConfig | undefined;
+  readonly outliers?: OutlierConfig | undefined;
+  readonly cache?: CacheConfig | undefined;
   readonly isolation?: Isolation | undefined;
   readonly protocol?: string | undefined;
   readonly timeouts?: BackendTimeouts | undefined;
@@ -55,6 +90,7 @@ export interface Config {
   readonly $schema?: string | undefined;
   readonly listen?: ListenConfig | undefined;
   readonly naming?: "prefix" | "none" | undefined;
+  readonly zone?: string | undefined;
   readonly priority?: readonly string[] | undefined;
   readonly backends?: Readonly<Record<string, BackendConfig>> | undefined;
   readonly front?: FrontConfig | undefined;
@@ -68,6 +104,15 @@ export interface Config {
 
 /** Which era a backend is spoken to in: found out, named, or that of one revision. */
 export const protocolPattern: RegExp = /^(?:auto|legacy|modern|\d{4}-\d{2}-\d{2})$/;
+
+/** How calls are spread over replicas. */
+export const balancePattern: RegExp =
+  /^(?:least-pending|round-robin|random-two|priority|hash\((?:principal|session|header:[A-Za-z0-9-]{1,64}|argument:[\w.-]{1,128})\))$/;
+/** Names of tools, with `*` for any part. */
+export const globPattern: RegExp = /^[^\0]{1,256}$/;
+export const maxWeight = 1000;
+export const maxAttempts = 10;
+export const codeRange: readonly [min: number, max: number] = [-2_147_483_648, 2_147_483_647];
 
 /** Longer than this a timer of the runtimes overflows and fires at once. */
 export const maxDelayMs: number = 24 * 86_400_000;

@@ -4,73 +4,18 @@ import * as z from "zod";
 import { backendDefaults, planDefaults } from "./plan.ts";
 import {
   addressPattern,
-  byteRange,
   type Config,
-  digitsPattern,
   hostPattern,
   maxCount,
-  maxDelayMs,
   maxPages,
   maxPort,
   namePattern,
   parseAddress,
   protocolPattern,
   sealKeyPattern,
-  textPattern,
 } from "./rules.ts";
-import { durationPattern, formatDuration, formatSize, parseDuration, parseSize, sizePattern } from "./units.ts";
-
-const textError = "expected a text; put the value in quotes";
-const text = z.string({ error: textError }).regex(textPattern, { error: "a text cannot hold a NUL character" });
-
-// Variables are texts, so a text of digits is a number, and "true" is true.
-const filled = text.min(1, { error: "must not be empty" });
-
-const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((word) => word === "true")], {
-  error: "expected true or false",
-});
-
-function integer(min: number, max: number) {
-  const error = `expected a whole number from ${min} to ${max}`;
-  const number = z.int({ error }).min(min, { error }).max(max, { error });
-  const digits = z.string().regex(digitsPattern, { error }).transform(Number).pipe(number);
-  return z.union([number, digits], { error });
-}
-
-function duration(fallbackMs: number, minMs: number) {
-  return quantity(`a duration like "${formatDuration(fallbackMs)}"`, "s", durationPattern, parseDuration)
-    .refine((ms) => ms >= minMs && ms <= maxDelayMs, {
-      error: minMs > 0 ? 'expected a duration from "1ms" to "24d"' : 'expected a duration of at most "24d"',
-    })
-    .optional()
-    .meta({ fallback: formatDuration(fallbackMs) });
-}
-
-function size(fallbackBytes: number) {
-  return quantity(`a size like "${formatSize(fallbackBytes)}"`, "MiB", sizePattern, parseSize)
-    .refine((bytes) => bytes >= byteRange[0] && bytes <= byteRange[1], {
-      error: 'expected a size from "1KiB" to "2GiB"',
-    })
-    .optional()
-    .meta({ fallback: formatSize(fallbackBytes) });
-}
-
-// A number alone says nothing: half of its readers take it for seconds, the others for milliseconds.
-function quantity(what: string, unit: string, pattern: RegExp, read: (text: string) => number | undefined) {
-  const error = ({ input }: { readonly input?: unknown }): string =>
-    typeof input === "number" ? `a unit is missing; write "${input}${unit}"` : `expected ${what}`;
-  return z
-    .string({ error })
-    .regex(pattern, { error: `expected ${what}` })
-    .transform((written) => read(written) ?? 0);
-}
-
-/** A map without room for other keys. Its message for an unknown one is the list of the keys that it knows. */
-function strict<Shape extends z.ZodRawShape>(shape: Shape) {
-  return z.strictObject(shape, {
-    error: (issue) => (issue.code === "unrecognized_keys" ? Object.keys(shape).join(" ") : undefined),
-  });
-}
+import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
+import { duration, filled, flag, integer, size, strict, text, textError } from "./schema-values.ts";
 
 const endpointShape = {
   command: filled.describe("Program to run as a child process; a name on the PATH or a path, no shell line."),
@@ -96,16 +41,7 @@ const optionalEndpoint = z.strictObject(endpointShape).partial().shape;
 const having = (key: string): object => ({ type: "object", properties: { [key]: {} }, required: [key] });
 const oneEndpoint = [having("command"), having("url")];
 
-const backendTimeouts = strict({
-  connect: duration(backendDefaults.connectMs, 1).describe("For start and handshake together."),
-  call: duration(backendDefaults.callMs, 1).describe("For one call in total."),
-  health: duration(backendDefaults.healthMs, 0).describe("Between two pings; 0s switches them off."),
-  listing: duration(backendDefaults.ttlMs, 0).describe(
-    "How long a listing counts as fresh where the server neither says so nor tells of changes.",
-  ),
-});
-
-const replica = strict(optionalEndpoint).meta({ oneOf: oneEndpoint });
+const replica = strict({ ...optionalEndpoint, ...replicaShape }).meta({ oneOf: oneEndpoint });
 
 const backendShape = {
   ...optionalEndpoint,
@@ -124,7 +60,8 @@ const backendShape = {
     .optional()
     .describe("Revision of MCP that the server speaks: auto asks it; legacy, modern or one date says it.")
     .meta({ fallback: "auto" }),
-  timeouts: backendTimeouts.optional().describe("How long to wait for this backend."),
+  ...resilienceShape,
+  timeouts: strict(timeoutShape).optional().describe("How long to wait for this backend."),
   disabled: flag.optional().describe("Leave this backend out.").meta({ fallback: false }),
 };
 
@@ -167,6 +104,7 @@ const topShape = {
     .optional()
     .describe("How tools and prompts are exposed: as backend__tool, or by their own names.")
     .meta({ fallback: planDefaults.naming }),
+  zone: filled.optional().describe("Where the gateway runs: replicas in the same zone come first."),
   priority: z
     .array(text)
     .optional()

@@ -16,6 +16,15 @@ export const durationPattern: RegExp = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/;
 /** What a size looks like: amount and unit. */
 export const sizePattern: RegExp = /^(\d{1,12}(?:\.\d{1,3})?)(B|KB|MB|GB|KiB|MiB|GiB)$/;
 
+/** What a share looks like: percent. */
+export const sharePattern: RegExp = /^(\d{1,3}(?:\.\d{1,3})?)%$/;
+
+/** The share of `20%`, 0.2; undefined for anything else. */
+export function parseShare(text: string): number | undefined {
+  const [, percent] = sharePattern.exec(text) ?? [];
+  return percent === undefined ? undefined : Number(percent) / 100;
+}
+
 /** Milliseconds of `500ms`, `30s`, `1.5m`, `1h`, `2d`; undefined for anything else. */
 export function parseDuration(text: string): number | undefined {
   return parse(text, durationPattern, durationUnits);

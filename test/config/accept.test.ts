@@ -105,12 +105,43 @@ const endpoints = {
   tls: mapOf({ ca: filled, insecure: flags }),
   transport: among(["auto", "streamable", "sse"], ["http", ""]),
 };
+const amounts = among([1, "1", 20], [0, "0", 10_000_001, 1.5]);
+const shares = among(["0%", "20%", "99.9%", "100%"], ["101%", "20", 20, "-1%", "1.2345%"]);
+const globs = among([[], ["read_*"], ["*", "a"]], [[""], [nul], [1], "a"]);
+const toolTimes = { call: fromOne, first: fromZero, idle: fromZero };
+const replicas = mapOf({ ...endpoints, weight: among([1, "1000"], [0, 1001]), zone: filled });
+const resilience = {
+  balance: among(["random-two", "hash(header:x-a)", "hash(session)"], ["hash", "hash(header:)", "least", ""]),
+  retry: mapOf({ attempts: among([1, "10"], [0, 11]), budget: shares, wait: fromZero, tools: globs }),
+  breaker: mapOf({
+    failures: amounts,
+    rate: shares,
+    window: fromOne,
+    open: fromOne,
+    codes: among([[], [-32_603], ["1"]], [[1.5], [2 ** 40], 1]),
+    perTool: flags,
+    disabled: flags,
+  }),
+  concurrency: mapOf({ inFlight: amounts, queued: among([0, "5"], [-1]), inFlightEach: amounts }),
+  hedge: mapOf({ after: shares, min: fromZero, share: shares }),
+  outliers: mapOf({ errorRate: shares, slowness: among([2, 1000], [1, 1001]), eject: fromOne, ramp: fromZero }),
+  cache: mapOf({ size: sizes, stale: fromZero }),
+};
 const backends = mapOf({
   ...endpoints,
-  replicas: fc.oneof(fc.array(mapOf(endpoints), { minLength: 1, maxLength: 2 }), fc.constantFrom([{}], [])),
+  ...resilience,
+  replicas: fc.oneof(fc.array(replicas, { minLength: 1, maxLength: 2 }), fc.constantFrom([{}], [])),
   isolation: among(["principal", "session", "shared"], ["none"]),
   protocol: among(["auto", "legacy", "modern", "2025-01-01"], ["2025", "Auto", ""]),
-  timeouts: mapOf({ connect: fromOne, call: fromOne, health: fromZero, listing: fromZero }),
+  timeouts: mapOf({
+    ...toolTimes,
+    connect: fromOne,
+    handshake: fromOne,
+    health: fromZero,
+    listing: fromZero,
+    ping: fromOne,
+    tools: among([{}, { "a*": { call: "1s" } }], [{ "": {} }, { a: { call: 1 } }, { a: 1 }, { [nul]: {} }]),
+  }),
   disabled: flags,
 });
 const addresses = among(["localhost:1", "[::1]", 7337, "65535", "127.0.0.1", -0], ["99999", "::1", "a b", 65_536, 1.5]);
@@ -119,6 +150,7 @@ const configs = mapOf({
   $schema: among(["", "x", nul], [1]),
   listen: fc.oneof(addresses, mapOf({ host: among(["a", "::1", "[::1]"], ["", "a b"]), port: ports })),
   naming: among(["prefix", "none"], ["conflict"]),
+  zone: filled,
   priority: among([[], ["a", ""]], [[nul], [1]]),
   backends: fc.dictionary(fc.constantFrom("a", "1", "", "a__b"), backends, { maxKeys: 2 }),
   front: mapOf({ sse: flags }),
