@@ -155,7 +155,7 @@ export class Gateway {
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
   }
 
-  #create(plan: BackendPlan, { limits }: Plan): Backend {
+  #create(plan: BackendPlan, { limits, zone }: Plan): Backend {
     const { observer, version } = this.#options;
     const source = `backend ${plan.name}`;
     const options: BackendOptions = {
@@ -165,17 +165,23 @@ export class Gateway {
       maxMessageBytes: limits.messageBytes,
       peer: this.#router,
       observer,
+      zone,
+      listed: (backend, owner, tool) => this.#router.listings.shelves.tool(backend, owner, tool),
     };
+    const isMany = plan.replicas.length > 1;
     return new Backend(options, {
-      up: (backend, link) => {
-        observer.log("info", source, `is up (${link.facts?.protocolVersion ?? "?"})`);
-        this.#router.connected(backend, link);
+      up: (backend, link, replica, isLead) => {
+        const which = isMany ? `: replica ${replica.index}, ${replica.label}` : "";
+        observer.log("info", source, `is up (${link.facts?.protocolVersion ?? "?"})${which}`);
+        this.#router.connected(backend, link, isLead);
       },
-      down: (backend, _owner, error, failures) => {
+      leads: (backend, link) => this.#router.connected(backend, link, true),
+      down: (backend, _owner, error, failures, replica) => {
         this.#router.disconnected(backend);
         // The source names it already.
         const why = error.message.replace(`backend "${plan.name}"`, "").replace(/^:?\s+/, "");
-        observer.log(failures > 1 ? "debug" : "warn", source, `is down: ${why}`);
+        const which = isMany ? `: replica ${replica.index}` : "";
+        observer.log(failures > 1 ? "debug" : "warn", source, `is down${which}: ${why}`);
       },
     });
   }

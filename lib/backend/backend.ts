@@ -4,18 +4,41 @@ import type { BackendPlan } from "../config/plan.ts";
 import type { Edit, Envelope } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { every, Scope } from "../core/scope.ts";
-import { execute, neverSent } from "../resilience/execute.ts";
+import { concernsBackend } from "../resilience/classes.ts";
+import { Execution } from "../resilience/execute.ts";
 import type { LinkOptions } from "./connect.ts";
+import { Dispatch } from "./dispatch.ts";
 import { Eras } from "./eras.ts";
 import type { Caller, Link } from "./link.ts";
+import { withAttempts } from "./marks.ts";
+import { BackendPolicies } from "./policies.ts";
+import type { Replica } from "./replica.ts";
+import { bestOf, type StrandState } from "./strand.ts";
+import { localName } from "./traits.ts";
 import { Uplink, type UplinkState } from "./uplink.ts";
 
 export interface BackendEvents {
-  up(backend: Backend, link: Link): void;
-  down(backend: Backend, owner: string, error: GatewayError, failures: number): void;
+  /** `isLead`: this link speaks for all of its owner's from now on. */
+  up(backend: Backend, link: Link, replica: Replica, isLead: boolean): void;
+  down(backend: Backend, owner: string, error: GatewayError, failures: number, replica: Replica): void;
+  /** A link that was up before speaks for all of its owner's from now on. */
+  leads(backend: Backend, link: Link): void;
 }
 
-export type BackendOptions = Omit<LinkOptions, "owner">;
+export interface BackendOptions extends Omit<LinkOptions, "owner"> {
+  /** Where the gateway runs. */
+  readonly zone?: string | undefined;
+  /** A tool of an owner's listing, as the backend listed it. */
+  readonly listed?: (backend: Backend, owner: string, tool: string) => Uint8Array | undefined;
+}
+
+/** How one replica is, for all owners together. */
+export interface ReplicaStatus {
+  readonly state: StrandState;
+  readonly pending: number;
+  /** Why it gets no calls although it is up. */
+  readonly left: string | undefined;
+}
 
 export interface BackendCounts {
   readonly calls: number;
@@ -26,11 +49,10 @@ export interface BackendCounts {
 
 /** The one owner of a backend with `isolation: shared`. */
 const sharedOwner = "shared";
-/** A call is tried again this often where it was never sent: the uplink reconnects or moves to another replica between. */
-const attempts = 3;
 
 export class Backend {
   readonly plan: BackendPlan;
+  readonly policies: BackendPolicies;
   readonly #options: BackendOptions;
   readonly #events: BackendEvents;
   readonly #uplinks = new Map<string, Uplink>();
@@ -52,6 +74,7 @@ export class Backend {
   constructor(options: BackendOptions, events: BackendEvents) {
     this.plan = options.plan;
     this.#options = { eras: new Eras(), ...options };
+    this.policies = new BackendPolicies(options.plan, options.observer, options.zone);
     this.#events = events;
     this.#stopHealth = this.plan.healthMs > 0 ? every(this.plan.healthMs, () => this.#checkIdle()) : () => {};
     this.uplink(this.ownerOf("anonymous", ""));
@@ -90,12 +113,21 @@ export class Backend {
       });
     }
     const client = capabilities ? { ...this.#options.client, capabilities } : this.#options.client;
+    const { replicas, balance } = this.policies;
+    // One session's links to all replicas would be idle but for one.
+    const only = this.plan.isolation === "session" ? balance.choose(replicas, owner) : undefined;
     const uplink = new Uplink(
       { ...this.#options, owner, client },
+      replicas,
       {
-        up: (link) => this.#events.up(this, link),
-        down: (error, failures) => this.#events.down(this, owner, error, failures),
+        up: (link, replica, isLead, isBack) => {
+          if (isBack) this.policies.renewed(replica);
+          this.#events.up(this, link, replica, isLead);
+        },
+        down: (error, failures, replica) => this.#events.down(this, owner, error, failures, replica),
+        leads: (link) => this.#events.leads(this, link),
       },
+      only,
     );
     this.#uplinks.set(owner, uplink);
     return uplink;
@@ -108,12 +140,17 @@ export class Backend {
 
   /** What `/health` says: the best state of any owner's uplink. */
   get state(): UplinkState {
-    const states = [...this.#uplinks.values()].map((uplink) => uplink.state);
-    return (
-      states.find((state) => state.kind === "up") ??
-      states.find((state) => state.kind === "connecting") ??
-      states[0] ?? { kind: "connecting", since: Date.now() }
-    );
+    const best = bestOf([...this.#uplinks.values()].map((uplink) => uplink.state));
+    return best ?? { kind: "connecting", since: Date.now(), replica: 0 };
+  }
+
+  /** How each replica is: the best state that any owner has there. */
+  get replicas(): readonly ReplicaStatus[] {
+    return this.policies.replicas.map((replica) => {
+      const states = [...this.#uplinks.values()].flatMap(({ strands }) => strands[replica.index]?.state ?? []);
+      const state = bestOf(states) ?? { kind: "connecting", since: Date.now() };
+      return { state, pending: replica.pending, left: this.policies.whyLeft(replica) };
+    });
   }
 
   /** The facts of any live link, or of the last one there was. */
@@ -124,26 +161,28 @@ export class Backend {
   #lastFacts: Link["facts"];
 
   get counts(): BackendCounts {
-    const links = [...this.#uplinks.values()].filter((uplink) => uplink.link).length;
+    const links = [...this.#uplinks.values()].reduce((sum, uplink) => sum + uplink.links.length, 0);
     return { calls: this.#calls, failures: this.#failures, inFlight: this.#inFlight, links };
   }
 
   /** Forwards one call on a link of the owner, within the time that the plan gives it. `scope`: of this call alone. */
   call(uplink: Uplink, request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
-    scope.limit(this.plan.callMs, () => this.#late(request));
+    const { policies } = this;
+    const callMs = policies.hasToolTimes ? policies.timesOf(localName(request, edits)).callMs : this.plan.callMs;
+    scope.limit(callMs, () => this.#late(request, callMs));
     this.#calls += 1;
     this.#inFlight += 1;
-    // Nothing to wait for, in most cases.
-    const first = uplink.link?.call(request, edits, caller, scope);
-    if (!first) return this.#attempt(attempts, uplink, request, edits, caller, scope);
+    policies.budget.earn();
+    // Nothing to decide, in most cases.
+    const first = policies.isCalm ? uplink.link?.call(request, edits, caller, scope) : undefined;
+    if (!first) return this.#dispatch(uplink, request, edits, caller, scope);
     return first.then(this.#succeeded, (error: unknown) =>
-      this.#attempt(attempts - 1, uplink, request, edits, caller, scope, error),
+      this.#dispatch(uplink, request, edits, caller, scope, error),
     );
   }
 
-  /** With `failure`, the attempt before failed with it. */
-  async #attempt(
-    left: number,
+  /** With `failure`, an attempt was made before and failed with it. */
+  async #dispatch(
     uplink: Uplink,
     request: Envelope,
     edits: readonly Edit[],
@@ -151,15 +190,40 @@ export class Backend {
     scope: Scope,
     failure?: unknown,
   ): Promise<Uint8Array> {
+    const { policies } = this;
+    const listed = (owner: string, tool: string): Uint8Array | undefined => this.#options.listed?.(this, owner, tool);
+    const course = new Dispatch({ uplink, request, edits, caller, scope, listed, noted: undefined }, policies);
+    const execution = new Execution(course, policies);
     try {
-      if (failure !== undefined && !neverSent(failure)) throw failure;
-      return await execute(left, async () => (await uplink.acquire(scope)).call(request, edits, caller, scope));
+      const { replica } = uplink.lead;
+      if (failure !== undefined)
+        execution.begun(replica, failure, Math.min(Date.now(), scope.deadline - this.plan.callMs));
+      const reply = await execution.run();
+      return execution.made > 1 ? withAttempts(reply, execution.made) : reply;
     } catch (error) {
-      if (error instanceof GatewayError) this.#failures += 1;
-      throw error;
+      if (!(error instanceof GatewayError)) throw error;
+      this.#failures += 1;
+      throw this.#told(error, execution);
     } finally {
       this.#ended();
     }
+  }
+
+  /** The failure with what its caller needs to decide whether to ask again. */
+  #told(error: GatewayError, { made, mayHaveRun, site }: Execution<Replica, Uint8Array>): GatewayError {
+    if (!concernsBackend(error)) return error;
+    const { code, message, data } = error;
+    return new GatewayError(code, made > 1 ? `${message} (${made} attempts)` : message, {
+      backend: this.plan.name,
+      cause: error,
+      data: {
+        ...data,
+        sent: mayHaveRun,
+        class: mayHaveRun ? "unknown" : "notSent",
+        attempts: made,
+        ...(site ? { replica: site.index } : {}),
+      },
+    });
   }
 
   #ended(): void {
@@ -167,8 +231,8 @@ export class Backend {
     if (this.#inFlight === 0) this.#idle?.resolve();
   }
 
-  #late({ method }: Envelope): GatewayError {
-    const { name, callMs } = this.plan;
+  #late({ method }: Envelope, callMs: number): GatewayError {
+    const { name } = this.plan;
     const text = `backend "${name}" did not answer ${method ?? "the call"} within ${callMs} ms`;
     return new GatewayError("callTimeout", text, { backend: name, data: { sent: true } });
   }
@@ -203,7 +267,8 @@ export class Backend {
   #checkIdle(): void {
     const since = Date.now() - this.plan.healthMs;
     for (const uplink of this.#uplinks.values()) {
-      if (uplink.link && uplink.link.heardAt <= since) void uplink.verify(new Scope());
+      for (const strand of uplink.strands)
+        if (strand.link && strand.link.heardAt <= since) void strand.verify(new Scope());
     }
   }
 }

@@ -7,6 +7,12 @@ import type { Era } from "../protocol/codec.ts";
 export interface Caller {
   /** Identity of the client session that the call belongs to. */
   readonly session: object;
+  /** Who is calling; its links' owner where it is absent. */
+  readonly principal?: string;
+  /** Names the session wherever it is served. */
+  readonly sessionKey?: string;
+  /** A header of the client's request, by its lower-case name. */
+  header?(name: string): string | undefined;
   /** Era of the client; legacy where it is absent. */
   readonly era?: Era;
   /** What the client declared, and the least severe log level that it asked for: modern backends hear it with each call. */
@@ -24,6 +30,13 @@ export interface Caller {
   renamed?(backend: string, reply: Envelope): readonly Edit[];
   /** The call became a task; said before anything that comes after its reply is. */
   created?(backend: string, taskId: string): void;
+}
+
+/** Hears that something came of a call before its answer. */
+export interface SignListener {
+  heard(): void;
+  /** The backend asked the client something. */
+  asked(): void;
 }
 
 /** Why a call was cancelled, when its client did it. */

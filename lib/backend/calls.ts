@@ -3,7 +3,7 @@
 import { type Envelope, spanNumber } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
 import { Scope, type Watcher } from "../core/scope.ts";
-import type { Caller } from "./caller.ts";
+import type { Caller, SignListener } from "./caller.ts";
 import type { Crossing } from "./crossing.ts";
 
 export interface Outgoing {
@@ -11,6 +11,8 @@ export interface Outgoing {
   readonly id: Uint8Array;
   readonly token: Uint8Array | undefined;
   readonly caller: Caller | undefined;
+  /** Only where somebody waits for signs of life. */
+  readonly signs?: SignListener | undefined;
   /** The request asked for a task. */
   readonly augmented: boolean;
   /** Where the client speaks another era than the server. */
@@ -134,6 +136,20 @@ export class Calls {
     flight.over = true;
     flight.wire[Symbol.dispose]();
     if (this.#lingering.size > 0) this.#lingering.delete(flight);
+  }
+
+  /** Something came of a call before its answer. */
+  heard(upstream: number | undefined): Outgoing | undefined {
+    const call = this.get(upstream)?.call;
+    call?.signs?.heard();
+    return call;
+  }
+
+  /** The backend asked something: for this call, or for any of them where nothing says for which. */
+  asked(upstream: number | undefined): Outgoing | undefined {
+    const flight = this.get(upstream);
+    for (const { call } of flight ? [flight] : this.#byId.values()) call.signs?.asked();
+    return flight?.call;
   }
 
   /** One waiting call of each session that waits right now. */

@@ -31,3 +31,15 @@ export function noMessage(backend: string, why: string): GatewayError {
 export function linkClosed(backend: string): GatewayError {
   return new GatewayError("draining", `the link to "${backend}" was closed`);
 }
+
+/** The link that was chosen has ended since. */
+export function linkGone(backend: string): GatewayError {
+  const text = `the link to "${backend}" ended before the call was sent`;
+  return new GatewayError("unreachable", text, { backend, data: { sent: false } });
+}
+
+/** No link can be had, because of `error`. */
+export function unavailable(backend: string, error: GatewayError): GatewayError {
+  const text = `backend "${backend}" is unavailable: ${error.message}`;
+  return new GatewayError("unavailable", text, { backend, cause: error, data: { sent: false, cause: error.row.id } });
+}

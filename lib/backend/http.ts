@@ -188,7 +188,7 @@ class HttpTransport implements Transport {
     }
     if (call !== undefined && error) return this.#events.message(body, call);
     if (call === undefined) return stray(`HTTP ${status} for a notification or an answer`);
-    throw refusedWith(backend, status);
+    throw refusedWith(backend, refusal);
   }
 
   async #end(): Promise<void> {

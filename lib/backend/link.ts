@@ -6,7 +6,7 @@ import { errorMessage, requestMessage, resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { decodeText, encodeText } from "../core/text.ts";
 import type { ServerFacts } from "../protocol/codec.ts";
-import type { Caller } from "./caller.ts";
+import type { Caller, SignListener } from "./caller.ts";
 import { crossingOf } from "./crossing.ts";
 import { Calls, type FlightOwner, InFlight, type Outgoing } from "./calls.ts";
 import { linkClosed, noMessage, notSent, unanswered } from "./failures.ts";
@@ -96,7 +96,7 @@ export class Link implements TransportEvents, FlightOwner {
   }
 
   paused(call: number, retryMs: number): void {
-    this.caller(call)?.paused?.(retryMs);
+    this.#calls.heard(call)?.caller?.paused?.(retryMs);
   }
 
   congestion(call: number): Promise<void> | undefined {
@@ -113,7 +113,13 @@ export class Link implements TransportEvents, FlightOwner {
   }
 
   /** Forwards a request; resolves to its reply under the caller's own id. Rejects with a `GatewayError` or the scope's reason. */
-  call(request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
+  call(
+    request: Envelope,
+    edits: readonly Edit[],
+    caller: Caller,
+    scope: Scope,
+    signs?: SignListener,
+  ): Promise<Uint8Array> {
     const id = copied(request, "id");
     if (!id) return Promise.reject(new GatewayError("internal", "a call needs an id"));
     const upstream = (this.#lastId += 1);
@@ -122,7 +128,7 @@ export class Link implements TransportEvents, FlightOwner {
     const crossing = caller.era && crossingOf(request, caller, this.#facts);
     if (crossing instanceof GatewayError) return Promise.reject(crossing);
     const message = renamed(request, upstream, crossing ? [...edits, ...crossing.edits] : edits);
-    return this.#start(message, upstream, { id, token, caller, augmented, crossing }, scope);
+    return this.#start(message, upstream, { id, token, caller, signs, augmented, crossing }, scope);
   }
 
   /** A request of the gateway's own; resolves to the reply's bytes. */
@@ -275,18 +281,19 @@ export class Link implements TransportEvents, FlightOwner {
   #notified(envelope: Envelope, cause: number | undefined): void {
     const span = envelope.spans["params.progressToken"];
     if (envelope.method !== "notifications/progress" || !span) {
-      return this.#peer.notified(this, envelope, this.#calls.get(cause)?.call.caller);
+      return this.#peer.notified(this, envelope, this.#calls.heard(cause)?.caller);
     }
     // Progress belongs to the call that gave the token, whatever stream it came on.
     const upstream = spanNumber(envelope, "params.progressToken") ?? 0;
     const call = this.#calls.get(upstream)?.call ?? this.#tasks.get(upstream);
     if (!call?.caller || !call.token) return this.#peer.strayed(this, "progress of no call in flight");
+    this.#calls.heard(upstream);
     call.caller.deliver(splice(envelope.bytes, [{ span, bytes: call.token }]));
   }
 
   #asked(envelope: Envelope, cause: number | undefined): void {
     const id = spanBytes(envelope, "id");
     if (envelope.method === "ping" && id) return this.send(resultMessage(id, encodeText("{}")));
-    this.#peer.asked(this, envelope, this.#calls.get(cause)?.call.caller);
+    this.#peer.asked(this, envelope, this.#calls.asked(cause)?.caller);
   }
 }

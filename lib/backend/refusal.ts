@@ -4,6 +4,7 @@ import { GatewayError } from "../core/errors.ts";
 import { asRecord, decodeText } from "../core/text.ts";
 import type { HttpReply } from "./pool.ts";
 import { mediaType } from "./resume.ts";
+import { readRetryAfter } from "./retry-after.ts";
 
 /** What is read of a body that is no message. */
 export const maxErrorBytes: number = 64 * 1024;
@@ -20,13 +21,16 @@ export interface Refusal {
   readonly text: string;
   /** The JSON-RPC error in the body; undefined where that is something else. */
   readonly error: RpcError | undefined;
+  /** How long the server wants to be left alone, where it says so. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 export async function readRefusal(reply: HttpReply): Promise<Refusal> {
   const { status } = reply;
   const body = await reply.body.bytes(maxErrorBytes).catch(() => new Uint8Array());
   const text = decodeText(body);
-  return { status, body, text, error: mediaType(reply) === "application/json" ? readError(text) : undefined };
+  const error = mediaType(reply) === "application/json" ? readError(text) : undefined;
+  return { status, body, text, error, retryAfterMs: readRetryAfter(reply.headers.get("retry-after"), Date.now()) };
 }
 
 function readError(text: string): RpcError | undefined {
@@ -55,12 +59,23 @@ export function sessionLost(backend: string): GatewayError {
 }
 
 /** The failure of a call that was refused with this status and no word of its own. */
-export function refusedWith(backend: string, status: number, where: string = ""): GatewayError {
-  const failure = (code: "badProtocol" | "unauthorized" | "unavailable", what: string, sent: boolean): GatewayError =>
-    new GatewayError(code, `backend "${backend}" ${what}`, { backend, data: { sent } });
+export function refusedWith(
+  backend: string,
+  { status, retryAfterMs }: Pick<Refusal, "status" | "retryAfterMs">,
+  where: string = "",
+): GatewayError {
+  const failure = (
+    code: "badProtocol" | "unauthorized" | "unavailable",
+    what: string,
+    sent: boolean,
+    more: Readonly<Record<string, unknown>> = {},
+  ): GatewayError => new GatewayError(code, `backend "${backend}" ${what}`, { backend, data: { sent, ...more } });
   if (status === 401 || status === 403)
     return failure("unauthorized", `refused the credentials (HTTP ${status})`, false);
   const what = `answered with HTTP ${status}${where}`;
-  if (status === 503 || status === 429) return failure("unavailable", what, false);
+  // Told to come back later, nothing was begun; a bare 503 may come from a proxy that gave up on a server that works on it.
+  const wish = retryAfterMs === undefined ? {} : { retryAfterMs };
+  if (status === 429) return failure("unavailable", what, false, { ...wish, throttled: true });
+  if (status === 503) return failure("unavailable", what, retryAfterMs === undefined, wish);
   return failure("badProtocol", what, status >= 500);
 }

@@ -84,7 +84,7 @@ class SseTransport implements Transport {
     }
     if (call === undefined) stray(`HTTP ${refusal.status} for a notification or an answer`);
     else if (refusal.error) this.#events.message(refusal.body, call);
-    else throw refusedWith(backend, refusal.status, " at the endpoint that it named");
+    else throw refusedWith(backend, refusal, " at the endpoint that it named");
     return "ended";
   }
 
@@ -109,7 +109,7 @@ class SseTransport implements Transport {
     const reply = await followRedirects(await get(this.#path), request);
     if (reply.status === 200 && mediaType(reply) === "text/event-stream") return reply;
     reply.body.cancel();
-    if (reply.status !== 200) throw refusedWith(this.#options.backend, reply.status);
+    if (reply.status !== 200) throw refusedWith(this.#options.backend, await readRefusal(reply));
     throw this.#fault(`answered with content type "${mediaType(reply)}" instead of an event stream`);
   }
 

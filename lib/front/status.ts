@@ -1,7 +1,7 @@
 // What the gateway says of itself: /health, /livez and /readyz, from the same state that calls see.
 
-import type { Backend } from "../backend/backend.ts";
-import type { UplinkState } from "../backend/uplink.ts";
+import type { Backend, ReplicaStatus } from "../backend/backend.ts";
+import type { StrandState } from "../backend/strand.ts";
 import { GatewayError } from "../core/errors.ts";
 import { attemptsBeforeUnavailable } from "../resilience/backoff.ts";
 import { Scope } from "../core/scope.ts";
@@ -31,6 +31,17 @@ export interface BackendHealth {
   readonly failures: number;
   readonly inFlight: number;
   readonly links: number;
+  /** Of a backend with several. */
+  readonly replicas?: readonly ReplicaHealth[];
+}
+
+export interface ReplicaHealth {
+  readonly state: BackendHealth["state"];
+  /** Calls in flight. */
+  readonly pending: number;
+  /** Why it gets no calls although it is up. */
+  readonly left?: string;
+  readonly error?: { readonly code: string; readonly message: string };
 }
 
 export interface Health {
@@ -113,6 +124,7 @@ function backendHealth(backend: Backend): BackendHealth {
     since: new Date(state.since).toISOString(),
     transport: plan.replicas.map(({ kind }) => kind).join("+"),
     ...backend.counts,
+    ...(plan.replicas.length > 1 ? { replicas: backend.replicas.map(replicaHealth) } : {}),
   };
   switch (state.kind) {
     case "up":
@@ -124,7 +136,12 @@ function backendHealth(backend: Backend): BackendHealth {
   }
 }
 
-function stateName(state: UplinkState): BackendHealth["state"] {
+function replicaHealth({ state, pending, left }: ReplicaStatus): ReplicaHealth {
+  const error = state.kind === "down" ? { code: state.error.row.id, message: state.error.message } : undefined;
+  return { state: stateName(state), pending, ...(left === undefined ? {} : { left }), ...(error ? { error } : {}) };
+}
+
+function stateName(state: StrandState): BackendHealth["state"] {
   if (state.kind !== "down") return state.kind;
   return state.failures >= attemptsBeforeUnavailable ? "unavailable" : "reconnecting";
 }

@@ -1,22 +1,183 @@
-// Repeats an attempt where that is safe: only what never reached a backend is tried again.
+// One call over the replicas of a backend, in one visible order: deadline, budget, replica, breaker, bulkhead, send, classify,
+// and then again, elsewhere, or the answer.
 
 import { GatewayError } from "../core/errors.ts";
+import { sleep } from "../core/scope.ts";
+import { type Admitted, Attempts, type Failed, type Outcomes } from "./attempt.ts";
+import { retryMs } from "./backoff.ts";
+import type { Failing } from "./classes.ts";
+import type { Course, Policies, Site } from "./course.ts";
 
-/** Failures after which nothing was executed and another link may do better at once. */
-const notSent: ReadonlySet<string> = new Set(["unreachable", "connectTimeout", "sessionLost", "exited", "draining"]);
+/** Of more than so many that wait together, each comes back at a moment of its own. */
+const crowd = 10;
+const spreadMs = 1_000;
+const maxWaiting = 1_000;
+/** Attempts of which the backend got nothing are not counted as such, but they must end. */
+const maxFree = 50;
+const restMs = 100;
 
-/** True where the failed attempt cannot have been executed. */
-export function neverSent(error: unknown): boolean {
-  return error instanceof GatewayError && error.data["sent"] === false && notSent.has(error.code);
-}
+export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
+  readonly #course: Course<Each, Reply>;
+  readonly #policies: Policies;
+  readonly #attempts: Attempts<Each, Reply>;
+  readonly #tried = new Set<Each>();
+  #last: Failed<Each> | undefined;
+  /** The failure that was judged last: waiting for a replica is no other attempt. */
+  #judged: Failed<Each> | undefined;
+  #free = 0;
+  /** Attempts that were made. */
+  made = 0;
+  /** An attempt ended without anybody knowing whether it was executed. */
+  mayHaveRun = false;
 
-/** The outcome of the first attempt that was sent, or the failure of the last one. */
-export async function execute<T>(attempts: number, attempt: () => Promise<T>): Promise<T> {
-  for (let left = attempts - 1; ; left -= 1) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (left <= 0 || !neverSent(error)) throw error;
+  constructor(course: Course<Each, Reply>, policies: Policies) {
+    this.#course = course;
+    this.#policies = policies;
+    this.#attempts = new Attempts(course, policies, this);
+  }
+
+  /** The replica that failed last. */
+  get site(): Each | undefined {
+    return this.#last?.site;
+  }
+
+  /** An attempt was made before this execution took over, and failed. */
+  begun(site: Each, error: unknown, since: number): void {
+    this.made += 1;
+    this.#attempts.fail({ site, own: site.breaker?.admit(since), beside: undefined }, error, since);
+  }
+
+  async run(): Promise<Reply> {
+    const { scope } = this.#course;
+    for (;;) {
+      // Deadline: a scope that is over says why.
+      scope.throwIfCancelled();
+      // Budget, and whether it may be sent again at all; and whoever asked to be left alone is.
+      await this.#pause();
+      // Replica, and its breaker: one that is open is none.
+      const site = this.#course.choose(this.#tried);
+      const admitted = site && this.#admit(site);
+      if (!admitted) {
+        await this.#recover();
+        continue;
+      }
+      try {
+        // Bulkhead, send, classify.
+        return await this.#attempts.make(admitted, () => this.#second(admitted.site));
+      } catch (error) {
+        if (scope.cancelled || error !== this.#last?.failing.error) throw error;
+      }
     }
+  }
+
+  sent(): void {
+    this.made += 1;
+  }
+
+  failed(failed: Failed<Each>): void {
+    this.#last = failed;
+    this.#tried.add(failed.site);
+    if (failed.failing.class === "unknown") this.mayHaveRun = true;
+  }
+
+  /** Waits as long as must be before the next attempt; throws the failure of the last one where none may be made. */
+  async #pause(): Promise<void> {
+    const { closedUntil, retry } = this.#policies;
+    const { scope } = this.#course;
+    const failing = this.#judged === this.#last ? undefined : this.#last?.failing;
+    this.#judged = this.#last;
+    if (failing) this.#mayRepeat(failing);
+    const now = Date.now();
+    const closedMs = closedUntil - now;
+    const waitMs = Math.max(closedMs, failing ? this.#backoffMs(failing) : 0);
+    if (waitMs <= 0) return;
+    if (closedMs > retry.waitMs || now + waitMs > scope.deadline) throw this.#closed(waitMs);
+    // They do not all come back at the same moment.
+    const ms = closedMs > 0 ? waitMs + (Math.random() * Math.min(spreadMs, closedMs)) / 4 : waitMs;
+    const why = closedMs > 0 ? "the backend wants to be left alone" : "before the next attempt";
+    this.#course.noted({ kind: "waited", ms: Math.round(ms), why });
+    await sleep(ms, scope);
+  }
+
+  #mayRepeat(failing: Failing): void {
+    const { error, next, free } = failing;
+    const { retry, budget } = this.#policies;
+    // Whatever failed last: what may have run before may not be sent again.
+    if (this.mayHaveRun && !this.#course.isRepeatable()) throw this.#refuse(error, "it may have run already");
+    if (next === "never") throw error;
+    if (next === "elsewhere" && !this.#course.hasOther(this.#tried)) throw error;
+    if (free) {
+      this.#free += 1;
+      if (this.#free > maxFree) throw this.#refuse(error, `${maxFree} attempts did not reach it`);
+    } else if (this.made - this.#free >= retry.attempts) {
+      throw this.#refuse(error, `it was sent ${retry.attempts} times`);
+    } else if (!budget.take(Date.now())) throw this.#refuse(error, "the budget for repetitions is used up");
+  }
+
+  #refuse(error: GatewayError, why: string): GatewayError {
+    this.#course.noted({ kind: "refused", why });
+    return error;
+  }
+
+  /** Another replica is asked at once, the same one after a while. */
+  #backoffMs({ free, error }: Failing): number {
+    // The link of a session that is gone is made anew before anything is sent.
+    if (error.code === "sessionLost" || (free && this.#free <= 2) || this.#course.hasOther(this.#tried)) return 0;
+    return retryMs(this.made - 1);
+  }
+
+  #closed(waitMs: number): GatewayError {
+    const retryAfterMs = Math.ceil(waitMs);
+    this.#course.noted({ kind: "refused", why: `the next attempt would be ${retryAfterMs} ms from now` });
+    if (this.#last) return this.#last.failing.error;
+    const { backend } = this.#policies;
+    const text = `backend "${backend}" wants no calls for ${retryAfterMs} ms`;
+    return new GatewayError("unavailable", text, { backend, data: { sent: false, retryAfterMs } });
+  }
+
+  /** No replica is there: waits for one, if the backend went away only now; else says why there is none. */
+  async #recover(): Promise<void> {
+    const { retry, backend } = this.#policies;
+    const { scope } = this.#course;
+    if (this.#policies.waiting >= maxWaiting) {
+      const text = `${maxWaiting} calls wait for backend "${backend}" already`;
+      throw new GatewayError("overloaded", text, { backend, data: { sent: false, retryAfterMs: retry.waitMs } });
+    }
+    const since = Date.now();
+    this.#policies.waiting += 1;
+    try {
+      await this.#course.recover();
+      const waitedMs = Date.now() - since;
+      this.#course.noted({ kind: "waited", ms: waitedMs, why: "for a replica" });
+      // A crowd that waited must not be a burst.
+      if (this.#policies.waiting > crowd) await sleep(Math.random() * Math.min(spreadMs, waitedMs), scope);
+    } catch (error) {
+      const awayMs = Date.now() - (this.#course.lostAt ?? -Infinity);
+      if (scope.cancelled || awayMs >= retry.waitMs) throw error;
+      await sleep(restMs * (0.5 + Math.random() / 2), scope);
+    } finally {
+      this.#policies.waiting -= 1;
+    }
+  }
+
+  #second(first: Each): Admitted<Each> | undefined {
+    const site = this.#course.choose(new Set([first]));
+    return site && site !== first ? this.#admit(site) : undefined;
+  }
+
+  /** Undefined where the breaker of the replica has closed the way since it was chosen. */
+  #admit(site: Each): Admitted<Each> | undefined {
+    const now = Date.now();
+    const { breaker } = this.#course;
+    const own = site.breaker?.admit(now);
+    if (site.breaker && !own) return undefined;
+    const beside = breaker?.admit(now);
+    if (!breaker || beside) return { site, own, beside };
+    site.breaker?.settle(own, "undecided", now);
+    const { backend } = this.#policies;
+    const retryAfterMs = breaker.waitMs(now);
+    const text = `backend "${backend}": this tool failed too often; it is tried again in ${retryAfterMs} ms`;
+    this.#course.noted({ kind: "refused", why: "the breaker of the tool is open" });
+    throw new GatewayError("unavailable", text, { backend, data: { sent: false, retryAfterMs } });
   }
 }

@@ -66,7 +66,7 @@ export interface ListingOptions {
 export class Listings {
   readonly #hub: Hub;
   readonly #announcer: Announcer;
-  readonly #shelves: Shelves;
+  readonly shelves: Shelves;
   readonly #indexes: Indexes;
   readonly #cursors: Cursors;
   readonly #params = new ToolParams();
@@ -75,37 +75,37 @@ export class Listings {
     this.#hub = hub;
     this.#announcer = new Announcer(hub);
     this.#indexes = new Indexes((kind, index) => this.#report(kind, index));
-    this.#shelves = new Shelves(hub, this.#announcer, (slab) => this.#indexes.drop(slab));
+    this.shelves = new Shelves(hub, this.#announcer, (slab) => this.#indexes.drop(slab));
     this.#cursors = new Cursors(hub.sealer);
   }
 
   connected(backend: Backend, link: Link): void {
-    this.#shelves.connected(backend, link);
+    this.shelves.connected(backend, link);
   }
 
   lost(backend: Backend): void {
-    this.#shelves.lost(backend);
+    this.shelves.lost(backend);
   }
 
   /** The backend said that a listing changed. */
   stale(backend: Backend, link: Link, member: string): void {
-    const shelf = this.#shelves.of(backend, link.owner);
+    const shelf = this.shelves.of(backend, link.owner);
     for (const kind of listingKinds) if (kinds[kind].capability === member) void shelf.refresh(link, kind, true);
   }
 
   forget(backend: Backend): void {
-    this.#shelves.forget(backend);
+    this.shelves.forget(backend);
   }
 
   /** A session is over: what was read for it alone goes with it. */
   release(session: Session): void {
-    for (const backend of this.#shelves.backends())
-      if (backend.plan.isolation === "session") this.#shelves.release(backend, this.#hub.ownerOf(backend, session));
+    for (const backend of this.shelves.backends())
+      if (backend.plan.isolation === "session") this.shelves.release(backend, this.#hub.ownerOf(backend, session));
   }
 
   /** The gateway ends. */
   close(): void {
-    this.#shelves.close();
+    this.shelves.close();
   }
 
   /** The set of backends has changed. */
@@ -115,7 +115,7 @@ export class Listings {
 
   /** What is wrong with the listings of a backend, for any owner. */
   shortfalls(backend: Backend): ReturnType<Shelves["shortfalls"]> {
-    return this.#shelves.shortfalls(backend);
+    return this.shelves.shortfalls(backend);
   }
 
   /**
@@ -155,9 +155,9 @@ export class Listings {
   #known(viewer: Viewer, kind: ListingKind): { readonly index: Index; readonly read: ReadonlySet<string> } {
     const read = new Set<string>();
     const slabs = this.#hub.backendsOf(viewer.facts.view).flatMap((backend) => {
-      const snapshot = this.#shelves.find(backend, this.#hub.ownerOf(backend, viewer))?.get(kind);
+      const snapshot = this.shelves.find(backend, this.#hub.ownerOf(backend, viewer))?.get(kind);
       if (snapshot && snapshot.readAt > 0) read.add(backend.plan.name);
-      return snapshot && !this.#shelves.isGone(backend) ? [snapshot.slab] : [];
+      return snapshot && !this.shelves.isGone(backend) ? [snapshot.slab] : [];
     });
     return { index: this.#indexOf(viewer, kind, slabs), read };
   }
@@ -214,7 +214,7 @@ export class Listings {
   /** What a backend has where nobody needs to wait for it, as it mostly is. */
   #ready(backend: Backend, viewer: Viewer, kind: ListingKind, goesOn: boolean): Part | undefined {
     const uplink = this.#hub.uplinkOf(backend, viewer);
-    const shelf = this.#shelves.of(backend, uplink.owner);
+    const shelf = this.shelves.of(backend, uplink.owner);
     const snapshot = shelf.get(kind);
     if (!uplink.link || !snapshot || (!goesOn && shelf.needsReading(uplink.link, kind))) return undefined;
     return this.#part(backend, shelf, kind, undefined);
@@ -222,7 +222,7 @@ export class Listings {
 
   async #ask(backend: Backend, viewer: Viewer, kind: ListingKind, outer: Scope): Promise<Part> {
     const uplink = this.#hub.uplinkOf(backend, viewer);
-    const shelf = this.#shelves.of(backend, uplink.owner);
+    const shelf = this.shelves.of(backend, uplink.owner);
     const { state } = uplink;
     // A backend that began to start, or to list, long ago has used up its time: hung ones must not add up over requests.
     const isStarting = state.kind === "connecting";
@@ -267,9 +267,9 @@ export class Listings {
     const trouble = failure ?? snapshot?.trouble;
     if (!trouble) return { slab: snapshot?.slab, cache: cacheOf(backend, snapshot), shortfall: undefined };
     return {
-      slab: this.#shelves.isGone(backend) ? undefined : snapshot?.slab,
+      slab: this.shelves.isGone(backend) ? undefined : snapshot?.slab,
       cache: { ...cacheOf(backend, snapshot), ttlMs: 0 },
-      shortfall: { backend: backend.plan.name, ...this.#shelves.describe(backend, shelf, kind, trouble) },
+      shortfall: { backend: backend.plan.name, ...this.shelves.describe(backend, shelf, kind, trouble) },
     };
   }
 

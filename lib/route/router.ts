@@ -138,7 +138,7 @@ export class Router implements LinkPeer {
   /** Roots changed, or something that the gateway does not know: each backend of the view may care. */
   #broadcast(session: Session, notification: Envelope): void {
     for (const backend of this.#hub.backendsOf(session.facts.view)) {
-      this.#hub.uplinkOf(backend, session).link?.send(notification.bytes);
+      this.#hub.uplinkOf(backend, session).send(notification.bytes);
     }
   }
 
@@ -192,11 +192,12 @@ export class Router implements LinkPeer {
     this.listings.lost(backend);
   }
 
-  /** A link is up: what was asked of the one before is asked of it, and its listings are read. */
-  connected(backend: Backend, link: Link): void {
+  /** A link is up. What was asked of the one before is asked of the one that speaks for all, and its listings are read. */
+  connected(backend: Backend, link: Link, isLead: boolean): void {
     // One that was removed while it connected.
     if (this.#hub.topology.get(backend.plan.name) !== backend) return;
-    this.subscriptions.restore(link);
+    this.subscriptions.restore(link, isLead);
+    if (!isLead) return;
     this.tasks.restore(link);
     this.listings.connected(backend, link);
   }

@@ -72,6 +72,14 @@ export class ActiveCall implements Caller {
     this.#port = port;
   }
 
+  get principal(): string {
+    return this.session.facts.principal;
+  }
+
+  get sessionKey(): string {
+    return this.session.facts.key;
+  }
+
   get capabilities(): Readonly<Record<string, unknown>> {
     return this.session.facts.capabilities;
   }

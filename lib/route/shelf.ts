@@ -8,7 +8,7 @@ import type { ListingKind } from "../core/nouns.ts";
 import { after, Scope } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
 import { kinds } from "../merge/catalog.ts";
-import { emptySlab, sameSlab, type Slab } from "../merge/slab.ts";
+import { emptySlab, itemAt, placeOf, sameSlab, type Slab } from "../merge/slab.ts";
 import type { CacheHint } from "../protocol/modern-cache.ts";
 import { readListing } from "./reading.ts";
 
@@ -72,6 +72,13 @@ export class Shelf {
 
   get(kind: ListingKind): Snapshot | undefined {
     return this.#snapshots.get(kind);
+  }
+
+  /** A tool by its own name; undefined where it is not known. */
+  tool(name: string): Uint8Array | undefined {
+    const slab = this.#snapshots.get("tools")?.slab;
+    const row = slab ? placeOf(slab.locals, name) : 0;
+    return slab?.locals[row] === name ? itemAt(slab, row) : undefined;
   }
 
   /** When the reading under way began, Unix ms. */

@@ -44,6 +44,11 @@ export class Shelves {
     return this.#shelves.get(backend)?.get(owner);
   }
 
+  /** A tool as its backend listed it to an owner. */
+  tool(backend: Backend, owner: string, name: string): Uint8Array | undefined {
+    return this.find(backend, owner)?.tool(name);
+  }
+
   of(backend: Backend, owner: string): Shelf {
     const shelves = this.#shelves.get(backend) ?? new Map<string, Shelf>();
     this.#shelves.set(backend, shelves);

@@ -180,14 +180,15 @@ export class Subscriptions {
   /** The backends of a session hear what its links are to log from now on. */
   #sendLevels(session: Session): void {
     for (const backend of this.#hub.backendsOf(session.facts.view)) {
-      const link = backend.find(this.#hub.ownerOf(backend, session))?.link;
-      if (link) this.#sendLevel(link);
+      const links = backend.find(this.#hub.ownerOf(backend, session))?.links ?? [];
+      for (const link of links) this.#sendLevel(link);
     }
   }
 
   /** A new link knows nothing of what was asked of the one before. */
-  restore(link: Link): void {
+  restore(link: Link, isLead: boolean): void {
     this.#sendLevel(link);
+    if (!isLead) return;
     const uris = new Set<string>();
     for (const session of this.#hub.attached(link.backend, link.owner)) {
       for (const { backend, local, isOpen } of session.subscriptions.values()) {

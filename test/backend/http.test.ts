@@ -7,7 +7,7 @@ import type { Transport } from "../../lib/backend/transport.ts";
 import { GatewayError } from "../../lib/core/errors.ts";
 import { Scope } from "../../lib/core/scope.ts";
 import { encodeText } from "../../lib/core/text.ts";
-import { neverSent } from "../../lib/resilience/execute.ts";
+import { neverSent } from "../../lib/resilience/classes.ts";
 import { serveRaw, until } from "./raw-server.ts";
 
 interface Opened {
@@ -75,10 +75,32 @@ test("http: a refusal means a lost session where it says so, and is the call's a
   }
 });
 
+test("http: told to come back later, a call was not begun, and the time is told", async () => {
+  const soon = new Date(Date.now() + 5_000).toUTCString();
+  const cases: readonly (readonly [head: string, least: number, most: number])[] = [
+    ["429 Too Many Requests\r\nretry-after: 7", 7_000, 7_000],
+    ["503 Service Unavailable\r\nretry-after: 1", 1_000, 1_000],
+    [`503 Service Unavailable\r\nretry-after: ${soon}`, 3_000, 5_000],
+    ["429 Too Many Requests\r\nretry-after: -1", NaN, NaN],
+    ["429 Too Many Requests\r\nretry-after: 999999999", 3_600_000, 3_600_000],
+  ];
+  for (const [head, least, most] of cases) {
+    await using server = await serveRaw((_request, socket) => void socket.write(answer(head, "<html>", "text/html")));
+    const opened = open(server.origin);
+    const outcome = await send(opened, 1);
+    assert.ok(outcome instanceof GatewayError && outcome.code === "unavailable", head);
+    assert.ok(neverSent(outcome), head);
+    const { retryAfterMs } = outcome.data;
+    if (Number.isNaN(least)) assert.equal(retryAfterMs, undefined);
+    else assert.ok(Number(retryAfterMs) >= least && Number(retryAfterMs) <= most, `${head} ${String(retryAfterMs)}`);
+    await opened.wire.close();
+  }
+});
+
 test("http: a refusal without a JSON-RPC error is a failure that names the status", async () => {
   const cases: readonly (readonly [status: string, code: string, sent: boolean])[] = [
     ["401 Unauthorized", "unauthorized", false],
-    ["503 Service Unavailable", "unavailable", false],
+    ["503 Service Unavailable", "unavailable", true],
     ["500 Internal Server Error", "badProtocol", true],
     ["302 Found", "badProtocol", false],
   ];

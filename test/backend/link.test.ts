@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { GatewayError } from "../../lib/core/errors.ts";
 import { Scope } from "../../lib/core/scope.ts";
 import { decodeText } from "../../lib/core/text.ts";
-import { neverSent } from "../../lib/resilience/execute.ts";
+import { neverSent } from "../../lib/resilience/classes.ts";
 import { cancelBy, request, TestCaller, TestWire } from "./link-kit.ts";
 
 const scope = new Scope();

@@ -5,7 +5,7 @@ import type { Link } from "../../lib/backend/link.ts";
 import type { GatewayError } from "../../lib/core/errors.ts";
 import { Scope } from "../../lib/core/scope.ts";
 import { decodeText } from "../../lib/core/text.ts";
-import { neverSent } from "../../lib/resilience/execute.ts";
+import { neverSent } from "../../lib/resilience/classes.ts";
 import { cancelBy } from "./link-kit.ts";
 import { until } from "./raw-server.ts";
 import {
@@ -84,7 +84,7 @@ test("sse: what a refused message says of its call", limits, async () => {
     ["401 Unauthorized", "unauthorized", false, false],
     ["429 Slow Down", "unavailable", false, false],
     ["500 Oops", "badProtocol", true, false],
-    ["503 Busy", "unavailable", false, false],
+    ["503 Busy", "unavailable", true, false],
     ["302 Found", "badProtocol", false, false],
   ];
   for (const [status, code, sent, retires] of cases) {

@@ -9,6 +9,7 @@ import { Scope } from "../../lib/core/scope.ts";
 import { defaultPlan, type ReplicaPlan } from "../../lib/config/plan.ts";
 import type { LinkOptions } from "../../lib/backend/connect.ts";
 import type { Link } from "../../lib/backend/link.ts";
+import { Replica } from "../../lib/backend/replica.ts";
 import { Uplink } from "../../lib/backend/uplink.ts";
 import { planOf } from "../config/kit.ts";
 import { legacyCodec, sharedClientCapabilities } from "../../lib/protocol/legacy.ts";
@@ -47,9 +48,12 @@ interface Started extends AsyncDisposable {
 
 async function start(...args: Parameters<typeof optionsFor>): Promise<Started> {
   const [links, failures]: [Link[], GatewayError[]] = [[], []];
-  const uplink = new Uplink(await optionsFor(...args), {
+  const options = await optionsFor(...args);
+  const replicas = options.plan.replicas.map((replica, index) => new Replica(index, replica));
+  const uplink = new Uplink(options, replicas, {
     up: (link) => void links.push(link),
     down: (error) => void failures.push(error),
+    leads: () => {},
   });
   return { uplink, links, failures, [Symbol.asyncDispose]: () => uplink.close() };
 }

@@ -70,11 +70,13 @@ test("crash: when the first replica dies the second one serves", async () => {
   await using two = await startHttpServer(rawScript);
   await using gateway = await Gateway.start({
     backends: {
-      both: { replicas: [{ url: one.url }, { url: two.url }] },
-      mixed: { replicas: [{ url: one.url }, rawStdio()] },
+      both: { balance: "priority", replicas: [{ url: one.url }, { url: two.url }] },
+      mixed: { balance: "priority", replicas: [{ url: one.url }, rawStdio()] },
     },
   });
-  await gateway.up("both", "mixed");
+  for (const backend of ["both", "mixed"])
+    for (const replica of [0, 1])
+      await gateway.proc.line(new RegExp(`backend ${backend}: is up.*: replica ${replica}`), "stderr");
   const client = await gateway.client();
   assert.equal((await pidsOf(client, "both__pid")).pid, one.proc.pid);
   await one[Symbol.asyncDispose]();

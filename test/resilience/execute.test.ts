@@ -1,49 +1,282 @@
-// What is tried again: only what was never sent, only so often, and never after an answer.
+// The one visible order of a call: what is sent again and what is not, where, when, and what its caller is told.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ErrorCode, errorTable, GatewayError } from "../../lib/core/errors.ts";
-import { execute, neverSent } from "../../lib/resilience/execute.ts";
+import { Scope } from "../../lib/core/scope.ts";
+import { Breaker } from "../../lib/resilience/breaker.ts";
+import { Budget } from "../../lib/resilience/budget.ts";
+import { Bulkhead } from "../../lib/resilience/bulkhead.ts";
+import { neverSent } from "../../lib/resilience/classes.ts";
+import type { Course, Policies, Site, Step } from "../../lib/resilience/course.ts";
+import { Execution } from "../../lib/resilience/execute.ts";
+import { Hedge } from "../../lib/resilience/hedge.ts";
 
-const fail = (code: ErrorCode, sent?: boolean): GatewayError =>
-  new GatewayError(code, "it failed", sent === undefined ? {} : { data: { sent } });
-
-/** Runs attempts that fail with these errors in turn and then succeed; resolves to how many were made. */
-async function attemptsMade(
-  errors: readonly unknown[],
-  limit = 3,
-): Promise<{ readonly made: number; readonly outcome: unknown }> {
-  let made = 0;
-  const outcome = await execute(limit, async () => {
-    const error = errors[made++];
-    if (error !== undefined) throw error;
-    return "done";
-  }).catch((error: unknown) => error);
-  return { made, outcome };
+interface Replica extends Site {
+  up: boolean;
 }
 
-test("execute: a call that never left is made again, up to the limit, and the last failure is told", async () => {
-  assert.deepEqual(await attemptsMade([fail("unreachable", false), fail("sessionLost", false)]), {
-    made: 3,
-    outcome: "done",
-  });
-  const last = fail("exited", false);
-  assert.deepEqual(await attemptsMade([fail("exited", false), fail("exited", false), last]), {
-    made: 3,
-    outcome: last,
-  });
+type Answer = (replica: number, scope: Scope) => Promise<string> | string;
+
+const terms = { failures: 5, rate: 0.5, minCalls: 20, windowMs: 10_000, openMs: 60_000, maxOpenMs: 60_000, trials: 1 };
+
+/** A call to simulated replicas, and what became of it. */
+class TestCourse implements Course<Replica, string>, Policies {
+  readonly backend = "b";
+  readonly lane = "me";
+  readonly breaker: Breaker | undefined = undefined;
+  readonly retry = { attempts: 3, waitMs: 1_000 };
+  readonly budget: Budget;
+  readonly scope: Scope;
+  readonly replicas: readonly Replica[];
+  readonly asked: number[] = [];
+  readonly steps: Step[] = [];
+  readonly #answer: Answer;
+  bulkhead: Bulkhead | undefined;
+  hedge: Hedge | undefined;
+  closedUntil = 0;
+  waiting = 0;
+  repeatable = true;
+  lostAt: number | undefined;
+  /** Called where no replica is up. */
+  recovery: () => Promise<unknown> = () => Promise.reject(failure("unavailable", false));
+
+  constructor(replicas: number, answer: Answer, timeoutMs = 5_000, budget = 100) {
+    this.replicas = Array.from({ length: replicas }, (_, index) => ({
+      index,
+      breaker: new Breaker(terms),
+      pending: 0,
+      closedUntil: 0,
+      up: true,
+    }));
+    this.#answer = answer;
+    this.budget = new Budget({ share: 0, perSecond: 0, burst: budget }, Date.now());
+    this.scope = new Scope(undefined, timeoutMs, () => failure("callTimeout", true));
+  }
+  isRepeatable(): boolean {
+    return this.repeatable;
+  }
+  choose(tried: ReadonlySet<Replica>): Replica | undefined {
+    const well = this.#well();
+    return well.find((replica) => !tried.has(replica)) ?? well[0];
+  }
+  hasOther(tried: ReadonlySet<Replica>): boolean {
+    return this.#well().some((replica) => !tried.has(replica));
+  }
+  #well(): readonly Replica[] {
+    const now = Date.now();
+    return this.replicas.filter(
+      ({ up, breaker, closedUntil }) => up && closedUntil <= now && breaker?.isPassable(now) !== false,
+    );
+  }
+  recover(): Promise<unknown> {
+    return this.recovery();
+  }
+  async send(site: Replica, scope: Scope): Promise<string> {
+    this.asked.push(site.index);
+    return await scope.race(Promise.resolve().then(() => this.#answer(site.index, scope)));
+  }
+  faultOf(): undefined {}
+  heardSince(): boolean {
+    return true;
+  }
+  noted(step: Step | Site): void {
+    if ("kind" in step) this.steps.push(step);
+  }
+}
+
+function failure(code: ErrorCode, sent?: boolean, more: Readonly<Record<string, unknown>> = {}): GatewayError {
+  return new GatewayError(code, `it failed: ${code}`, { data: { ...(sent === undefined ? {} : { sent }), ...more } });
+}
+
+interface Outcome {
+  readonly outcome: unknown;
+  readonly made: number;
+  readonly mayHaveRun: boolean;
+}
+
+async function run(course: TestCourse): Promise<Outcome> {
+  const execution = new Execution(course, course);
+  const outcome: unknown = await execution.run().catch((error: unknown) => error);
+  for (const { pending } of course.replicas) assert.equal(pending, 0);
+  assert.equal(course.waiting, 0);
+  const { made, mayHaveRun } = execution;
+  return { outcome, made, mayHaveRun };
+}
+
+/** Fails with these in turn, then answers. */
+function failing(...errors: readonly unknown[]): Answer {
+  let at = 0;
+  return () => {
+    const error = errors[at++];
+    if (error !== undefined) throw error;
+    return "done";
+  };
+}
+
+test("execute: a call that never left is made again, also one that may not run twice", async () => {
+  const course = new TestCourse(1, failing(failure("unreachable", false), failure("sessionLost", false)));
+  course.repeatable = false;
+  assert.deepEqual(await run(course), { outcome: "done", made: 3, mayHaveRun: false });
 });
 
-test("execute: what was sent, or may have been, is never made again", async () => {
-  for (const code of Object.keys(errorTable) as ErrorCode[]) {
-    for (const error of [fail(code, true), fail(code)]) {
-      assert.equal(neverSent(error), false, code);
-      assert.deepEqual(await attemptsMade([error]), { made: 1, outcome: error });
+test("execute: what may have run is made again only where that is safe", async () => {
+  for (const code of ["lost", "exited", "unreachable", "connectTimeout", "draining", "badProtocol"] as const) {
+    for (const sent of [true, undefined]) {
+      const error = failure(code, sent);
+      const unsafe = new TestCourse(2, failing(error));
+      unsafe.repeatable = false;
+      assert.deepEqual(await run(unsafe), { outcome: error, made: 1, mayHaveRun: true }, code);
+      const safe = new TestCourse(2, failing(error));
+      assert.equal((await run(safe)).outcome, "done", code);
+      assert.deepEqual(safe.asked, [0, 1], code);
     }
   }
 });
 
-test("execute: a backend that is known to be down, a timeout and a foreign error are not tried again", async () => {
-  for (const error of [fail("unavailable", false), fail("callTimeout", true), new Error("cancelled"), "reason"]) {
-    assert.deepEqual(await attemptsMade([error]), { made: 1, outcome: error });
+test("execute: of all failures there are, those that no repetition mends are told at once", async () => {
+  for (const code of Object.keys(errorTable) as ErrorCode[]) {
+    for (const sent of [true, false]) {
+      const error = failure(code, sent);
+      const course = new TestCourse(1, failing(error));
+      course.repeatable = false;
+      const { made } = await run(course);
+      assert.equal(made > 1, neverSent(error), `${code} ${sent}`);
+    }
   }
+});
+
+test("execute: after an attempt that may have run, one that never left does not make it safe", async () => {
+  const course = new TestCourse(
+    2,
+    failing(failure("lost", true), failure("unreachable", false), failure("lost", true)),
+  );
+  const { made, mayHaveRun } = await run(course);
+  assert.deepEqual([made, mayHaveRun], [4, true]);
+  const once = new TestCourse(2, failing(failure("unreachable", false), failure("lost", true)));
+  once.repeatable = false;
+  assert.equal((await run(once)).made, 2);
+});
+
+test("execute: it is sent no more often than the limit, and no repetition is over the budget", async () => {
+  const always: Answer = () => {
+    throw failure("lost", true);
+  };
+  const course = new TestCourse(2, always);
+  assert.equal((await run(course)).made, 3);
+  const poor = new TestCourse(2, always, 5_000, 1);
+  assert.equal((await run(poor)).made, 2);
+  assert.ok(poor.steps.some((step) => step.kind === "refused" && step.why.includes("budget")));
+});
+
+test("execute: a replica that refuses is left at once, and the others are asked in turn", async () => {
+  const course = new TestCourse(3, (replica) => {
+    if (replica < 2) throw failure("unreachable", false);
+    return "done";
+  });
+  const since = Date.now();
+  assert.equal((await run(course)).outcome, "done");
+  assert.deepEqual(course.asked, [0, 1, 2]);
+  assert.ok(Date.now() - since < 50);
+});
+
+test("execute: five failures in a row open the breaker, and the replica is asked no more", async () => {
+  const course = new TestCourse(2, (replica) => {
+    if (replica === 0) throw failure("lost", true);
+    return "done";
+  });
+  for (let call = 0; call < 8; call += 1) assert.equal((await run(course)).outcome, "done");
+  assert.equal(course.asked.filter((replica) => replica === 0).length, 5);
+});
+
+test("execute: an answer, a timeout, and a caller who goes away open no breaker", async () => {
+  const course = new TestCourse(1, (_, scope) => new Promise((_resolve, reject) => void scope.onCancel(reject)));
+  for (let call = 0; call < 6; call += 1) {
+    const gone = new TestCourse(1, (_, scope) => scope.race(new Promise<string>(() => {})));
+    Object.assign(gone, { replicas: course.replicas });
+    const pending = run(gone);
+    gone.scope.cancel(new Error("went away"));
+    assert.match(String((await pending).outcome), /went away/);
+  }
+  assert.equal(course.replicas[0]?.breaker?.state(Date.now()).kind, "closed");
+});
+
+test("execute: Retry-After is one window for all calls of the backend, and nobody waits past the deadline", async () => {
+  const busy = failing(failure("unavailable", false, { retryAfterMs: 100, throttled: true }));
+  const course = new TestCourse(2, busy);
+  const since = Date.now();
+  assert.equal((await run(course)).outcome, "done");
+  assert.ok(Date.now() - since >= 95, `${Date.now() - since}`);
+  const long = new TestCourse(2, failing(failure("unavailable", false, { retryAfterMs: 60_000, throttled: true })));
+  const first = await run(long);
+  assert.equal(first.made, 1);
+  const { outcome, made } = await run(long);
+  assert.ok(outcome instanceof GatewayError && made === 0);
+  assert.ok(Number(outcome.data["retryAfterMs"]) > 59_000);
+});
+
+test("execute: one replica that is not ready speaks for itself alone", async () => {
+  const course = new TestCourse(2, (replica) => {
+    if (replica === 0) throw failure("unavailable", false, { retryAfterMs: 60_000 });
+    return "done";
+  });
+  for (let call = 0; call < 3; call += 1) assert.equal((await run(course)).outcome, "done");
+  assert.deepEqual(course.asked, [0, 1, 1, 1]);
+});
+
+test("execute: a backend that went away now is waited for, one that did so long ago is not", async () => {
+  const course = new TestCourse(1, () => "done");
+  const [replica] = course.replicas;
+  assert.ok(replica);
+  replica.up = false;
+  course.lostAt = Date.now();
+  let looks = 0;
+  course.recovery = () => {
+    looks += 1;
+    if (looks < 3) return Promise.reject(failure("unavailable", false));
+    replica.up = true;
+    return Promise.resolve();
+  };
+  assert.equal((await run(course)).outcome, "done");
+  const gone = new TestCourse(0, () => "done");
+  gone.lostAt = Date.now() - 1_000;
+  assert.deepEqual((await run(gone)).made, 0);
+});
+
+test("execute: a deadline while it waits ends the wait, and says that nothing was sent", async () => {
+  const course = new TestCourse(0, () => "done", 80);
+  course.lostAt = Date.now();
+  const since = Date.now();
+  const { outcome, made, mayHaveRun } = await run(course);
+  assert.ok(outcome instanceof GatewayError && outcome.code === "callTimeout");
+  assert.deepEqual([made, mayHaveRun], [0, false]);
+  assert.ok(Date.now() - since < 300);
+});
+
+test("execute: a cancelled caller frees its slot at once", async () => {
+  const course = new TestCourse(1, (_, scope) => scope.race(new Promise<string>(() => {})));
+  course.bulkhead = new Bulkhead("b", { inFlight: 1, queued: 1, inFlightEach: 1, queuedEach: 1 });
+  const pending = run(course);
+  await new Promise((resolve) => void setImmediate(resolve));
+  assert.equal(course.bulkhead.inFlight, 1);
+  course.scope.cancel(new Error("went away"));
+  await pending;
+  assert.equal(course.bulkhead.inFlight, 0);
+});
+
+test("execute: a slow call is hedged to another replica, and the loser is cancelled", async () => {
+  let cancelled = 0;
+  const course = new TestCourse(2, (replica, scope) => {
+    if (replica === 1) return "fast";
+    scope.onCancel(() => void (cancelled += 1));
+    return new Promise(() => {});
+  });
+  course.hedge = new Hedge({ quantile: 0.5, minMs: 20, share: 1 }, Date.now());
+  for (let call = 0; call < 20; call += 1) course.hedge.note(1);
+  assert.equal((await run(course)).outcome, "fast");
+  assert.deepEqual([course.asked, cancelled], [[0, 1], 1]);
+  const unsafe = new TestCourse(2, (_, scope) => scope.race(new Promise<string>(() => {})), 100);
+  unsafe.repeatable = false;
+  unsafe.hedge = course.hedge;
+  await run(unsafe);
+  assert.deepEqual(unsafe.asked, [0]);
 });

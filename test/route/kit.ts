@@ -51,7 +51,11 @@ export class TestNet implements AsyncDisposable {
       peer: this.router,
       observer: silentObserver,
     };
-    return new Backend(options, { up: (backend, link) => this.router.connected(backend, link), down: () => {} });
+    return new Backend(options, {
+      up: (backend, link, _replica, isLead) => this.router.connected(backend, link, isLead),
+      down: () => {},
+      leads: (backend, link) => this.router.connected(backend, link, true),
+    });
   }
 
   client(

@@ -27,7 +27,7 @@ async function withShelf(run: (shelf: Shelf, changes: ListingKind[]) => Promise<
     peer: new TestWire(),
     observer: silentObserver,
   };
-  const backend = new Backend(options, { up: () => {}, down: () => {} });
+  const backend = new Backend(options, { up: () => {}, down: () => {}, leads: () => {} });
   const changes: ListingKind[] = [];
   try {
     await run(

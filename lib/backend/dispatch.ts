@@ -1,0 +1,200 @@
+// One call of one owner on its way to the replicas: what the policies ask of the call, answered from the links.
+
+import { type Edit, type Envelope, scan, spanNumber } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
+import { Scope, sleep } from "../core/scope.ts";
+import { decodeText } from "../core/text.ts";
+import { findPath } from "../protocol/fields.ts";
+import type { Breaker } from "../resilience/breaker.ts";
+import type { Course, Step } from "../resilience/course.ts";
+import type { Caller } from "./caller.ts";
+import { linkGone } from "./failures.ts";
+import type { BackendPolicies } from "./policies.ts";
+import type { Replica } from "./replica.ts";
+import { Signs } from "./signs.ts";
+import type { Strand } from "./strand.ts";
+import { localName, mayRunTwice } from "./traits.ts";
+import type { Uplink } from "./uplink.ts";
+
+/** What a backend sends to one owner's client on its links. */
+export interface Sending {
+  readonly uplink: Uplink;
+  readonly request: Envelope;
+  readonly edits: readonly Edit[];
+  readonly caller: Caller;
+  readonly scope: Scope;
+  /** The tool as the owner's catalog has it. */
+  readonly listed: (owner: string, tool: string) => Uint8Array | undefined;
+  readonly noted: ((step: Step) => void) | undefined;
+}
+
+/** What is subscribed is asked for again where another link speaks for all, so it must be asked for there. */
+const ofLead: ReadonlySet<string> = new Set(["resources/subscribe", "resources/unsubscribe"]);
+const spread = 0.25;
+
+export class Dispatch implements Course<Replica, Uint8Array> {
+  readonly scope: Scope;
+  readonly lane: string;
+  readonly breaker: Breaker | undefined;
+  readonly #sending: Sending;
+  readonly #policies: BackendPolicies;
+  #repeatable: boolean | undefined;
+
+  constructor(sending: Sending, policies: BackendPolicies) {
+    const { scope, caller, uplink } = sending;
+    this.#sending = sending;
+    this.#policies = policies;
+    this.scope = scope;
+    this.lane = caller.principal ?? uplink.owner;
+    this.breaker = policies.breakerOf(this.#tool());
+  }
+
+  isRepeatable(): boolean {
+    const { request, edits, uplink, listed } = this.#sending;
+    this.#repeatable ??= mayRunTwice(request, edits, {
+      listed: (tool) => listed(uplink.owner, tool),
+      isDeclared: this.#policies.isDeclared,
+    });
+    return this.#repeatable;
+  }
+
+  choose(tried: ReadonlySet<Replica>): Replica | undefined {
+    const { uplink, request, caller } = this.#sending;
+    const now = Date.now();
+    const { lead, strands } = uplink;
+    if (strands.length === 1 || ofLead.has(request.method ?? "")) return isUsable(lead, now) ? lead.replica : undefined;
+    let well = strands.filter((strand) => isUsable(strand, now));
+    well = orAll(well, ({ isSilent }) => !isSilent);
+    well = orAll(well, ({ replica }) => !tried.has(replica));
+    const place = uplink.placeOf(caller.session);
+    if (place && well.includes(place)) return place.replica;
+    const { outliers, balance } = this.#policies;
+    if (outliers) well = orAll(well, ({ replica }) => !outliers.isEjected(replica.index, now));
+    for (const { replica } of well) replica.ramp = outliers?.ramp(replica.index, now) ?? 1;
+    const replica = balance.choose(
+      well.map((strand) => strand.replica),
+      this.#key(),
+    );
+    const chosen = replica && strands[replica.index];
+    if (chosen && !chosen.link?.facts?.modern) uplink.place(caller.session, chosen);
+    return replica;
+  }
+
+  hasOther(tried: ReadonlySet<Replica>): boolean {
+    const { uplink, request } = this.#sending;
+    const now = Date.now();
+    if (ofLead.has(request.method ?? "")) return false;
+    return uplink.strands.some((strand) => !tried.has(strand.replica) && isUsable(strand, now) && !strand.isSilent);
+  }
+
+  async recover(): Promise<void> {
+    const { uplink } = this.#sending;
+    if (uplink.links.length === 0) return void (await uplink.acquire(this.scope));
+    // A look that is under way may show that a replica is gone, and not only bad.
+    await Promise.all(uplink.strands.map((strand) => strand.looked(this.scope)));
+    const now = Date.now();
+    if (uplink.links.length === 0 || uplink.strands.some((strand) => isUsable(strand, now))) return;
+    const { waitMs, isOpen } = this.#waitMs(uplink, now);
+    const { retry, backend } = this.#policies;
+    if (!isOpen && waitMs <= retry.waitMs && now + waitMs < this.scope.deadline)
+      return await sleep(waitMs * (1 + spread * Math.random()), this.scope);
+    const retryAfterMs = Math.max(1, Math.ceil(waitMs));
+    const why = isOpen ? "its last calls failed" : "it wants no calls";
+    const text = `backend "${backend}" is left alone for ${retryAfterMs} ms: ${why}`;
+    throw new GatewayError("unavailable", text, { backend, data: { sent: false, retryAfterMs } });
+  }
+
+  /** Until any replica may be sent to again; `isOpen`: a breaker is in the way, for which nobody waits. */
+  #waitMs({ strands }: Uplink, now: number): { readonly waitMs: number; readonly isOpen: boolean } {
+    const waits = strands.flatMap(({ link, replica }) => {
+      if (!link) return [];
+      const isOpen = replica.breaker?.isPassable(now) === false;
+      return { waitMs: Math.max(replica.closedUntil - now, replica.breaker?.waitMs(now) ?? 0, 0), isOpen };
+    });
+    return waits.toSorted((a, b) => a.waitMs - b.waitMs)[0] ?? { waitMs: 0, isOpen: false };
+  }
+
+  get lostAt(): number | undefined {
+    return this.#sending.uplink.lostAt;
+  }
+
+  async send(replica: Replica, outer: Scope): Promise<Uint8Array> {
+    const { uplink, request, edits, caller } = this.#sending;
+    const strand = uplink.strands[replica.index];
+    const link = strand?.link;
+    if (!strand || !link) throw linkGone(this.#policies.backend);
+    const { firstMs, idleMs } = this.#policies.timesOf(this.#tool());
+    if (uplink.strands.length === 1 && firstMs === 0 && idleMs === 0)
+      return await link.call(request, edits, caller, outer);
+    using scope = new Scope(outer);
+    using signs = firstMs > 0 || idleMs > 0 ? new Signs(this.#policies.backend, { firstMs, idleMs }, scope) : undefined;
+    const mover = {
+      fellSilent: (error: GatewayError): void => {
+        if (this.isRepeatable() && this.hasOther(new Set([replica]))) scope.cancel(error);
+      },
+    };
+    strand.movers.add(mover);
+    try {
+      return await link.call(request, edits, caller, scope, signs);
+    } finally {
+      strand.movers.delete(mover);
+    }
+  }
+
+  faultOf(reply: Uint8Array): string | undefined {
+    const codes = this.#policies.plan.breaker?.codes ?? [];
+    if (codes.length === 0) return undefined;
+    const scanned = scan(reply);
+    const code = scanned.kind === "message" ? spanNumber(scanned.envelope, "error.code") : undefined;
+    return code !== undefined && codes.includes(code) ? `it answered with error ${code}` : undefined;
+  }
+
+  heardSince(replica: Replica, since: number): boolean {
+    return (this.#sending.uplink.strands[replica.index]?.link?.heardAt ?? 0) > since;
+  }
+
+  noted(step: Step): void {
+    this.#sending.noted?.(step);
+    if (step.kind !== "failed" || !step.failing.counts) return;
+    // One that lost a call may be gone: whether it is should be known before the next call.
+    const strand = this.#sending.uplink.strands[step.replica];
+    if (strand?.link) void strand.verify(new Scope());
+  }
+
+  #tool(): string | undefined {
+    const { request, edits } = this.#sending;
+    const asks = this.#policies.hasToolTimes || this.#policies.plan.breaker?.perTool === true;
+    return asks && request.method === "tools/call" ? localName(request, edits) : undefined;
+  }
+
+  /** What a hash is taken of. */
+  #key(): string {
+    const { balance } = this.#policies.plan;
+    const { caller, request, uplink } = this.#sending;
+    if (balance.kind !== "hash") return "";
+    const { source } = balance;
+    switch (source.kind) {
+      case "principal":
+        return caller.principal ?? uplink.owner;
+      case "session":
+        return caller.sessionKey ?? uplink.owner;
+      case "header":
+        return caller.header?.(source.name) ?? "";
+      case "argument": {
+        const { params } = request.spans;
+        const at = params && findPath(request.bytes, params, ["arguments", source.name]);
+        return at ? decodeText(request.bytes.subarray(at.start, at.end)) : "";
+      }
+    }
+  }
+}
+
+function isUsable({ link, replica }: Strand, now: number): boolean {
+  return link !== undefined && replica.closedUntil <= now && replica.breaker?.isPassable(now) !== false;
+}
+
+/** Those that fit; all, where none does. */
+function orAll(strands: readonly Strand[], fits: (strand: Strand) => boolean): Strand[] {
+  const fitting = strands.filter(fits);
+  return fitting.length > 0 ? fitting : [...strands];
+}

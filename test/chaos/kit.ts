@@ -1,0 +1,200 @@
+// A gateway in this process over nonce servers, a client that calls at a steady rate, and what was executed.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { type BackendConfig, Gateway, recordOf } from "../e2e/kit.ts";
+import { type Proc, runtimeCommand, startScript } from "../kit/process.ts";
+import type { RawClient } from "../kit/raw-client.ts";
+
+export type Era = "legacy" | "modern";
+
+const script = "test/chaos/nonce-server.ts";
+
+/** A folder with the record that all replicas of a test write to. */
+export class Records implements Disposable {
+  readonly folder: string = mkdtempSync(join(tmpdir(), "chaos-"));
+
+  file(name: string): string {
+    const file = join(this.folder, name);
+    writeFileSync(file, "", { flag: "a" });
+    return file;
+  }
+
+  /** How often each nonce was executed. */
+  executions(name: string): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const line of readFileSync(this.file(name), "utf8").split("\n")) {
+      const nonce = line.split(" ")[1];
+      if (nonce !== undefined) counts.set(nonce, (counts.get(nonce) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A replica over HTTP that can be killed, stopped and started again on its port. */
+export class HttpReplica implements AsyncDisposable {
+  readonly #record: string;
+  readonly #era: Era;
+  #proc: Proc | undefined;
+  #url = "";
+
+  private constructor(record: string, era: Era) {
+    this.#record = record;
+    this.#era = era;
+  }
+
+  static async start(record: string, era: Era = "legacy"): Promise<HttpReplica> {
+    const replica = new HttpReplica(record, era);
+    await replica.start();
+    return replica;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  get pid(): number {
+    return this.#proc?.pid ?? 0;
+  }
+
+  async start(): Promise<void> {
+    const port = this.#url === "" ? "0" : new URL(this.#url).port;
+    this.#proc = startScript(script, ["http", "--era", this.#era, "--record", this.#record, "--port", port]);
+    const [, url = ""] = await this.#proc.line(/^listening (http:\S+)$/);
+    this.#url = url;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#proc?.kill(signal);
+  }
+
+  async kill(): Promise<void> {
+    this.#proc?.kill("SIGKILL");
+    await this.#proc?.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#proc?.kill("SIGCONT");
+    await this.kill();
+  }
+}
+
+export function childReplica(record: string, era: Era = "legacy"): BackendConfig {
+  const [command, args] = runtimeCommand(script, "stdio", "--era", era, "--record", record);
+  return { command, args };
+}
+
+/** Starts a gateway and waits until every replica is up. */
+export async function startGateway(
+  backends: Readonly<Record<string, BackendConfig>>,
+  ...flags: string[]
+): Promise<Gateway> {
+  const gateway = await Gateway.start({ backends }, ...flags);
+  for (const [name, { replicas }] of Object.entries(backends)) {
+    const count = Array.isArray(replicas) ? replicas.length : 1;
+    if (count === 1) await gateway.up(name);
+    else
+      for (let at = 0; at < count; at += 1)
+        await gateway.proc.line(new RegExp(`backend ${name}: is up.*: replica ${at}`), "stderr");
+  }
+  return gateway;
+}
+
+export interface Outcome {
+  readonly nonce: string;
+  readonly tookMs: number;
+  /** When it was sent, ms since the load began. */
+  readonly atMs: number;
+  /** The text of the result; undefined where it failed. */
+  readonly text: string | undefined;
+  /** Of a failure: the members of its data. */
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly message: string;
+  readonly attempts: number;
+}
+
+let calls = 0;
+
+/** Calls a tool of a nonce server. */
+export async function callOnce(
+  client: RawClient,
+  tool: string,
+  args: Readonly<Record<string, unknown>> = {},
+  since: number = performance.now(),
+): Promise<Outcome> {
+  calls += 1;
+  const nonce = `n${calls}`;
+  const began = performance.now();
+  const reply = recordOf(
+    JSON.parse(await client.request("tools/call", { name: tool, arguments: { nonce, ...args } }, calls)),
+  );
+  const result = recordOf(reply["result"]);
+  const content = Array.isArray(result["content"]) ? recordOf(result["content"][0]) : {};
+  const error = recordOf(reply["error"]);
+  return {
+    nonce,
+    atMs: began - since,
+    tookMs: performance.now() - began,
+    text: typeof content["text"] === "string" ? content["text"] : undefined,
+    data: recordOf(error["data"]),
+    message: typeof error["message"] === "string" ? error["message"] : "",
+    attempts: Number(recordOf(result["_meta"])["mcpctl/attempts"] ?? 1),
+  };
+}
+
+/** Open-loop load: `perSecond` calls, whatever becomes of those before, until `stop` is called. */
+export class Load {
+  readonly #pending: Promise<Outcome>[] = [];
+  readonly since: number = performance.now();
+  readonly #done: Promise<void>;
+  #stopped = false;
+
+  constructor(clients: readonly RawClient[], tools: readonly string[], perSecond: number, args: object = {}) {
+    this.#done = this.#run(clients, tools, perSecond, args);
+  }
+
+  get atMs(): number {
+    return performance.now() - this.since;
+  }
+
+  async #run(clients: readonly RawClient[], tools: readonly string[], perSecond: number, args: object): Promise<void> {
+    for (let sent = 0; !this.#stopped;) {
+      const due = Math.floor((this.atMs * perSecond) / 1000);
+      for (; sent < due; sent += 1) {
+        const client = clients[sent % clients.length];
+        const tool = tools[sent % tools.length];
+        if (client && tool !== undefined) this.#pending.push(callOnce(client, tool, { ...args }, this.since));
+      }
+      await pause(2);
+    }
+  }
+
+  /** Ends the load; all outcomes, in the order of the calls. */
+  async stop(): Promise<readonly Outcome[]> {
+    this.#stopped = true;
+    await this.#done;
+    return Promise.all(this.#pending);
+  }
+}
+
+export function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? NaN;
+}
+
+/** Nothing ran twice that may not, and every failure tells the truth about whether it ran. */
+export function assertTruthful(outcomes: readonly Outcome[], executions: ReadonlyMap<string, number>): void {
+  for (const { nonce, text, data, message } of outcomes) {
+    const ran = executions.get(nonce) ?? 0;
+    assert.ok(ran <= 1, `${nonce} ran ${ran} times`);
+    if (text !== undefined) assert.equal(ran, 1, `${nonce} was answered`);
+    else if (data["class"] === "notSent") assert.equal(ran, 0, `${nonce} is said not to have been sent: ${message}`);
+    else assert.equal(data["class"], "unknown", `${nonce}: ${message} ${JSON.stringify(data)}`);
+  }
+}
