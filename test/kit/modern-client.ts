@@ -24,6 +24,8 @@ export interface ModernClientOptions {
   readonly name?: string;
   /** `modern` accepts nothing else, `auto` finds out, `legacy` never asks; by default `modern`. */
   readonly era?: "modern" | "legacy" | "auto";
+  /** The only revision that this client speaks; by default all of the SDK's. */
+  readonly revision?: string;
   /** Capabilities to declare; by default all of them. */
   readonly capabilities?: ClientCapabilities;
   /** What this client's model says. */
@@ -75,13 +77,14 @@ const allCapabilities: ClientCapabilities = {
 /** Connects a client. */
 export async function connectModern(target: Target, options: ModernClientOptions = {}): Promise<ModernTestClient> {
   const capabilities = options.capabilities ?? allCapabilities;
-  const { probeTimeoutMs: timeoutMs, maxRounds } = options;
+  const { probeTimeoutMs: timeoutMs, maxRounds, revision } = options;
   const client = new Client(
     { name: options.name ?? "modern-test-client", version: "1.0.0" },
     {
       capabilities,
       versionNegotiation: { mode: modeOf(options), ...(timeoutMs !== undefined && { probe: { timeoutMs } }) },
       ...(maxRounds !== undefined && { inputRequired: { maxRounds } }),
+      ...(revision !== undefined && { supportedProtocolVersions: [revision] }),
     },
   );
   const asked: Asked[] = [];
