@@ -9,6 +9,7 @@ const trustedBytes = 4 * 2 ** 20;
 /** Only large pieces of memory are worth keeping, and not the largest. */
 const minKeptBytes = 64 * 1024;
 const maxKeptBytes = 4 * 2 ** 20;
+const stepBytes = 64 * 1024;
 /** Of all that are kept. */
 const keptBytes = 8 * 2 ** 20;
 
@@ -19,7 +20,9 @@ export class Rooms {
 
   /** Memory for at least so many bytes and the room around them. */
   take(length: number): Buffer {
-    const size = length + 2 * roomBytes;
+    const needed = length + 2 * roomBytes;
+    // Messages of one kind differ by a few bytes, and the memory of one is to fit the next.
+    const size = needed < minKeptBytes ? needed : Math.ceil(needed / stepBytes) * stepBytes;
     const at = this.#kept.findIndex(({ byteLength }) => byteLength >= size && byteLength <= 2 * size);
     const [known] = at < 0 ? [] : this.#kept.splice(at, 1);
     // Not of the pool that small buffers share: what is around the bytes is theirs.
@@ -44,6 +47,14 @@ export class Rooms {
 
 /** Where the memory of bytes came from that have one owner. */
 const homes = new WeakMap<Uint8Array, Rooms>();
+
+/** Memory for bytes of this length, which the caller writes and hands on; their last owner gives it back. */
+export function takeRoom(rooms: Rooms, length: number): Uint8Array {
+  if (length < minKeptBytes) return Buffer.allocUnsafe(length);
+  const bytes = Buffer.from(rooms.take(length).buffer, roomBytes, length);
+  homes.set(bytes, rooms);
+  return bytes;
+}
 
 /** Bytes that come in pieces. */
 export class RoomyBytes {

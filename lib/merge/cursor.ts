@@ -5,6 +5,7 @@ import type { ListingKind } from "../core/nouns.ts";
 import type { Sealer } from "../core/seal.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import type { Walk } from "./page.ts";
+import { markLength } from "./section.ts";
 
 /** What a cursor is good for. */
 export interface CursorUse {
@@ -25,7 +26,7 @@ export class Cursors {
   seal({ kind, view, principal }: CursorUse, walk: Walk): string {
     const done = [...walk].flatMap(([mark, last]) => (last === undefined ? [mark] : []));
     const begun = [...walk].filter(([, last]) => last !== undefined);
-    const payload = { kind, view, principal, done, begun: Object.fromEntries(begun) };
+    const payload = { kind, view, principal, done: done.join(""), begun: Object.fromEntries(begun) };
     return this.#sealer.seal(purpose, encodeJson(payload));
   }
 
@@ -38,11 +39,11 @@ export class Cursors {
     if (principal !== use.principal) throw refused("otherPrincipal", "was given to another client");
     if (kind !== use.kind) throw refused("otherKind", "is of another listing");
     if (view !== use.view) throw refused("otherView", "is of another endpoint");
-    const marks: readonly unknown[] = Array.isArray(done) ? done : [];
-    return new Map<string, string | undefined>([
-      ...marks.map((mark): [string, undefined] => [String(mark), undefined]),
-      ...Object.entries(asRecord(begun)).map(([mark, last]): [string, string] => [mark, String(last)]),
-    ]);
+    const walk = new Map<string, string | undefined>();
+    const marks = String(done);
+    for (let at = 0; at < marks.length; at += markLength) walk.set(marks.slice(at, at + markLength), undefined);
+    for (const [mark, last] of Object.entries(asRecord(begun))) walk.set(mark, String(last));
+    return walk;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { ListingKind } from "../core/nouns.ts";
 import { kinds } from "./catalog.ts";
-import { exposeName, exposeUri, type View } from "./names.ts";
+import { exposeName, exposeUri, isPlainlyPrefixed, type View } from "./names.ts";
 import { buildSection, localOf, plainSection, type Section } from "./section.ts";
 import type { Slab } from "./slab.ts";
 import { templateMatcher } from "./template.ts";
@@ -67,6 +67,8 @@ export function buildIndex(kind: ListingKind, slabs: readonly Slab[], view: View
 /** Prefixes keep backends apart: nothing that another one lists changes these names. */
 function prefixed(slab: Slab, view: View, collisions: Collision[]): Section {
   const { backend, locals } = slab;
+  if (locals.every((local) => isPlainlyPrefixed(view, backend, local)))
+    return plainSection(slab, backend + view.separator);
   const names = new Map<string, number>();
   for (const [row, local] of locals.entries()) {
     const exposed = exposeName(view, backend, local);
@@ -89,10 +91,13 @@ function settled(
   priority: readonly string[],
   collisions: Collision[],
 ): readonly Section[] {
-  if (slabs.length <= 1) return slabs.map(plainSection);
+  if (slabs.length <= 1) return slabs.map((slab) => plainSection(slab));
   const owners = new Map<string, string>();
   const drafts = new Map<Slab, Draft>(slabs.map((slab) => [slab, { rows: [], names: [] }]));
-  for (const { slab } of byPriority(slabs.map(plainSection), priority)) {
+  for (const { slab } of byPriority(
+    slabs.map((slab) => plainSection(slab)),
+    priority,
+  )) {
     const { backend, locals } = slab;
     const draft = drafts.get(slab);
     for (const [row, local] of locals.entries()) {

@@ -14,7 +14,7 @@ export interface View {
 /** Clients refuse longer names; see 2025-11-25, Tools, "Tool Names". */
 const maxLength = 64;
 const digestLength = 8;
-const allowed = /^[A-Za-z0-9_.-]+$/;
+const allowed = /^[A-Za-z0-9_.-]*$/;
 const forbidden = /[^A-Za-z0-9_.-]/g;
 const shortened = /_[0-9a-f]{8}$/;
 
@@ -22,9 +22,14 @@ const shortened = /_[0-9a-f]{8}$/;
 export function exposeName(view: View, backend: string, local: string): ExposedName {
   if (view.naming === "none") return local as ExposedName;
   const full = backend + view.separator + local;
-  if (full.length <= maxLength && allowed.test(full)) return full as ExposedName;
+  if (isPlainlyPrefixed(view, backend, local)) return full as ExposedName;
   const digest = createHash("sha256").update(full).digest("hex").slice(0, digestLength);
   return `${full.replace(forbidden, "_").slice(0, maxLength - digestLength - 1)}_${digest}` as ExposedName;
+}
+
+/** Whether the exposed name is the prefix and the local name as they are. */
+export function isPlainlyPrefixed({ separator }: View, backend: string, local: string): boolean {
+  return backend.length + separator.length + local.length <= maxLength && allowed.test(local);
 }
 
 /** Whether a name may be one that was shortened; a local name can look like it too. */

@@ -1,8 +1,8 @@
 // Pages of a merged listing: what comes next behind a position that outlives every change, and the bytes of it.
 
+import { type Rooms, takeRoom } from "../core/room.ts";
 import { copyBytes } from "../core/text.ts";
-import type { Section } from "./section.ts";
-import { placeOf } from "./slab.ts";
+import { placeBehind, type Section } from "./section.ts";
 
 /**
  * How far a walk has come: by the mark of each backend whose items were seen, the exposed name of the last one, or undefined
@@ -35,13 +35,14 @@ export function cutPage(sections: readonly Section[], walk: Walk, size: number):
   const seen = new Map(walk);
   let room = size;
   for (const section of ordered) {
-    const { mark, names } = section;
-    const from = placeBehind(names, walk.get(mark));
+    const { mark, prefix, names } = section;
+    const last = walk.get(mark);
+    const from = last === undefined ? 0 : placeBehind(section, last);
     const to = Math.min(names.length, from + room);
     if (to > from) runs.push({ section, from, to });
     else if (from < names.length) return { runs, next: seen };
     room -= to - from;
-    seen.set(mark, to < names.length ? names[to - 1] : undefined);
+    seen.set(mark, to < names.length ? prefix + (names[to - 1] ?? "") : undefined);
     if (to < names.length) return { runs, next: seen };
   }
   return { runs, next: undefined };
@@ -51,20 +52,14 @@ function isDone(walk: Walk, mark: string): boolean {
   return walk.has(mark) && walk.get(mark) === undefined;
 }
 
-function placeBehind(names: readonly string[], last: string | undefined): number {
-  if (last === undefined) return 0;
-  const place = placeOf(names, last);
-  return names[place] === last ? place + 1 : place;
-}
-
 const quote = 0x22;
 
 /** `head`, the items of a page with commas between them, and `tail`, in one piece. */
-export function writePage({ runs }: Cut, head: Uint8Array, tail: Uint8Array): Uint8Array {
+export function writePage({ runs }: Cut, head: Uint8Array, tail: Uint8Array, rooms: Rooms): Uint8Array {
   const items = runs.reduce((sum, run) => sum + runBytes(run), 0);
   // The last comma is written over: no tail is empty.
   const comma = items > 0 ? 1 : 0;
-  const target = Buffer.allocUnsafeSlow(head.length + items - comma + tail.length);
+  const target = takeRoom(rooms, head.length + items - comma + tail.length);
   target.set(head);
   let at = head.length;
   for (const run of runs) at = writeRun(run, target, at);
@@ -73,23 +68,25 @@ export function writePage({ runs }: Cut, head: Uint8Array, tail: Uint8Array): Ui
 }
 
 function runBytes({ section, from, to }: Run): number {
-  const { slab, names, rows } = section;
+  const { slab, prefix, names, rows } = section;
   const { starts, keys, locals } = slab;
-  if (names === locals) return (starts[to] ?? 0) - (starts[from] ?? 0);
+  if (prefix === "" && names === locals) return (starts[to] ?? 0) - (starts[from] ?? 0);
   let bytes = 0;
   for (let at = from; at < to; at += 1) {
     const row = rows ? (rows[at] ?? 0) : at;
     const name = names[at] ?? "";
     bytes += (starts[row + 1] ?? 0) - (starts[row] ?? 0);
-    if (name !== locals[row]) bytes += name.length + 2 - ((keys[2 * row + 1] ?? 0) - (keys[2 * row] ?? 0));
+    if (prefix !== "" || name !== locals[row])
+      bytes += prefix.length + name.length + 2 - ((keys[2 * row + 1] ?? 0) - (keys[2 * row] ?? 0));
   }
   return bytes;
 }
 
 /** What stands between two changed names is copied in one piece, over the ends of items. Returns where it ends. */
 function writeRun({ section, from, to }: Run, target: Uint8Array, start: number): number {
-  const { slab, names, rows } = section;
+  const { slab, prefix, names, rows } = section;
   const { bytes, starts, keys, locals } = slab;
+  const isPlain = prefix === "" && names === locals;
   let at = start;
   let copied = starts[rows ? (rows[from] ?? 0) : from] ?? 0;
   let end = copied;
@@ -106,9 +103,13 @@ function writeRun({ section, from, to }: Run, target: Uint8Array, start: number)
       copied = begin;
     }
     const name = names[item] ?? "";
-    if (names !== locals && name !== locals[row]) {
+    if (!isPlain && (prefix !== "" || name !== locals[row])) {
       copyTo(keys[2 * row] ?? 0);
-      at = writeName(name, target, at);
+      target[at] = quote;
+      at = writeText(prefix, target, at + 1);
+      at = writeText(name, target, at);
+      target[at] = quote;
+      at += 1;
       copied = keys[2 * row + 1] ?? 0;
     }
     end = starts[row + 1] ?? 0;
@@ -118,9 +119,7 @@ function writeRun({ section, from, to }: Run, target: Uint8Array, start: number)
 }
 
 /** Names that are written are plain ASCII: nothing in them needs an escape. */
-function writeName(name: string, target: Uint8Array, start: number): number {
-  target[start] = quote;
-  for (let at = 0; at < name.length; at += 1) target[start + 1 + at] = name.charCodeAt(at);
-  target[start + name.length + 1] = quote;
-  return start + name.length + 2;
+function writeText(text: string, target: Uint8Array, start: number): number {
+  for (let at = 0; at < text.length; at += 1) target[start + at] = text.charCodeAt(at);
+  return start + text.length;
 }

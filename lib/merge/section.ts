@@ -7,22 +7,27 @@ export interface Section {
   readonly slab: Slab;
   /** Its backend, as positions name it. */
   readonly mark: string;
-  /** Exposed names, ascending and each once; those that differ from the local ones are plain ASCII. */
+  /** What all exposed names begin with. */
+  readonly prefix: string;
+  /**
+   * The rest of each, ascending and each once: mostly the local names themselves, which need no memory of their own then.
+   * An exposed name that differs from the local one is plain ASCII.
+   */
   readonly names: readonly string[];
   /** The row of each name in the slab; undefined where they are the rows in order. */
   readonly rows: Uint32Array | undefined;
 }
 
-/** Hexadecimal digits: cursors travel with every page, and 2^48 is far from the number of anybody's backends. */
-const markLength = 12;
+/** Cursors travel with every page, and 2^48 is far from the number of anybody's backends. */
+export const markLength: number = 8;
 
 function markOf(backend: string): string {
-  return createHash("sha256").update(backend).digest("hex").slice(0, markLength);
+  return createHash("sha256").update(backend).digest("base64url").slice(0, markLength);
 }
 
-/** All items of a slab under their own names. */
-export function plainSection(slab: Slab): Section {
-  return { slab, mark: markOf(slab.backend), names: slab.locals, rows: undefined };
+/** All items of a slab under their own names, with a prefix before each. */
+export function plainSection(slab: Slab, prefix: string = ""): Section {
+  return { slab, mark: markOf(slab.backend), prefix, names: slab.locals, rows: undefined };
 }
 
 /** A section of these rows, ascending, under names that stand beside them. */
@@ -31,12 +36,11 @@ export function buildSection(slab: Slab, rows: readonly number[], names: readonl
   if (isAscending(names)) {
     const isPlain = isWhole && names.every((name, at) => name === slab.locals[at]);
     if (isPlain) return plainSection(slab);
-    return { slab, mark: markOf(slab.backend), names, rows: isWhole ? undefined : Uint32Array.from(rows) };
+    return { ...plainSection(slab), names, rows: isWhole ? undefined : Uint32Array.from(rows) };
   }
   const order = names.map((_name, at) => at).sort((a, b) => ((names[a] ?? "") < (names[b] ?? "") ? -1 : 1));
   return {
-    slab,
-    mark: markOf(slab.backend),
+    ...plainSection(slab),
     names: order.map((at) => names[at] ?? ""),
     rows: Uint32Array.from(order, (at) => rows[at] ?? 0),
   };
@@ -48,7 +52,17 @@ function isAscending(names: readonly string[]): boolean {
 }
 
 /** The local name of an exposed one; undefined where the section has none of it. */
-export function localOf({ slab, names, rows }: Section, exposed: string): string | undefined {
-  const at = placeOf(names, exposed);
-  return names[at] === exposed ? slab.locals[rows ? (rows[at] ?? 0) : at] : undefined;
+export function localOf({ slab, prefix, names, rows }: Section, exposed: string): string | undefined {
+  if (!exposed.startsWith(prefix)) return undefined;
+  const rest = exposed.slice(prefix.length);
+  const at = placeOf(names, rest);
+  return names[at] === rest ? slab.locals[rows ? (rows[at] ?? 0) : at] : undefined;
+}
+
+/** Where the first name behind `last` is. */
+export function placeBehind({ prefix, names }: Section, last: string): number {
+  if (!last.startsWith(prefix)) return last < prefix ? 0 : names.length;
+  const rest = last.slice(prefix.length);
+  const place = placeOf(names, rest);
+  return names[place] === rest ? place + 1 : place;
 }

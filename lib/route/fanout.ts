@@ -6,6 +6,7 @@ import type { Envelope } from "../core/envelope.ts";
 import { spanBytes } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
+import { Rooms } from "../core/room.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
 import { kinds, listingKinds } from "../merge/catalog.ts";
@@ -69,6 +70,8 @@ export class Listings {
   readonly shelves: Shelves;
   readonly #indexes: Indexes;
   readonly #cursors: Cursors;
+  /** Memory of pages, which the front gives back when they are sent. */
+  readonly #rooms = new Rooms();
   readonly #params = new ToolParams();
 
   constructor(hub: Hub) {
@@ -143,7 +146,7 @@ export class Listings {
     const id = spanBytes(request, "id") ?? encodeText("null");
     const open = ['{"jsonrpc":"2.0","id":', id, ',"result":{', membersOf(members), members.length > 0 ? "," : ""];
     const close = ["]", more.length > 0 ? "," : "", membersOf(more), "}}"];
-    return writePage(cut, bytesOf([...open, `"${kinds[kind].member}":[`]), bytesOf(close));
+    return writePage(cut, bytesOf([...open, `"${kinds[kind].member}":[`]), bytesOf(close), this.#rooms);
   }
 
   /** The merged listing of a view; waits for backends that are starting, all at once, no longer than `timeouts.list`. */

@@ -8,6 +8,7 @@ import { errorMessage, resultMessage } from "../core/rpc.ts";
 import type { Scope } from "../core/scope.ts";
 import { ClientCancel } from "../backend/link.ts";
 import { kinds } from "../merge/catalog.ts";
+import type { View } from "../merge/names.ts";
 import { legacyCodec } from "../protocol/legacy.ts";
 import { inputRequiredResult, lackedCapability, readInputRetry } from "../protocol/modern-input.ts";
 import { entry } from "../protocol/fields.ts";
@@ -45,6 +46,8 @@ export class ModernRouter {
   readonly #hub: Hub;
   readonly #routes: ModernRoutes;
   readonly #listeners: Listeners;
+  /** What clients were told that a view has: they ask for it, and are not to fail where it turns out to be empty. */
+  readonly #promised = new Set<string>();
 
   constructor(hub: Hub, routes: ModernRoutes) {
     this.#hub = hub;
@@ -94,7 +97,7 @@ export class ModernRouter {
     const { method = "" } = request;
     switch (method) {
       case "server/discover":
-        return Promise.resolve(resultMessage(idOf(request), discover(this.#hub, facts.view, this.#routes.identity)));
+        return Promise.resolve(this.#discover(request, facts));
       case "tools/list":
         return this.#list(request, facts, own, port, "tools");
       case "prompts/list":
@@ -125,10 +128,23 @@ export class ModernRouter {
     }
   }
 
+  #discover(request: Envelope, { view }: ModernFacts): Uint8Array {
+    const offered = modernCapabilities(this.#hub, view);
+    for (const { capability } of Object.values(kinds))
+      if (offered[capability] !== undefined) this.#promised.add(promiseOf(view, capability));
+    return resultMessage(idOf(request), discover(this.#hub, view, this.#routes.identity));
+  }
+
+  /** Whether a view has a capability, or was said to have it before all of its backends were up. */
+  #offers(view: View, capability: string): boolean {
+    return (
+      this.#promised.has(promiseOf(view, capability)) || modernCapabilities(this.#hub, view)[capability] !== undefined
+    );
+  }
+
   async #list(request: Envelope, facts: ModernFacts, own: Scope, port: Port, kind: ListingKind): Promise<Uint8Array> {
     const { capability } = kinds[kind];
-    if (modernCapabilities(this.#hub, facts.view)[capability] === undefined)
-      throw methodNotOffered(request.method ?? "");
+    if (!this.#offers(facts.view, capability)) throw methodNotOffered(request.method ?? "");
     const { listings, identity } = this.#routes;
     const meta = [entry(metaKeys.serverInfo, infoOf(facts.view, identity))];
     const extras = (cache: CacheHint): ResultExtras => ({ members: completeEntries(cache), meta });
@@ -218,6 +234,10 @@ export class ModernRouter {
     if (this.#hub.backendsOf(view).length !== 1) throw methodNotOffered(request.method ?? "");
     return this.#routes.forwarder.unknown(request, call);
   }
+}
+
+function promiseOf({ backend }: View, capability: string): string {
+  return `${capability} ${backend}`;
 }
 
 function claimOf(request: Envelope, { principal, view }: ModernFacts): Claim {

@@ -4,6 +4,7 @@ import type { Link } from "../backend/link.ts";
 import type { Limits } from "../config/plan.ts";
 import { asGatewayError, type GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
+import { giveBack } from "../core/room.ts";
 import type { Scope } from "../core/scope.ts";
 import { asRecord, decodeText } from "../core/text.ts";
 import { kinds, type Page, readPage } from "../merge/catalog.ts";
@@ -45,6 +46,9 @@ export async function readListing(source: ListingSource, scope: Scope): Promise<
   } catch (error) {
     const found = pages.length > 0 ? buildSlab(backend, pages, era) : undefined;
     return { kind: "failed", error: asGatewayError(error), found };
+  } finally {
+    // The items were copied.
+    for (const { bytes } of pages) giveBack(bytes);
   }
 }
 

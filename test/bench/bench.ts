@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { runCatalog } from "./catalog.ts";
 import { type Effort, Field } from "./field.ts";
 import { runIsolation } from "./isolation.ts";
 import { runListing } from "./listing.ts";
@@ -20,6 +21,7 @@ type RunCase = (field: Field, effort: Effort) => Promise<Finding>;
 const cases: ReadonlyMap<string, RunCase> = new Map<string, RunCase>([
   ...proxyCaseNames.map((name): [string, RunCase] => [name, (field, effort) => runProxyCase(name, field, effort)]),
   ["list", runListing],
+  ["catalog", runCatalog],
   ["memory", runMemory],
   ["start", runStart],
   ["isolation", runIsolation],

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { ListingKind } from "../../lib/core/nouns.ts";
 import { decodeText, encodeText } from "../../lib/core/text.ts";
+import { Rooms } from "../../lib/core/room.ts";
 import { kinds, listingKinds, readPage } from "../../lib/merge/catalog.ts";
 import { buildIndex, type Index } from "../../lib/merge/merged.ts";
 import type { View } from "../../lib/merge/names.ts";
@@ -34,7 +35,7 @@ const source = (backend: string, kind: ListingKind, ...names: string[]): Slab =>
 function textOf(index: Index): string {
   const cut = cutPage(index.sections, walkStart, Infinity);
   assert.equal(cut.next, undefined);
-  return decodeText(writePage(cut, encodeText("["), encodeText("]")));
+  return decodeText(writePage(cut, encodeText("["), encodeText("]"), new Rooms()));
 }
 
 function listed(index: Index, kind: ListingKind): string[] {
