@@ -187,11 +187,11 @@ export class ModernRouter {
   ): Promise<Uint8Array | undefined> {
     const id = idOf(request);
     const state = spanText(request, "params.requestState");
-    const isResumed = state !== undefined && this.#hub.parked.isOwn(state);
-    const call = isResumed ? this.#resume(request, facts, state) : await this.#begin(request, facts, send);
+    const parked = state === undefined ? undefined : this.#resume(request, facts, state);
+    const call = parked ?? (await this.#begin(request, facts, send));
     const reply = await call.next(port, own);
     if (own.cancelled) throw own.reason;
-    if (reply) return isResumed ? call.renamed(reply, id) : reply;
+    if (reply) return parked ? call.renamed(reply, id) : reply;
     const { limits, timeouts } = this.#hub.plan;
     const sealed = this.#hub.parked.park(call, claimOf(request, facts), { calls: limits.parked, ms: timeouts.inputMs });
     return resultMessage(id, inputRequiredResult(call.asked, sealed, infoOf(facts.view, this.#routes.identity)));
@@ -211,11 +211,12 @@ export class ModernRouter {
     return call;
   }
 
-  #resume(request: Envelope, facts: ModernFacts, state: string): ModernCall {
+  /** Undefined where the state is a backend's own. */
+  #resume(request: Envelope, facts: ModernFacts, state: string): ModernCall | undefined {
     const retry = readInputRetry(request);
     if (retry instanceof GatewayError) throw retry;
     const call = this.#hub.parked.take(state, claimOf(request, facts));
-    call.answer(retry.responses);
+    call?.answer(retry.responses);
     return call;
   }
 

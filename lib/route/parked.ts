@@ -11,14 +11,21 @@ import type { ModernCall } from "./modern-call.ts";
 import type { Session } from "./session.ts";
 
 const purpose = "requestState";
-/** So that a backend's own states are not taken for the gateway's. */
-const mark = "mcpctl.";
 
 /** Who may go on with a call, and with which request. */
 export interface Claim {
   readonly principal: string;
   readonly view: string;
   readonly digest: string;
+}
+
+/** What a sealed state says. */
+interface Held extends Claim {
+  /** The process that has the call. */
+  readonly owner: string;
+  readonly id: string;
+  /** Unix ms. */
+  readonly until: number;
 }
 
 interface Entry {
@@ -35,6 +42,7 @@ export interface ParkingLimits {
 
 export class Parked {
   readonly #sealer: Sealer;
+  readonly #owner = randomUUID();
   readonly #entries = new Map<string, Entry>();
   /** Calls that may have asked their client something, parked or about to be. */
   readonly #asking = new Set<Session>();
@@ -62,34 +70,31 @@ export class Parked {
 
   /** Keeps a call until its client comes back; returns the state to come back with. */
   park(call: ModernCall, claim: Claim, { calls, ms }: ParkingLimits): string {
-    const held = [...this.#entries.values()].filter((entry) => entry.claim.principal === claim.principal).length;
-    if (held >= calls) {
+    const waiting = [...this.#entries.values()].filter((entry) => entry.claim.principal === claim.principal).length;
+    if (waiting >= calls) {
       call.cancel();
       throw new GatewayError("tooManyParked", `${calls} calls wait for input already, and there may not be more`);
     }
     const id = randomUUID();
     const patience = new Scope(undefined, ms);
-    const until = Date.now() + ms;
+    const held: Held = { ...claim, owner: this.#owner, id, until: Date.now() + ms };
     this.#entries.set(id, { call, claim, patience });
     patience.onCancel(() => {
       this.#entries.delete(id);
       call.cancel();
     });
-    return mark + this.#sealer.seal(purpose, encodeJson([id, claim.principal, claim.view, claim.digest, until]));
+    return this.#sealer.seal(purpose, encodeJson(held));
   }
 
-  /** True for a state that this, or another, gateway gave. */
-  isOwn(state: string): boolean {
-    return state.startsWith(mark);
-  }
-
-  /** The call that a state stands for; it is good once. A state in wrong hands, or for another request, ends the call. */
-  take(state: string, claim: Claim): ModernCall {
-    const opened = this.#sealer.open(purpose, state.slice(mark.length));
-    const held: unknown = opened && JSON.parse(decodeText(opened));
-    if (!Array.isArray(held)) throw refused("unknown", "the requestState is none that this gateway gave");
-    const [id, principal, view, digest, until] = held as readonly unknown[];
-    const entry = this.#entries.get(String(id));
+  /**
+   * The call that a state stands for; it is good once. A state in wrong hands, or for another request, ends the call.
+   * Undefined for a state that was not sealed here, such as that of a backend.
+   */
+  take(state: string, claim: Claim): ModernCall | undefined {
+    const opened = this.#sealer.open(purpose, state);
+    if (!opened) return undefined;
+    const { owner, id, principal, view, digest, until }: Held = JSON.parse(decodeText(opened));
+    const entry = this.#entries.get(id);
     const wrong =
       principal !== claim.principal
         ? refused("principal", "the requestState belongs to another principal")
@@ -98,12 +103,13 @@ export class Parked {
           : digest !== claim.digest
             ? refused("params", "the method or params are not those of the request that the requestState belongs to")
             : undefined;
-    if (entry) this.#drop(String(id), entry);
+    if (entry) this.#drop(id, entry);
     if (wrong) {
       entry?.call.cancel();
       throw wrong;
     }
-    if (Number(until) <= Date.now()) throw refused("expired", "the requestState has expired, and the call was ended");
+    if (until <= Date.now()) throw refused("expired", "the requestState has expired, and the call was ended");
+    if (owner !== this.#owner) throw refused("elsewhere", "the call waits at another process of the gateway");
     if (!entry) throw refused("replayed", "the requestState was used already, or its call is over");
     return entry.call;
   }

@@ -124,7 +124,7 @@ for (const link of links) {
     const peer = await peerOf(link);
     const { state: good = "", asked } = await peer.call("ask-elicitation");
     const wrong = `${good.slice(0, 30)}${good[30] === "A" ? "B" : "A"}${good.slice(31)}`;
-    for (const requestState of [wrong, `${good}A`, "mcpctl.", "a state of somebody else"]) {
+    for (const requestState of [wrong, `${good}A`, "a state of somebody else"]) {
       const { error } = await peer.call("ask-elicitation", {}, { inputResponses: answersTo(asked), requestState });
       assert.equal(error["code"], -32602);
     }
@@ -232,4 +232,13 @@ test("parked: a URL that must be visited first is asked for, and the call is mad
     { inputResponses: { "url-1": { action: "accept" } } },
   );
   assert.deepEqual([again.error["code"], again.error["message"]], [-32000, "done"]);
+});
+
+test("parked: a gateway behind a gateway keeps its own states", limits, async () => {
+  const { gateway } = await peers();
+  await using outer = await Gateway.start({ backends: { inner: { url: gateway.url("http") } } });
+  await outer.up("inner");
+  const { answer, rounds } = await new ModernPeer(outer.url()).finish("inner__survey", { nonce: randomUUID() });
+  assert.equal(rounds.length, 3);
+  assert.match(textOf(answer), /"count":1/);
 });
