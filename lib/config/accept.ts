@@ -1,7 +1,19 @@
 // Reads a config without a mistake. The schema says the same and can explain itself, but its library takes as long to load
 // as the rest of the program: it is asked only about a config that is refused here.
 
-import { isRecord } from "../core/text.ts";
+import {
+  anyText,
+  type Fields,
+  fieldsOf,
+  flag,
+  integer,
+  listOf,
+  mapOf,
+  matching,
+  oneOf,
+  quantity,
+  type Reader,
+} from "./readers.ts";
 import {
   addressPattern,
   type BackendConfig,
@@ -13,7 +25,6 @@ import {
   type ConcurrencyConfig,
   byteRange,
   type Config,
-  digitsPattern,
   type EndpointConfig,
   type FrontConfig,
   globPattern,
@@ -40,10 +51,6 @@ import {
   type ToolTimeouts,
 } from "./rules.ts";
 import { parseDuration, parseShare, parseSize } from "./units.ts";
-
-/** What a value means; undefined where it is refused. */
-type Reader<T> = (value: unknown) => T | undefined;
-type Fields<T> = { readonly [Key in keyof T]-?: Reader<NonNullable<T[Key]>> };
 
 const text = matching(textPattern);
 const filled: Reader<string> = (value) => (value === "" ? undefined : text(value));
@@ -165,41 +172,8 @@ export const topKeys: ReadonlySet<string> = new Set([...Object.keys(topFields), 
 /** The config that a plain value is, exactly as the schema reads it; undefined where the schema must be asked. */
 export const acceptConfig: Reader<Config> = fieldsOf<Config>(topFields);
 
-function anyText(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
-function matching(pattern: RegExp): Reader<string> {
-  return (value) => (typeof value === "string" && pattern.test(value) ? value : undefined);
-}
-
-function flag(value: unknown): boolean | undefined {
-  if (value === "true" || value === "false") return value === "true";
-  return typeof value === "boolean" ? value : undefined;
-}
-
-function integer(min: number, max: number): Reader<number> {
-  return (value) => {
-    const number = typeof value === "string" && digitsPattern.test(value) ? Number(value) : value;
-    return typeof number === "number" && Number.isInteger(number) && number >= min && number <= max
-      ? number
-      : undefined;
-  };
-}
-
 function pageSize(value: unknown): number | "off" | undefined {
   return value === "off" ? value : integer(1, maxCount)(value);
-}
-
-function quantity(parse: (text: string) => number | undefined, min: number, max: number): Reader<number> {
-  return (value) => {
-    const amount = typeof value === "string" ? parse(value) : undefined;
-    return amount !== undefined && amount >= min && amount <= max ? amount : undefined;
-  };
-}
-
-function oneOf<const Word extends string>(...words: readonly Word[]): Reader<Word> {
-  return (value) => words.find((word) => word === value);
 }
 
 function listen(value: unknown): ListenConfig | undefined {
@@ -208,46 +182,4 @@ function listen(value: unknown): ListenConfig | undefined {
     return Number.isInteger(value) && value >= 0 && value <= maxPort ? { port: value } : undefined;
   const address = typeof value === "string" && addressPattern.test(value) ? parseAddress(value) : undefined;
   return (address?.port ?? 0) <= maxPort ? address : undefined;
-}
-
-function listOf<T>(item: Reader<T>, minLength = 0): Reader<readonly T[]> {
-  return (value) => {
-    if (!Array.isArray(value) || value.length < minLength) return undefined;
-    const items: T[] = [];
-    for (const each of value) {
-      const read = item(each);
-      if (read === undefined) return undefined;
-      items.push(read);
-    }
-    return items;
-  };
-}
-
-function mapOf<T>(key: Reader<string>, item: Reader<T>): Reader<Readonly<Record<string, T>>> {
-  return (value) => {
-    if (!isRecord(value)) return undefined;
-    const items: Record<string, T> = {};
-    for (const [name, inner] of Object.entries(value)) {
-      const read = item(inner);
-      // The name of the prototype is no key to write to.
-      if (read === undefined || key(name) === undefined || name === "__proto__") return undefined;
-      items[name] = read;
-    }
-    return items;
-  };
-}
-
-// The type of the fields is the type of what they read, which the compiler cannot follow through a loop.
-function fieldsOf<T>(fields: Fields<T>): Reader<T>;
-function fieldsOf(fields: Readonly<Record<string, Reader<unknown>>>): Reader<Readonly<Record<string, unknown>>> {
-  return (value) => {
-    if (!isRecord(value)) return undefined;
-    const read: Record<string, unknown> = {};
-    for (const [key, inner] of Object.entries(value)) {
-      const item = Object.hasOwn(fields, key) ? fields[key]?.(inner) : undefined;
-      if (item === undefined) return undefined;
-      read[key] = item;
-    }
-    return read;
-  };
 }
