@@ -19,6 +19,7 @@ const exitCodes = [
   ["5", "not allowed in"],
   ["6", "the other side does not speak the protocol"],
   ["70", "a bug in mcpctl"],
+  ["130", "interrupted"],
 ] as const;
 
 /** What `mcpctl --help` shows; `commands` are names and descriptions. */
@@ -26,8 +27,9 @@ export async function rootHelp(commands: Readonly<Record<string, string>>): Prom
   const subCommands: Record<string, CommandDef> = {};
   for (const [name, description] of Object.entries(commands)) subCommands[name] = { meta: { name, description } };
   const meta = { name: "mcpctl", version, description: "Run, check and measure MCP servers" };
-  const usage = tidy(await renderUsage({ meta, args: rootArgs, subCommands }));
-  return `${usage}\n\nEXIT CODES\n\n${exitCodes.map(([code, means]) => `  ${code.padStart(2)}  ${means}`).join("\n")}`;
+  const names = Object.keys(commands).join("|");
+  const usage = tidy(await renderUsage({ meta, args: rootArgs, subCommands })).replace(names, "<command>");
+  return `${usage}\n\nEXIT CODES\n\n${exitCodes.map(([code, means]) => `  ${code.padStart(3)}  ${means}`).join("\n")}`;
 }
 
 /** What `mcpctl <command> --help` shows. */

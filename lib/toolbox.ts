@@ -1,5 +1,6 @@
 // The public names of the toolbox: what the commands beside `serve` are made of.
 
+import type * as ArgumentChecks from "./ops/argument-checks.ts";
 import type * as Documents from "./ops/documents.ts";
 import type * as ItemChecks from "./ops/item-checks.ts";
 
@@ -7,7 +8,7 @@ export { Evidence } from "./ops/evidence.ts";
 export { explain, explainedCodes } from "./ops/explain.ts";
 export { describeFailure, type Failure } from "./ops/failure.ts";
 export { declares, type ItemKind, itemKinds, type ListedItem, type Page, shorten, tokensOf } from "./ops/pages.ts";
-export { openPeer, type Patience, seconds } from "./ops/peer.ts";
+export { openPeer, type Patience, type Peer, seconds } from "./ops/peer.ts";
 export { invalidConfig, parseTarget, resolveTargets, type Target, urlTarget } from "./ops/target.ts";
 export { digestOf, isTrusted, keepTrust, needsTrust } from "./ops/trust.ts";
 export { Scope, sleep } from "./core/scope.ts";
@@ -27,3 +28,7 @@ export type { WireTap } from "./backend/tap.ts";
 
 /** Judging schemas needs a library that is large. */
 export const loadItemChecks = (): Promise<typeof ItemChecks> => import("./ops/item-checks.ts");
+export { readArguments } from "./ops/arguments.ts";
+export { findItem, type Part, partsOf, resultOf } from "./ops/invoke.ts";
+
+export const loadArgumentChecks = (): Promise<typeof ArgumentChecks> => import("./ops/argument-checks.ts");

@@ -33,6 +33,8 @@ const row = (
 export type ErrorCode =
   | "usage"
   | "unknownTarget"
+  | "unknownItem"
+  | "badArguments"
   | "interrupted"
   | "untrusted"
   | "configNotFound"
@@ -52,6 +54,7 @@ export type ErrorCode =
   | "overloaded"
   | "unauthorized"
   | "badProtocol"
+  | "refused"
   | "foreignOutput"
   | "unsupportedVersion"
   | "parse"
@@ -91,6 +94,8 @@ export type ErrorCode =
 export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   usage: row("E2001", -32600, 400, 2, false, "see mcpctl --help"),
   unknownTarget: row("E2002", -32600, 400, 2, false, "see mcpctl list servers for what there is"),
+  unknownItem: row("E2004", -32602, 404, 2, false, "see mcpctl list all NAME for what it has"),
+  badArguments: row("E2003", -32602, 400, 2, false, "see mcpctl list -o wide for its arguments, or add --no-validate"),
   interrupted: row("E2130", -32603, 500, 130, true, "run it again, with more time if it had too little"),
   untrusted: row("E3005", -32603, 500, 3, false, "read the file; if you trust it, add the --trust that is named above"),
   configNotFound: row("E3001", -32603, 500, 3, false, "name a file with -c, or start with --demo"),
@@ -112,6 +117,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),
   badListing: row("E6020", -32000, 502, 6, false, "the server must end its listing and give each cursor once"),
   badProtocol: row("E6001", -32000, 502, 6, false, "the server does not speak MCP at this address"),
+  refused: row("E6005", -32603, 502, 6, false, "the words are the server's own; change what was asked for"),
   foreignOutput: row(
     "E6004",
     -32000,

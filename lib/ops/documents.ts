@@ -118,6 +118,15 @@ const probe = {
   error: z.object(failure).optional(),
 };
 
+const result = {
+  server: z.string(),
+  name: z.string().describe("Of the tool or prompt, or the resource's URI."),
+  ms: z.number(),
+  isError: z.boolean().describe("The tool says that it failed."),
+  files: z.array(z.string()).optional().describe("With --save: what was written."),
+  result: z.record(z.string(), z.unknown()).describe("Exactly as the server wrote it."),
+};
+
 const shapes: Readonly<Record<string, z.ZodRawShape>> = {
   Error: failure,
   Server: configured,
@@ -135,6 +144,9 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
     ok: z.boolean().optional(),
     listings: z.array(z.object(listing)).optional(),
   },
+  CallResult: result,
+  PromptResult: result,
+  ResourceResult: result,
   Probe: probe,
   ProbeReport: { ok: z.boolean(), servers: z.array(z.object(probe)) },
   Change: change,

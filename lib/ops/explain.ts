@@ -16,6 +16,9 @@ export interface Explanation {
 const causes: Readonly<Partial<Record<ErrorCode, string>>> = {
   usage: "the command line has a word that this command does not know, or misses one that it needs",
   unknownTarget: "the config has no server of that name",
+  unknownItem: "the server lists nothing of that name",
+  badArguments: "what was typed does not fit the schema that the tool declares, so nothing was sent",
+  refused: "the server understood the request and answered with an error of the protocol",
   interrupted: "somebody pressed Ctrl-C, or the process was told to stop",
   untrusted: "a config that merely lies in the working directory can start programs, so its first use needs your word",
   configNotFound: "no file was named, and the working directory has none of the known names",

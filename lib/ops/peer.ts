@@ -104,8 +104,13 @@ export async function openPeer(options: PeerOptions, patience: Patience): Promis
   }
 }
 
-function lateHandshake(name: string, replica: ReplicaPlan, ms: number, { stdout }: Evidence): GatewayError {
-  const [line] = stdout;
+function lateHandshake(name: string, replica: ReplicaPlan, ms: number, evidence: Evidence): GatewayError {
+  const [line] = evidence.stdout;
+  const [oddity] = evidence.oddities;
+  if (oddity !== undefined) {
+    const text = `what came within ${seconds(ms)} is no answer to the handshake: ${oddity}`;
+    return new GatewayError("badProtocol", text, { backend: name });
+  }
   if (line !== undefined) {
     const text = `stdout holds text that is not MCP, and no answer to the handshake came within ${seconds(ms)}`;
     return new GatewayError("foreignOutput", text, { backend: name });
@@ -149,7 +154,9 @@ class Ears implements LinkPeer, WireTap {
   received(message: Uint8Array): void {
     this.#options.tap?.received(message);
     // A page may be large, and what it stands in is not kept.
-    if (isResponse(message)) this.reply = message.slice();
+    const scanned = scan(message);
+    if (scanned.kind === "malformed") this.#options.evidence.strayed(scanned.message);
+    if (scanned.kind === "message" && scanned.envelope.kind === "response") this.reply = message.slice();
   }
 
   answered(status: number, headers: ReadonlyMap<string, string>): void {
@@ -179,11 +186,6 @@ class Ears implements LinkPeer, WireTap {
   }
 
   ended(): void {}
-}
-
-function isResponse(message: Uint8Array): boolean {
-  const scanned = scan(message);
-  return scanned.kind === "message" && scanned.envelope.kind === "response";
 }
 
 export class Peer implements AsyncDisposable {

@@ -79,9 +79,8 @@ function readUrl(written: string): TargetSpec {
 
 /** `mcp.json:fs/read` is a file and a name; a file alone is all of it. */
 function splitFile(written: string): [file: string | undefined, name: string] {
-  const colon = written.search(/:[^:]*$/);
-  if (colon > 1 && extensions.has(extname(written.slice(0, colon)).toLowerCase()))
-    return [written.slice(0, colon), written.slice(colon + 1)];
+  const [, file, name = ""] = /^(.+?\.(?:ya?ml|toml|json[c5]?|m?[tj]s)):(.*)$/is.exec(written) ?? [];
+  if (file !== undefined) return [file, name];
   if (extensions.has(extname(written).toLowerCase()) && existsSync(written)) return [written, ""];
   return [undefined, written];
 }
