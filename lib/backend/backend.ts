@@ -61,7 +61,7 @@ export class Backend {
   readonly #stopHealth: () => void;
   /** One function for all calls. */
   readonly #succeeded = (reply: Uint8Array): Uint8Array => {
-    this.#ended();
+    this.ended();
     return reply;
   };
   #calls = 0;
@@ -169,16 +169,47 @@ export class Backend {
   call(uplink: Uplink, request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
     const { policies } = this;
     const callMs = policies.hasToolTimes ? policies.timesOf(localName(request, edits)).callMs : this.plan.callMs;
-    scope.limit(callMs, () => this.#late(request, callMs));
-    this.#calls += 1;
-    this.#inFlight += 1;
-    policies.budget.earn();
+    this.#started(request.method, scope, callMs);
     // Nothing to decide, in most cases.
     const first = policies.isCalm ? uplink.link?.call(request, edits, caller, scope) : undefined;
     if (!first) return this.#dispatch(uplink, request, edits, caller, scope);
-    return first.then(this.#succeeded, (error: unknown) =>
-      this.#dispatch(uplink, request, edits, caller, scope, error),
-    );
+    return first.then(this.#succeeded, (error: unknown) => this.again(uplink, request, edits, caller, scope, error));
+  }
+
+  /** The link for a call about which there is nothing to decide: `begun` is called for it, then `ended` or `again`. */
+  straight(uplink: Uplink): Link | undefined {
+    const { isCalm, hasToolTimes } = this.policies;
+    return isCalm && !hasToolTimes ? uplink.link : undefined;
+  }
+
+  /** A call was sent straight; `scope` is of it alone. */
+  begun(method: string, scope: Scope): void {
+    this.#started(method, scope, this.plan.callMs);
+  }
+
+  #started(method: string | undefined, scope: Scope, callMs: number): void {
+    scope.limit(callMs, () => this.#late(method, callMs));
+    this.#calls += 1;
+    this.#inFlight += 1;
+    this.policies.budget.earn();
+  }
+
+  /** A call was answered. */
+  ended(): void {
+    this.#inFlight -= 1;
+    if (this.#inFlight === 0) this.#idle?.resolve();
+  }
+
+  /** Goes on with a call whose first attempt failed. */
+  again(
+    uplink: Uplink,
+    request: Envelope,
+    edits: readonly Edit[],
+    caller: Caller,
+    scope: Scope,
+    failure: unknown,
+  ): Promise<Uint8Array> {
+    return this.#dispatch(uplink, request, edits, caller, scope, failure);
   }
 
   /** With `failure`, an attempt was made before and failed with it. */
@@ -205,7 +236,7 @@ export class Backend {
       this.#failures += 1;
       throw this.#told(error, execution);
     } finally {
-      this.#ended();
+      this.ended();
     }
   }
 
@@ -226,12 +257,7 @@ export class Backend {
     });
   }
 
-  #ended(): void {
-    this.#inFlight -= 1;
-    if (this.#inFlight === 0) this.#idle?.resolve();
-  }
-
-  #late({ method }: Envelope, callMs: number): GatewayError {
+  #late(method: string | undefined, callMs: number): GatewayError {
     const { name } = this.plan;
     const text = `backend "${name}" did not answer ${method ?? "the call"} within ${callMs} ms`;
     return new GatewayError("callTimeout", text, { backend: name, data: { sent: true } });

@@ -2,79 +2,18 @@
 
 import { type Envelope, spanNumber } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
-import { Scope, type Watcher } from "../core/scope.ts";
-import type { Caller, SignListener } from "./caller.ts";
-import type { Crossing } from "./crossing.ts";
-
-export interface Outgoing {
-  /** The client's own id. */
-  readonly id: Uint8Array;
-  readonly token: Uint8Array | undefined;
-  readonly caller: Caller | undefined;
-  /** Only where somebody waits for signs of life. */
-  readonly signs?: SignListener | undefined;
-  /** The request asked for a task. */
-  readonly augmented: boolean;
-  /** Where the client speaks another era than the server. */
-  readonly crossing?: Crossing | undefined;
-}
-
-/** Where a call is in flight. */
-export interface FlightOwner {
-  /** Its caller waits no more. */
-  abandoned(flight: InFlight, reason: unknown): void;
-}
-
-/** Settles the promise of a call. */
-export interface Settle {
-  readonly resolve: (reply: Uint8Array) => void;
-  readonly reject: (error: unknown) => void;
-}
-
-/** A call without an answer. */
-export class InFlight implements Watcher {
-  readonly upstream: number;
-  readonly call: Outgoing;
-  /** Of its own request on the wire; cancelled when nobody waits any more. */
-  readonly wire: Scope = new Scope();
-  readonly #owner: FlightOwner;
-  readonly #scope: Scope;
-  readonly #settle: Settle;
-  /** Why something on its stream was no message; what to say if no answer follows. */
-  wrong: GatewayError | undefined;
-  /** Nothing more comes on its own stream. */
-  over = false;
-
-  /** `scope`: of who waits for the answer. */
-  constructor(owner: FlightOwner, upstream: number, call: Outgoing, scope: Scope, settle: Settle) {
-    this.#owner = owner;
-    this.upstream = upstream;
-    this.call = call;
-    this.#scope = scope;
-    this.#settle = settle;
-    scope.watch(this);
-  }
-
-  cancelled(reason: unknown): void {
-    this.#owner.abandoned(this, reason);
-  }
-
-  resolve(reply: Uint8Array): void {
-    this.#scope.unwatch(this);
-    this.#settle.resolve(reply);
-  }
-
-  reject(error: unknown): void {
-    this.#scope.unwatch(this);
-    this.#settle.reject(error);
-  }
-}
+import { Glance } from "../core/glance.ts";
+import type { Caller } from "./caller.ts";
+import { type InFlight, maxStraightBytes, type Outgoing } from "./flight.ts";
 
 /** A server should end a call's stream after the answer (2025-11-25, Transports); one that does not is left after this. */
 const lingerMs = 5_000;
 
 export class Calls {
   readonly #byId = new Map<number, InFlight>();
+  /** How many of them go straight. */
+  #straight = 0;
+  readonly #glance = new Glance();
   /** Answered, with a stream that is not at its end. */
   readonly #lingering = new Set<InFlight>();
 
@@ -88,13 +27,28 @@ export class Calls {
 
   add(flight: InFlight): void {
     this.#byId.set(flight.upstream, flight);
+    if (flight.straight) this.#straight += 1;
   }
 
   /** The call, which is in flight no more. */
   take(upstream: number | undefined): InFlight | undefined {
     const flight = this.get(upstream);
-    if (flight) this.#byId.delete(flight.upstream);
+    if (!flight) return undefined;
+    this.#byId.delete(flight.upstream);
+    if (flight.straight) this.#straight -= 1;
     return flight;
+  }
+
+  /** Hands the result of a straight call on, which is all of the bytes from `start` on; false where they are not that. */
+  finish(bytes: Uint8Array, start: number): boolean {
+    if (this.#straight === 0 || bytes.length - start > maxStraightBytes) return false;
+    const flight = this.get(this.#glance.result(bytes, start));
+    if (!flight?.straight) return false;
+    this.take(flight.upstream);
+    this.linger(flight, false);
+    flight.leave();
+    flight.straight.finish(bytes, start, this.#glance);
+    return true;
   }
 
   /** False where the call is not in flight. */
@@ -104,13 +58,22 @@ export class Calls {
     return flight !== undefined;
   }
 
+  /** As `fail`, for an answer that is none: more may follow on its stream. */
+  refuse(upstream: number, error: unknown): boolean {
+    const flight = this.take(upstream);
+    if (!flight) return false;
+    this.linger(flight, false);
+    flight.reject(error);
+    return true;
+  }
+
   failAll(errorOf: (upstream: number) => unknown): void {
     for (const upstream of [...this.#byId.keys()]) this.fail(upstream, errorOf(upstream));
   }
 
   /** The wire is gone. */
   cut(error: GatewayError): void {
-    for (const { wire } of [...this.#byId.values(), ...this.#lingering]) wire.cancel(error);
+    for (const flight of [...this.#byId.values(), ...this.#lingering]) flight.cut(error);
   }
 
   /** The call that a reply answers, which came on the stream of `cause`. */
@@ -124,8 +87,9 @@ export class Calls {
 
   /** A call has its answer; its stream may go on, for a task without a limit. */
   linger(flight: InFlight, isTask: boolean): void {
-    const { wire, over } = flight;
-    if (over || wire.cancelled) return;
+    if (flight.over) return;
+    const { wire } = flight;
+    if (wire.cancelled) return;
     this.#lingering.add(flight);
     // Disposed of with the scope, where the stream ends before.
     if (!isTask) wire.limit(lingerMs);
@@ -133,8 +97,7 @@ export class Calls {
 
   /** Nothing more comes on the call's own stream. */
   over(flight: InFlight): void {
-    flight.over = true;
-    flight.wire[Symbol.dispose]();
+    flight.end();
     if (this.#lingering.size > 0) this.#lingering.delete(flight);
   }
 

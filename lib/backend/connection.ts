@@ -1,30 +1,29 @@
 // One connection to a backend: sends one request at a time and turns what comes back, or fails to, into one outcome.
 import { GatewayError } from "../core/errors.ts";
 import type { Rooms } from "../core/room.ts";
-import type { Scope, Watcher } from "../core/scope.ts";
-import type { TcpSocket } from "../core/tcp.ts";
-import { type BodySource, type HttpBody, QueuedBody } from "./http1-body.ts";
+import type { Scope } from "../core/scope.ts";
+import { type TcpSocket, writeStart } from "../core/tcp.ts";
+import { type Asker, type Carrier, Exchange } from "./exchange.ts";
+import type { InFlight, StraightCall } from "./flight.ts";
+import { type BodySource, QueuedBody } from "./http1-body.ts";
 import { type ResponseHead, responseGrammar } from "./http1-head.ts";
-import { type HeadMemory, MessageParser } from "./http1.ts";
-import { encodeStart, type HttpRequest } from "./request.ts";
+import type { KnownHeads } from "./http1-known.ts";
+import { MessageParser } from "./http1.ts";
+import { encodeStart, type HttpRequest, type StartRoom } from "./request.ts";
 import { errorCode } from "./socket.ts";
+import type { StraightWay } from "./straight.ts";
 
 /** Head and body go out in one write up to this size; a larger body is written in pieces of it. */
 const WRITE_BYTES = 64 * 1024;
-
-export interface HttpReply {
-  readonly status: number;
-  /** Lower-case names; repeated fields joined with ", ". */
-  readonly headers: ReadonlyMap<string, string>;
-  readonly body: HttpBody;
-}
 
 /** Who lends a connection out and takes it back. */
 export interface ConnectionOwner {
   /** For large answers. */
   readonly rooms: Rooms;
   /** Of all connections: the heads of one server's answers are mostly the same. */
-  readonly heads: HeadMemory<ResponseHead>;
+  readonly heads: KnownHeads<ResponseHead>;
+  /** Where requests are put together. */
+  readonly room: StartRoom;
   /** The exchange is complete and the connection may carry another; `serverIdleMs` is how long the server keeps it. */
   released(connection: Connection, serverIdleMs: number | undefined): void;
   /** The connection is gone. Called once. */
@@ -33,45 +32,18 @@ export interface ConnectionOwner {
 
 const grammar = responseGrammar(false);
 
-/** Who asks, and hears of the answer or of why there is none. */
-export interface Asker {
-  replied(reply: HttpReply): void;
-  failed(reason: unknown): void;
-}
-
-class Exchange implements Watcher {
-  readonly asker: Asker;
-  readonly #connection: Connection;
-  readonly #scope: Scope;
-  head: ResponseHead | undefined;
-  body: QueuedBody | undefined;
-  written = false;
-
-  constructor(connection: Connection, asker: Asker, scope: Scope) {
-    this.#connection = connection;
-    this.asker = asker;
-    this.#scope = scope;
-    scope.watch(this);
-  }
-
-  cancelled(reason: unknown): void {
-    this.#connection.destroy(reason);
-    this.body?.discard();
-  }
-
-  release(): void {
-    this.#scope.unwatch(this);
-  }
-}
-
 /** One socket, with at most one exchange on it: requests are never pipelined. */
-export class Connection implements BodySource {
+export class Connection implements BodySource, StraightWay {
   readonly #socket: TcpSocket;
   /** host:port, for messages. */
   readonly name: string;
   readonly #parser: MessageParser<ResponseHead>;
   readonly #owner: ConnectionOwner;
   #exchange: Exchange | undefined;
+  /** A call that goes the straight way, instead of an exchange. */
+  #flight: InFlight | undefined;
+  #carrier: Carrier | undefined;
+  #begin: Uint8Array = new Uint8Array();
   #usable = true;
   #paused = false;
   #closed = false;
@@ -93,7 +65,7 @@ export class Connection implements BodySource {
         onDone: () => this.#onDone(),
       },
       maxHeadBytes,
-      owner.heads,
+      owner.heads.memory,
     );
     this.#owner = owner;
     socket.on("data", (bytes: Uint8Array) => this.#onData(bytes));
@@ -107,7 +79,8 @@ export class Connection implements BodySource {
 
   /** False once the server has closed its side, has said something unasked, or anything failed. */
   get usable(): boolean {
-    return this.#usable && this.#exchange === undefined && !this.#socket.destroyed && this.#socket.writable;
+    const isFree = this.#exchange === undefined && this.#flight === undefined;
+    return this.#usable && isFree && !this.#socket.destroyed && this.#socket.writable;
   }
 
   /** True when any byte of an answer to the latest request came. */
@@ -131,6 +104,50 @@ export class Connection implements BodySource {
     const exchange = new Exchange(this, asker, scope);
     this.#exchange = exchange;
     this.#write(exchange, begin, request);
+  }
+
+  /** Makes ready for a call that goes the straight way, with a head that begins like this. */
+  lend(begin: Uint8Array, carrier: Carrier): this {
+    this.#begin = begin;
+    this.#carrier = carrier;
+    return this;
+  }
+
+  /** Sends a call in one write; it must be `usable`. */
+  carry(flight: InFlight, call: StraightCall): void {
+    this.#answered = false;
+    if (this.#parser.done) this.#parser.next();
+    this.#flight = flight;
+    flight.carrier = this;
+    const { room } = this.#owner;
+    const at = room.start(this.#begin, call.size(flight.upstream));
+    writeStart(this.#socket, room.bytes, call.put(flight.upstream, room.bytes, at));
+  }
+
+  /** Takes an answer that is here as a whole, in a form that needs no look; false where it is not so. */
+  #takeWhole(flight: InFlight, bytes: Uint8Array): boolean {
+    const { known } = this.#owner.heads;
+    const start = known ? known.match(bytes) : 0;
+    if (!known || start === 0 || start + known.length !== bytes.length) return false;
+    if (known.length > (this.#carrier?.maxMessageBytes ?? 0)) return false;
+    this.#land(flight);
+    this.#owner.released(this, known.head.idleMs);
+    flight.owner.arrived(flight, bytes, start);
+    return true;
+  }
+
+  /** From here on the answer of a straight call is read like any other. */
+  #divert(flight: InFlight): void {
+    this.#land(flight);
+    const asker = this.#carrier?.diverted(flight);
+    if (!asker) return;
+    this.#exchange = new Exchange(this, asker, flight.wire);
+    this.#exchange.written = true;
+  }
+
+  #land(flight: InFlight): void {
+    this.#flight = undefined;
+    flight.carrier = undefined;
   }
 
   /** Closes the connection; an exchange on it fails with `reason`. Idempotent. */
@@ -167,6 +184,12 @@ export class Connection implements BodySource {
   }
 
   #onData(bytes: Uint8Array): void {
+    const flight = this.#flight;
+    if (flight) {
+      this.#answered = true;
+      if (this.#takeWhole(flight, bytes)) return;
+      this.#divert(flight);
+    }
     const exchange = this.#exchange;
     // Bytes that nobody asked for must never become the next response.
     if (exchange === undefined) return this.#fail(undefined);
@@ -232,8 +255,13 @@ export class Connection implements BodySource {
   /** Ends the exchange, if there is one, with `reason`, and the connection in any case. */
   #fail(reason: unknown): void {
     const exchange = this.#exchange;
+    const flight = this.#flight;
     this.#usable = false;
     this.#exchange = undefined;
+    if (flight) {
+      this.#land(flight);
+      this.#carrier?.failed(flight, reason);
+    }
     if (exchange !== undefined) {
       exchange.release();
       if (exchange.body === undefined) exchange.asker.failed(reason);

@@ -5,10 +5,13 @@ import { GatewayError } from "../core/errors.ts";
 import { Scope } from "../core/scope.ts";
 import { isModernRefusal } from "../protocol/modern-codes.ts";
 import { named } from "./failures.ts";
+import type { InFlight } from "./flight.ts";
+import type { Asker, Carrier } from "./exchange.ts";
 import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
 import { followRedirects, postRedirects } from "./redirect.ts";
 import { isSessionError, maxErrorBytes, readRefusal, type Refusal, refusedWith, sessionLost } from "./refusal.ts";
 import { EventStreams, mediaType } from "./resume.ts";
+import type { StraightWay } from "./straight.ts";
 import { endpointOf } from "./target.ts";
 import { readTrust } from "./trust.ts";
 import type { MessageHeaders, SendOutcome, Transport, TransportEvents } from "./transport.ts";
@@ -34,8 +37,9 @@ export function openHttp(options: HttpOptions, events: TransportEvents): Transpo
   return new HttpTransport(options, events);
 }
 
-class HttpTransport implements Transport {
+class HttpTransport implements Transport, Carrier {
   readonly #options: HttpOptions;
+  readonly maxMessageBytes: number;
   readonly #events: TransportEvents;
   readonly #pool: HttpPool;
   readonly #headers: readonly (readonly [string, string])[];
@@ -45,8 +49,8 @@ class HttpTransport implements Transport {
   #path: string;
   #session: string | undefined;
   #version: string | undefined;
-  /** Of every POST; made anew when session or version change. */
-  #postHeaders: HttpRequest["headers"] | undefined;
+  /** Of every POST; made anew when session, version or path change. */
+  #common: HttpRequest | undefined;
   /** What the server turned out to speak instead. */
   #older: Transport | undefined;
   #closing: Promise<void> | undefined;
@@ -54,6 +58,7 @@ class HttpTransport implements Transport {
   constructor(options: HttpOptions, events: TransportEvents) {
     const url = new URL(options.replica.url);
     this.#options = options;
+    this.maxMessageBytes = options.maxMessageBytes;
     this.#events = events;
     this.#pool = new HttpPool(url, { connectTimeoutMs: options.connectMs, tls: readTrust(options.replica.tls) });
     this.#headers = Object.entries(options.replica.headers);
@@ -76,7 +81,39 @@ class HttpTransport implements Transport {
     headers?: MessageHeaders,
   ): Promise<SendOutcome> {
     if (this.#older) return this.#older.send(message, call, scope);
-    let reply = await this.#post(message, scope, headers);
+    return this.#receive(await this.#post(message, scope, headers), message, call, scope, headers);
+  }
+
+  straight(): StraightWay | undefined {
+    return this.#older || this.#version === undefined ? undefined : this.#pool.straight(this.#head(), this);
+  }
+
+  diverted(flight: InFlight): Asker {
+    const { promise, resolve, reject } = Promise.withResolvers<HttpReply>();
+    const { owner, straight, upstream, wire } = flight;
+    const message = new Uint8Array(straight?.size(upstream) ?? 0);
+    straight?.put(upstream, message, 0);
+    promise
+      .then((reply) => this.#receive(reply, message, upstream, wire))
+      .then(
+        (outcome) => owner.sent(flight, outcome),
+        (error: unknown) => owner.broken(flight, this.#failed(error, wire)),
+      );
+    return { replied: resolve, failed: reject };
+  }
+
+  failed(flight: InFlight, reason: unknown): void {
+    flight.owner.broken(flight, this.#failed(reason, undefined));
+  }
+
+  async #receive(
+    first: HttpReply,
+    message: Uint8Array,
+    call: number | undefined,
+    scope: Scope,
+    headers?: MessageHeaders,
+  ): Promise<SendOutcome> {
+    let reply = first;
     if (postRedirects.has(reply.status)) reply = await this.#redirected(reply, message, scope, headers);
     this.#options.answered?.(reply.status, reply.headers);
     // The modern era, which has headers for each message, has no sessions.
@@ -98,7 +135,7 @@ class HttpTransport implements Transport {
   negotiated(protocolVersion: string): void {
     this.#older?.negotiated(protocolVersion);
     this.#version = protocolVersion;
-    this.#postHeaders = undefined;
+    this.#common = undefined;
   }
 
   opened(): void {
@@ -111,12 +148,20 @@ class HttpTransport implements Transport {
   }
 
   #post(message: Uint8Array, scope: Scope, more?: MessageHeaders): Promise<HttpReply> {
-    this.#postHeaders ??= [
+    const head = this.#head();
+    const headers = more ? [...head.headers, ...more] : head.headers;
+    return this.#request({ ...head, headers, body: message }, scope);
+  }
+
+  /** What all POSTs have in common. */
+  #head(): HttpRequest {
+    if (this.#common?.path === this.#path) return this.#common;
+    const headers: HttpRequest["headers"] = [
       ...this.#requestHeaders("application/json, text/event-stream"),
       ["content-type", "application/json"],
     ];
-    const headers = more ? [...this.#postHeaders, ...more] : this.#postHeaders;
-    return this.#request({ method: "POST", path: this.#path, headers, body: message }, scope);
+    this.#common = { method: "POST", path: this.#path, headers };
+    return this.#common;
   }
 
   #redirected(first: HttpReply, message: Uint8Array, scope: Scope, headers?: MessageHeaders): Promise<HttpReply> {
@@ -129,11 +174,15 @@ class HttpTransport implements Transport {
 
   #request(request: HttpRequest, scope: Scope): Promise<HttpReply> {
     return this.#pool.request(request, scope).catch((error: unknown) => {
-      if (scope.cancelled) throw error;
-      const failure = named(this.#options.backend, error);
-      if (failure.code === "unreachable" || failure.code === "connectTimeout") this.#events.retired(failure);
-      throw failure;
+      throw this.#failed(error, scope);
     });
+  }
+
+  #failed(error: unknown, scope: Scope | undefined): unknown {
+    if (scope?.cancelled) return error;
+    const failure = named(this.#options.backend, error);
+    if (failure.code === "unreachable" || failure.code === "connectTimeout") this.#events.retired(failure);
+    return failure;
   }
 
   #requestHeaders(accept: string): [string, string][] {

@@ -46,7 +46,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
   #surplus = 0;
   #isFull = false;
   #isPastHead = false;
-  readonly #memory: HeadMemory<Head>;
+  readonly memory: HeadMemory<Head>;
 
   /** `memory`: of this connection, or of all whose heads are alike. */
   constructor(
@@ -55,7 +55,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
     maxHeadBytes: number,
     memory: HeadMemory<Head> = { known: undefined },
   ) {
-    this.#memory = memory;
+    this.memory = memory;
     this.#grammar = grammar;
     this.#sink = sink;
     this.#maxHeadBytes = maxHeadBytes;
@@ -73,7 +73,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
 
   /** Nothing more is expected for a while: drops what only makes the next head cheaper. */
   forget(): void {
-    this.#memory.known = undefined;
+    this.memory.known = undefined;
   }
 
   /** True where a part of a message has come. */
@@ -165,7 +165,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
 
   /** Takes a head that reads as the one before did, byte by byte; 0 where it does not. */
   #takeKnown(bytes: Uint8Array): number {
-    const { known } = this.#memory;
+    const { known } = this.memory;
     const isStart = this.#headBytes === 0 && this.#startSeen === 0;
     if (!known || !isStart || !startsWith(bytes, known.block)) return 0;
     this.#accept(known.head);
@@ -187,7 +187,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
     if (head === "interim") return;
     if ("bad" in head) return void this.#fail(head.bad);
     // A copy: the block may be a view of a buffer that is used again.
-    this.#memory.known = { block: Buffer.from(block), head };
+    this.memory.known = { block: Buffer.from(block), head };
     this.#accept(head);
   }
 

@@ -22,8 +22,12 @@ export class LineSplitter {
   push(chunk: Uint8Array): void {
     let from = 0;
     for (let at = chunk.indexOf(newline); at >= 0; at = chunk.indexOf(newline, from)) {
-      this.#add(chunk.subarray(from, at));
-      this.#end();
+      // Most lines lie in one chunk.
+      if (this.#length === 0 && !this.#skipping && at - from <= this.#maxBytes) this.#emit(chunk, from, at);
+      else {
+        this.#add(chunk.subarray(from, at));
+        this.#end();
+      }
       from = at + 1;
     }
     if (from < chunk.length) this.#add(chunk.subarray(from));
@@ -32,6 +36,11 @@ export class LineSplitter {
   /** The stream is over; what is left is a line too. */
   end(): void {
     if (this.#length > 0) this.#end();
+  }
+
+  #emit(chunk: Uint8Array, from: number, to: number): void {
+    const end = chunk[to - 1] === carriageReturn && to > from ? to - 1 : to;
+    if (end > from) this.#line(chunk.subarray(from, end));
   }
 
   #add(piece: Uint8Array): void {

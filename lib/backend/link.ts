@@ -8,24 +8,18 @@ import { decodeText, encodeText } from "../core/text.ts";
 import type { ServerFacts } from "../protocol/codec.ts";
 import type { Caller, SignListener } from "./caller.ts";
 import { crossingOf } from "./crossing.ts";
-import { Calls, type FlightOwner, InFlight, type Outgoing } from "./calls.ts";
+import { Calls } from "./calls.ts";
 import { linkClosed, noMessage, notSent, unanswered } from "./failures.ts";
+import { type FlightOwner, InFlight, type Outgoing, type StraightCall } from "./flight.ts";
+import type { PeerOf } from "./peer.ts";
 import { cancelNotice, copied, isMalformedRequest, renamed, underId } from "./rewrite.ts";
 import { TaskTokens } from "./tokens.ts";
 import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
 
 export { type Caller, ClientCancel } from "./caller.ts";
+export type LinkPeer = PeerOf<Link>;
 
-/** Hears what a backend says on its own. `caller` is the call that caused it, where that is known. */
-export interface LinkPeer {
-  notified(link: Link, envelope: Envelope, caller: Caller | undefined): void;
-  /** A request of the backend; the peer answers it with `link.send`. */
-  asked(link: Link, envelope: Envelope, caller: Caller | undefined): void;
-  /** Something came that is no message, or answers nothing. */
-  strayed(link: Link, what: string): void;
-  /** The wire is gone: nothing that the backend asked can be answered any more. */
-  ended(link: Link): void;
-}
+type Edits = readonly Edit[];
 
 export class Link implements TransportEvents, FlightOwner {
   readonly backend: string;
@@ -38,8 +32,11 @@ export class Link implements TransportEvents, FlightOwner {
   readonly life: Scope = new Scope();
   readonly #wire: Scope = new Scope();
   readonly #gone = Promise.withResolvers<void>();
+  /** Resolves when the wire and all that belongs to it (session, child processes) are gone. */
+  readonly gone: Promise<void> = this.#gone.promise;
   #transport: Transport | undefined;
-  #facts: ServerFacts | undefined;
+  /** Of the backend that has answered the handshake. */
+  facts: ServerFacts | undefined;
   #lastId = 0;
   /** True once a client's call was answered. */
   served = false;
@@ -59,7 +56,7 @@ export class Link implements TransportEvents, FlightOwner {
 
   /** The backend has answered the handshake. */
   negotiated(facts: ServerFacts): void {
-    this.#facts = facts;
+    this.facts = facts;
     this.#transport?.negotiated(facts.protocolVersion);
   }
 
@@ -68,17 +65,8 @@ export class Link implements TransportEvents, FlightOwner {
     this.#transport?.opened();
   }
 
-  get facts(): ServerFacts | undefined {
-    return this.#facts;
-  }
-
   get usable(): boolean {
-    return !this.life.cancelled && this.#facts !== undefined;
-  }
-
-  /** Resolves when the wire and all that belongs to it (session, child processes) are gone. */
-  get gone(): Promise<void> {
-    return this.#gone.promise;
+    return !this.life.cancelled && this.facts !== undefined;
   }
 
   get callCount(): number {
@@ -108,27 +96,43 @@ export class Link implements TransportEvents, FlightOwner {
   }
 
   /** One waiting call of each session that waits right now. */
-  callers(): readonly Caller[] {
-    return this.#calls.callers();
-  }
+  readonly callers = (): readonly Caller[] => this.#calls.callers();
 
   /** Forwards a request; resolves to its reply under the caller's own id. Rejects with a `GatewayError` or the scope's reason. */
-  call(
-    request: Envelope,
-    edits: readonly Edit[],
-    caller: Caller,
-    scope: Scope,
-    signs?: SignListener,
-  ): Promise<Uint8Array> {
+  call(request: Envelope, edits: Edits, caller: Caller, scope: Scope, signs?: SignListener): Promise<Uint8Array> {
     const id = copied(request, "id");
     if (!id) return Promise.reject(new GatewayError("internal", "a call needs an id"));
     const upstream = (this.#lastId += 1);
     const token = copied(request, "params._meta.progressToken");
     const augmented = request.spans["params.task"] !== undefined;
-    const crossing = caller.era && crossingOf(request, caller, this.#facts);
+    const crossing = caller.era && crossingOf(request, caller, this.facts);
     if (crossing instanceof GatewayError) return Promise.reject(crossing);
     const message = renamed(request, upstream, crossing ? [...edits, ...crossing.edits] : edits);
     return this.#start(message, upstream, { id, token, caller, signs, augmented, crossing }, scope);
+  }
+
+  /** Sends a call the straight way; false, with nothing done, where it has to go the long one. */
+  straight(call: StraightCall, scope: Scope): boolean {
+    const way = this.usable && !scope.cancelled ? this.#transport?.straight?.() : undefined;
+    if (!way) return false;
+    const flight = new InFlight(this, (this.#lastId += 1), call, scope, call, call);
+    this.#calls.add(flight);
+    way.carry(flight, call);
+    return true;
+  }
+
+  arrived(flight: InFlight, bytes: Uint8Array, start: number): void {
+    this.heardAt = Date.now();
+    flight.end();
+    if (!this.#finished(bytes, start)) this.message(bytes.subarray(start), flight.upstream, true);
+    this.sent(flight, "ended");
+  }
+
+  #finished(bytes: Uint8Array, start: number): boolean {
+    if (!this.#calls.finish(bytes, start)) return false;
+    this.served = true;
+    this.#settled();
+    return true;
   }
 
   /** A request of the gateway's own; resolves to the reply's bytes. */
@@ -191,8 +195,8 @@ export class Link implements TransportEvents, FlightOwner {
     const flight = new InFlight(this, upstream, call, scope, settle);
     this.#calls.add(flight);
     transport.send(message, upstream, flight.wire).then(
-      (outcome) => this.#sent(flight, outcome),
-      (error: unknown) => this.#broken(flight, error),
+      (outcome) => this.sent(flight, outcome),
+      (error: unknown) => this.broken(flight, error),
     );
     return settle.promise;
   }
@@ -200,20 +204,20 @@ export class Link implements TransportEvents, FlightOwner {
   abandoned(flight: InFlight, reason: unknown): void {
     if (!this.#calls.fail(flight.upstream, reason)) return;
     // 2025-11-25, Cancellation: initialize must not be cancelled.
-    if (this.#facts) this.send(cancelNotice(flight.upstream, reason));
-    flight.wire.cancel(reason);
+    if (this.facts) this.send(cancelNotice(flight.upstream, reason));
+    flight.cut(reason);
     this.#settled();
   }
 
   /** The wire has taken a call, or has all of its reply. */
-  #sent(flight: InFlight, outcome: SendOutcome): void {
+  sent(flight: InFlight, outcome: SendOutcome): void {
     this.#calls.over(flight);
     if (outcome === "open" || this.#calls.get(flight.upstream) !== flight) return;
     this.#calls.fail(flight.upstream, flight.wrong ?? unanswered(this.backend));
     this.#settled();
   }
 
-  #broken(flight: InFlight, error: unknown): void {
+  broken(flight: InFlight, error: unknown): void {
     this.#calls.over(flight);
     if (this.#calls.fail(flight.upstream, error)) this.#settled();
   }
@@ -225,6 +229,7 @@ export class Link implements TransportEvents, FlightOwner {
 
   message(bytes: Uint8Array, cause: number | undefined, last: boolean = false): void {
     this.heardAt = Date.now();
+    if (cause === undefined && this.#finished(bytes, 0)) return;
     const own = last ? this.#calls.get(cause) : undefined;
     if (own) own.over = true;
     const scanned = scan(bytes);
@@ -257,11 +262,7 @@ export class Link implements TransportEvents, FlightOwner {
     if (call) call.wrong = error;
     if (!id) return;
     if (isMalformedRequest(bytes)) return this.send(errorMessage(id, new GatewayError("invalidRequest", message)));
-    const flight = this.#calls.take(Number(JSON.parse(decodeText(id))));
-    if (!flight) return;
-    this.#calls.linger(flight, false);
-    flight.reject(error);
-    this.#settled();
+    if (this.#calls.refuse(Number(JSON.parse(decodeText(id))), error)) this.#settled();
   }
 
   #answered(envelope: Envelope, cause: number | undefined, last: boolean): void {

@@ -2,11 +2,13 @@
 import { GatewayError } from "../core/errors.ts";
 import { Rooms } from "../core/room.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
-import { Connection, type ConnectionOwner, type HttpReply } from "./connection.ts";
-import { beginHead, frameFor, type HttpRequest, type RequestFrame } from "./request.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
+import { type Carrier, type HttpReply, isPlain } from "./exchange.ts";
+import { KnownHeads } from "./http1-known.ts";
+import { beginHead, frameFor, type HttpRequest, maxBeginBytes, type RequestFrame, StartRoom } from "./request.ts";
 import { Dialer, type DialOptions } from "./socket.ts";
 
-export type { HttpReply } from "./connection.ts";
+export type { HttpReply } from "./exchange.ts";
 export type { HttpBody } from "./http1-body.ts";
 export type { HttpRequest } from "./request.ts";
 
@@ -48,7 +50,8 @@ export class HttpPool implements AsyncDisposable {
   readonly #rooms = new Rooms();
   readonly #owner: ConnectionOwner = {
     rooms: this.#rooms,
-    heads: { known: undefined },
+    heads: new KnownHeads(isPlain),
+    room: new StartRoom(),
     released: (connection, serverIdleMs) => this.#release(connection, serverIdleMs),
     closed: (connection) => this.#forget(connection),
   };
@@ -92,6 +95,15 @@ export class HttpPool implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** A connection that takes a call with this head at once; undefined where there is none. */
+  straight(request: HttpRequest, carrier: Carrier): Connection | undefined {
+    if (this.#scope.cancelled) return undefined;
+    const begin = this.#beginOf(request);
+    const fresh = begin.length <= maxBeginBytes ? this.#takeFresh() : undefined;
+    if (fresh) this.#reused++;
+    return fresh?.lend(begin, carrier);
   }
 
   async #find(begin: Uint8Array, request: HttpRequest, scope: Scope): Promise<HttpReply> {

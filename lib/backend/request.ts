@@ -1,5 +1,6 @@
 // The bytes of an HTTP/1.1 request, with everything that could change its framing refused.
 import { GatewayError } from "../core/errors.ts";
+import { putNumber } from "../core/text.ts";
 
 export interface HttpRequest {
   readonly method: "GET" | "POST" | "DELETE";
@@ -25,6 +26,10 @@ const reserved: ReadonlySet<string> = new Set([
   "te",
   "trailer",
 ]);
+
+/** Up to this size a head is put together with a small body. */
+export const maxBeginBytes: number = 16 * 1024;
+const roomBytes = 64 * 1024;
 
 /** What is the same in the head of every request to one target. */
 export interface RequestFrame {
@@ -84,6 +89,28 @@ export function encodeStart(begin: Uint8Array, { method, body }: HttpRequest, bo
   }
   if (body && bodyBytes > 0) start.set(bodyBytes === body.length ? body : body.subarray(0, bodyBytes), at);
   return start;
+}
+
+/** Where requests with small bodies are put together, one after another; what they have in common stays. */
+export class StartRoom {
+  readonly bytes: Buffer = Buffer.allocUnsafeSlow(roomBytes);
+  #begin: Uint8Array | undefined;
+  #length = 0;
+
+  /** Puts the head of a POST there; returns where the body begins. */
+  start(begin: Uint8Array, bodyBytes: number): number {
+    const { bytes } = this;
+    if (this.#begin !== begin) {
+      bytes.set(begin);
+      bytes.set(lengthField, begin.length);
+      this.#begin = begin;
+      this.#length = begin.length + lengthField.length;
+    }
+    const at = putNumber(bodyBytes, bytes, this.#length);
+    bytes[at] = bytes[at + 2] = 0x0d;
+    bytes[at + 1] = bytes[at + 3] = 0x0a;
+    return at + 4;
+  }
 }
 
 // No values in the message: they may be credentials.

@@ -6,10 +6,13 @@ import type { StdioReplicaPlan } from "../config/plan.ts";
 import { childProcess } from "../core/builtins.ts";
 import { GatewayError } from "../core/errors.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
+import { allocate } from "../core/text.ts";
+import type { InFlight, StraightCall } from "./flight.ts";
 import { LineSplitter } from "./lines.ts";
 import { StderrTail } from "./stderr.ts";
 import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
-import { LineWriter } from "./writer.ts";
+import type { StraightWay } from "./straight.ts";
+import { LineWriter, type Outgoing } from "./writer.ts";
 
 export interface StdioOptions {
   readonly backend: string;
@@ -74,7 +77,32 @@ function childEnvironment(replica: StdioReplicaPlan): Record<string, string> {
   return { ...base, ...replica.env };
 }
 
-class ChildTransport implements Transport {
+/** A straight call on its way to the child. */
+class StraightLine implements Outgoing {
+  readonly message: Uint8Array;
+  readonly flight: InFlight;
+  readonly #transport: ChildTransport;
+
+  constructor(transport: ChildTransport, flight: InFlight, message: Uint8Array) {
+    this.#transport = transport;
+    this.flight = flight;
+    this.message = message;
+  }
+
+  get call(): number {
+    return this.flight.upstream;
+  }
+
+  taken(): void {
+    this.#transport.left(this, true);
+  }
+
+  refused(): void {
+    this.#transport.left(this, false);
+  }
+}
+
+class ChildTransport implements Transport, StraightWay {
   readonly #child: ChildProcessWithoutNullStreams;
   readonly #options: StdioOptions;
   readonly #events: TransportEvents;
@@ -112,6 +140,25 @@ class ChildTransport implements Transport {
     // A gateway that ends without closing its links (a second signal, a crash) must not leave the group behind.
     process.setMaxListeners(process.getMaxListeners() + 1);
     process.on("exit", this.#kill);
+  }
+
+  straight(): StraightWay | undefined {
+    const isOpen = !this.#over && this.#child.stdin.writable;
+    return isOpen && this.#unreadBytes <= maxUnreadBytes ? this : undefined;
+  }
+
+  carry(flight: InFlight, call: StraightCall): void {
+    const message = allocate(call.size(flight.upstream));
+    call.put(flight.upstream, message, 0);
+    this.#unreadBytes += message.length;
+    this.#writer.write(new StraightLine(this, flight, message));
+  }
+
+  /** A straight call was taken, or refused. */
+  left({ message, flight }: StraightLine, isTaken: boolean): void {
+    this.#unreadBytes -= message.length;
+    if (isTaken) flight.owner.sent(flight, "open");
+    else flight.owner.broken(flight, this.#ended(false));
   }
 
   send(message: Uint8Array, call: number | undefined, _scope: Scope): Promise<SendOutcome> {

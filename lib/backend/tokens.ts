@@ -2,7 +2,7 @@
 
 import { type Envelope, spanText } from "../core/envelope.ts";
 import type { Caller } from "./caller.ts";
-import type { Outgoing } from "./calls.ts";
+import type { Outgoing } from "./flight.ts";
 
 /** Tasks whose progress is still restored; the oldest is dropped. */
 const maxTasks = 1000;

@@ -2,6 +2,10 @@
 
 import type { GatewayError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
+import type { SendOutcome } from "./flight.ts";
+import type { StraightWay } from "./straight.ts";
+
+export type { SendOutcome } from "./flight.ts";
 
 export interface TransportEvents {
   /**
@@ -21,9 +25,6 @@ export interface TransportEvents {
   closed(error: GatewayError, unsent?: ReadonlySet<number>): void;
 }
 
-/** `open`: the answer may come at any time; `ended`: no answer can come any more. */
-export type SendOutcome = "open" | "ended";
-
 export type MessageHeaders = readonly (readonly [name: string, value: string])[];
 
 export interface Transport {
@@ -33,6 +34,8 @@ export interface Transport {
    * modern era wants with a message, where the wire has headers.
    */
   send(message: Uint8Array, call: number | undefined, scope: Scope, headers?: MessageHeaders): Promise<SendOutcome>;
+  /** A way on which a call leaves at once, by nothing but its bytes; undefined where there is none right now. */
+  straight?(): StraightWay | undefined;
   /** Called once with the negotiated revision, before the message that ends the handshake. */
   negotiated(protocolVersion: string): void;
   /** Called once when the backend has the last message of the handshake. */

@@ -2,20 +2,20 @@
 
 import { toLine } from "../core/envelope.ts";
 import { atTurnEnd } from "../core/scope.ts";
-import { joinBytes } from "../core/text.ts";
+import { copyPart } from "../core/text.ts";
 
 /** A message on its way. */
-interface Outgoing {
+export interface Outgoing {
   readonly message: Uint8Array;
   /** Upstream id of a request. */
   readonly call: number | undefined;
   /** It was taken, or may have been. */
-  readonly taken: () => void;
+  taken(): void;
   /** It cannot have been taken in full. */
-  readonly refused: (error: unknown) => void;
+  refused(error: unknown): void;
 }
 
-const lineEnd = Buffer.from("\n");
+const lineEnd = 0x0a;
 
 export class LineWriter {
   readonly #output: NodeJS.WritableStream;
@@ -45,8 +45,7 @@ export class LineWriter {
     if (this.#busy || batch.length === 0) return;
     this.#busy = true;
     this.#waiting = [];
-    const lines = joinBytes(batch.flatMap(({ message }) => [toLine(message), lineEnd]));
-    this.#output.write(lines, (error) => this.#written(batch, error ?? undefined));
+    this.#output.write(linesOf(batch), (error) => this.#written(batch, error ?? undefined));
   }
 
   #written(batch: readonly Outgoing[], error: Error | undefined): void {
@@ -56,9 +55,24 @@ export class LineWriter {
     // A broken pipe has not taken the end of what was written: a single message is not whole. Of several the first ones
     // may be, and any other error may come after all of it was read.
     if (isBroken && only && batch.length === 1) only.refused(error);
-    else for (const { taken } of batch) taken();
+    else for (const outgoing of batch) outgoing.taken();
     if (error === undefined) return this.#flush();
-    for (const { refused } of this.#waiting.splice(0)) refused(error);
+    for (const outgoing of this.#waiting.splice(0)) outgoing.refused(error);
     if (isBroken) this.#broken();
   }
+}
+
+/** The messages in one piece, each on a line. */
+function linesOf(batch: readonly Outgoing[]): Uint8Array {
+  let size = batch.length;
+  for (const { message } of batch) size += message.length;
+  const lines = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  for (const { message } of batch) {
+    const line = toLine(message);
+    at = copyPart(line, 0, line.length, lines, at);
+    lines[at] = lineEnd;
+    at += 1;
+  }
+  return lines;
 }

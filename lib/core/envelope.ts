@@ -14,7 +14,7 @@ import {
   tooDeep,
   type Span,
 } from "./json.ts";
-import { copyBytes, latin1Of } from "./text.ts";
+import { copyPart, latin1Of } from "./text.ts";
 import { scanMessage, type SpanName, type Spans } from "./members.ts";
 
 export type { Span, SpanName };
@@ -237,11 +237,11 @@ export function splice(bytes: Uint8Array, edits: readonly Edit[]): Uint8Array {
   let from = 0;
   let to = 0;
   for (const { span, bytes: replacement } of ordered) {
-    to = copy(bytes, from, span.start, result, to);
-    to = copy(replacement, 0, replacement.length, result, to);
+    to = copyPart(bytes, from, span.start, result, to);
+    to = copyPart(replacement, 0, replacement.length, result, to);
     from = span.end;
   }
-  copy(bytes, from, bytes.length, result, to);
+  copyPart(bytes, from, bytes.length, result, to);
   return result;
 }
 
@@ -252,17 +252,6 @@ function isOrdered(edits: readonly Edit[]): boolean {
     end = span.end;
   }
   return true;
-}
-
-/** Up to this many bytes a loop is faster than a native copy and the view that it needs. */
-const looped = 48;
-
-/** Copies a part of `bytes`; returns where it ends in `result`. */
-function copy(bytes: Uint8Array, start: number, end: number, result: Uint8Array, to: number): number {
-  const length = end - start;
-  if (length <= looped) for (let at = 0; at < length; at += 1) result[to + at] = bytes[start + at] ?? 0;
-  else copyBytes(bytes, start, end, result, to);
-  return to + length;
 }
 
 /**

@@ -43,7 +43,7 @@ export const startsNumber = (byte: number | undefined): boolean => byte === minu
 
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
 
-const isHexDigit = (byte: number): boolean => isDigit(byte) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66);
+export const isHexDigit = (byte: number): boolean => isDigit(byte) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66);
 
 /**
  * Positions in one JSON text, which must be valid UTF-8. Methods take an offset and return the offset after what they

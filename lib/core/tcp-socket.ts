@@ -33,6 +33,20 @@ export interface TcpSocket {
   resume(): unknown;
 }
 
+export interface TcpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface TcpServer {
+  readonly port: number;
+  /** Takes no new connections. */
+  close(): void;
+}
+
+/** Finds a peer that vanished without a word, and keeps middleboxes from forgetting a silent stream. */
+export const probeMs = 15_000;
+
 /** TLS with a server. */
 export interface TlsTerms {
   /** What the certificate must name, and what is sent ahead of it; undefined where that is the address, which is not sent. */

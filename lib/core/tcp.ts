@@ -1,25 +1,16 @@
 // TCP on every runtime: Bun's own sockets where it runs, node:net elsewhere; nothing else of the program knows the difference.
 
-import { net } from "./builtins.ts";
-import type { TcpEvents, TcpSocket, TlsTerms } from "./tcp-socket.ts";
+import { connectNode, serveNode } from "./tcp-node.ts";
+import {
+  probeMs,
+  type TcpEvents,
+  type TcpAddress,
+  type TcpServer,
+  type TcpSocket,
+  type TlsTerms,
+} from "./tcp-socket.ts";
 
-export type { TcpSocket, TlsTerms } from "./tcp-socket.ts";
-
-export interface TcpServer {
-  readonly port: number;
-  /** Takes no new connections. */
-  close(): void;
-}
-
-/** Finds a peer that vanished without a word, and keeps middleboxes from forgetting a silent stream. */
-const probeMs = 15_000;
-/** Connections that wait to be accepted. */
-const backlog = 4096;
-
-interface TcpAddress {
-  readonly host: string;
-  readonly port: number;
-}
+export type { TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.ts";
 
 /** Whether the runtime has TLS without streams, which cost more than the encryption. */
 export const hasPlainTls: boolean = typeof Bun !== "undefined";
@@ -28,27 +19,18 @@ export const hasPlainTls: boolean = typeof Bun !== "undefined";
 export function connectTcp(address: TcpAddress, terms?: TlsTerms): TcpSocket {
   if (typeof Bun !== "undefined") return connectBun(address, terms);
   if (terms) throw new Error("this runtime's TLS needs streams");
-  return net().connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs });
+  return connectNode(address);
+}
+
+/** Writes the first `length` bytes, which the caller may write over at once; else as {@link TcpSocket.write}. */
+export function writeStart(socket: TcpSocket, bytes: Uint8Array, length: number): boolean {
+  if (socket instanceof BunSocket) return socket.writeStart(bytes, length);
+  return socket.write(Uint8Array.prototype.slice.call(bytes, 0, length));
 }
 
 /** Rejects with the system's error. A client that has closed its side is still answered. */
 export function serveTcp(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
   return typeof Bun === "undefined" ? serveNode(host, port, accept) : serveBun(host, port, accept);
-}
-
-function serveNode(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
-  const server = net().createServer({ allowHalfOpen: true }, (socket) => {
-    socket.setNoDelay(true).setKeepAlive(true, probeMs);
-    accept(socket);
-  });
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port, backlog }, () => {
-      const address = server.address();
-      const bound = typeof address === "object" && address ? address.port : port;
-      resolve({ port: bound, close: () => void (server.listening && server.close()) });
-    });
-  });
 }
 
 async function serveBun(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
@@ -163,6 +145,15 @@ class BunSocket implements TcpSocket {
       this.#queue.push(bytes);
       this.writableLength += bytes.length;
     }
+    return false;
+  }
+
+  writeStart(bytes: Uint8Array, length: number): boolean {
+    if (!this.writable || !this.#native) return false;
+    const taken = this.#queue.length === 0 ? Math.max(0, this.#native.write(bytes, 0, length)) : 0;
+    if (taken === length) return true;
+    this.#queue.push(Uint8Array.prototype.slice.call(bytes, taken, length));
+    this.writableLength += length - taken;
     return false;
   }
 

@@ -34,6 +34,36 @@ export function copyBytes(bytes: Uint8Array, start: number, end: number, target:
   Buffer.prototype.copy.call(bytes, target, at, start, end);
 }
 
+/** Up to this many bytes a loop is faster than a native copy. */
+const looped = 48;
+
+/** Copies a part of `bytes`; returns where it ends in `target`. */
+export function copyPart(bytes: Uint8Array, start: number, end: number, target: Uint8Array, to: number): number {
+  const length = end - start;
+  if (length <= looped) for (let at = 0; at < length; at += 1) target[to + at] = bytes[start + at] ?? 0;
+  else copyBytes(bytes, start, end, target, to);
+  return to + length;
+}
+
+/** How many digits a whole number has. */
+export function digitsOf(value: number): number {
+  let digits = 1;
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits += 1;
+  return digits;
+}
+
+/** Writes the digits of a whole number; returns where they end. */
+export function putNumber(value: number, target: Uint8Array, at: number): number {
+  const end = at + digitsOf(value);
+  let rest = value;
+  for (let place = end - 1; place >= at; place -= 1) {
+    const left = Math.floor(rest / 10);
+    target[place] = 0x30 + (rest - left * 10);
+    rest = left;
+  }
+  return end;
+}
+
 /** The digits of a whole number. */
 export function encodeNumber(value: number): Uint8Array {
   const text = String(value);

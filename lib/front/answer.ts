@@ -1,7 +1,9 @@
 // The bytes of an HTTP/1.1 answer.
 
+import { putNumber } from "../core/text.ts";
 import type { Headers } from "./exchange.ts";
 import { reasonOf } from "./reasons.ts";
+import { jsonHeaders } from "./reply.ts";
 
 /** What the connection decides of an answer. */
 export interface AnswerForm {
@@ -12,6 +14,10 @@ export interface AnswerForm {
 }
 
 const lengthField = "content-length: ";
+/** Up to this size a body is copied behind its head, so that both leave in one write. */
+const maxJoinedBytes = 64 * 1024;
+const lengthBytes = Buffer.from(lengthField);
+const roomBytes = 32 * 1024;
 
 /** The start of an answer: status line, date and headers. */
 interface Start {
@@ -27,14 +33,44 @@ export class AnswerEncoder {
   #date = "";
   /** Of the answer before, which most answers share. */
   #known: Start | undefined;
+  /** Where small answers are put together, one after another. */
+  readonly room: Buffer = Buffer.allocUnsafeSlow(roomBytes);
+  #inRoom: Uint8Array | undefined;
 
-  /** Head and body in one piece. */
-  whole(status: number, headers: Headers, body: Uint8Array, form: AnswerForm): Uint8Array {
-    return this.#encode(status, headers, `${lengthField}${body.length}\r\n${endOf(form)}`, body);
+  /** An answer with this body, or with the head that one with it would have; `rest` is what of it is not copied. */
+  answer(
+    status: number,
+    headers: Headers,
+    body: Uint8Array | undefined,
+    form: AnswerForm,
+    isHead: boolean,
+  ): { readonly first: Uint8Array; readonly rest: Uint8Array | undefined } {
+    if (body && body.length <= maxJoinedBytes && !isHead) {
+      const end = `${lengthField}${body.length}\r\n${endOf(form)}`;
+      return { first: this.#encode(status, headers, end, body), rest: undefined };
+    }
+    const hasLength = status !== 204 && status !== 304;
+    const first = this.#head(status, headers, hasLength ? (body?.length ?? 0) : undefined, form);
+    return { first, rest: isHead ? undefined : body };
+  }
+
+  /** Puts the head of a JSON answer at the start of `room`; returns where its body begins. */
+  json(bodyBytes: number): number {
+    const { room } = this;
+    const start = this.#start(200, jsonHeaders);
+    if (start !== this.#inRoom) {
+      room.set(start);
+      room.set(lengthBytes, start.length);
+      this.#inRoom = start;
+    }
+    const at = putNumber(bodyBytes, room, start.length + lengthBytes.length);
+    room[at] = room[at + 2] = 0x0d;
+    room[at + 1] = room[at + 3] = 0x0a;
+    return at + 4;
   }
 
   /** The head of a body of this many bytes; undefined: none, of which nothing is said. */
-  head(status: number, headers: Headers, length: number | undefined, form: AnswerForm): Uint8Array {
+  #head(status: number, headers: Headers, length: number | undefined, form: AnswerForm): Uint8Array {
     const framing = length === undefined ? "" : `${lengthField}${length}\r\n`;
     return this.#encode(status, headers, framing + endOf(form), undefined);
   }

@@ -20,17 +20,19 @@ export interface CallStreamOptions {
   readonly replies: number;
   readonly isBatch: boolean;
   readonly request: HttpRequest;
+  /** Of a call that went the straight way until now: its scope, and when it began. */
+  readonly begun?: { readonly scope: Scope; readonly at: number };
 }
 
 export class CallStream implements Port {
   readonly response: Promise<HttpReply>;
   /** Of the calls that are answered here. */
-  readonly scope: Scope = new Scope();
+  readonly scope: Scope;
   readonly query: string;
   readonly #options: Omit<CallStreamOptions, "request">;
   readonly #respond: (response: HttpReply) => void;
   readonly #replies: Uint8Array[] = [];
-  readonly #startedAt = Date.now();
+  readonly #startedAt: number;
   #left: number;
   #log: EventLog | undefined;
   #over = false;
@@ -47,6 +49,8 @@ export class CallStream implements Port {
     this.#options = options;
     this.query = request.query;
     this.#left = options.replies;
+    this.scope = options.begun?.scope ?? new Scope();
+    this.#startedAt = options.begun?.at ?? Date.now();
     // Before the head of an answer there is nothing that a client could resume.
     request.whenGone(() => {
       if (this.#undecided) this.#abandon();

@@ -4,14 +4,16 @@ import { MessageParser } from "../backend/http1.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { giveBack } from "../core/room.ts";
 import type { TcpSocket } from "../core/tcp.ts";
+import { Ahead } from "./ahead.ts";
 import type { AnswerEncoder, AnswerForm } from "./answer.ts";
 import { ChunkSink, silentSink } from "./chunks.ts";
-import type { EventBody, Handle, HttpReply } from "./exchange.ts";
+import type { EventBody, Handle, HttpReply, HttpRequest, Lane, LaneClient } from "./exchange.ts";
 import { Outbox } from "./outbox.ts";
 import { type Patience, type Phase, Stillness } from "./patience.ts";
-import { errorReply, isEvents } from "./reply.ts";
+import { errorReply, isEvents, notHttp } from "./reply.ts";
 import { IncomingRequest, type RequestSource } from "./request.ts";
 import { type RequestHead, requestGrammar } from "./request-head.ts";
+import { Track } from "./track.ts";
 
 export interface ClientOptions {
   readonly handle: Handle;
@@ -21,32 +23,24 @@ export interface ClientOptions {
 
 /** Line and headers together. */
 const maxHeadBytes = 64 * 1024;
-/** Requests that a client sends before their turn; beyond this it is not read. A small piece costs at least so much. */
-const maxAheadBytes = 256 * 1024;
-const pieceCostBytes = 1024;
-/** Up to this size a body is copied behind its head, so that both leave in one write. */
-const maxJoinedBytes = 64 * 1024;
 /** The rest of a body that nobody wanted is read up to this size, so that the connection can be used on. */
 const maxSkippedBytes = 64 * 1024;
-/** A client that has this much of its answers to read yet has to do so before it gets more of them. */
-const maxBehindBytes = 2 ** 20;
-/** A reader that is this far behind does not read any more. */
-const maxUnreadBytes = 16 * 2 ** 20;
 const continueLine = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
-export class ClientConnection implements RequestSource {
+export class ClientConnection implements RequestSource, LaneClient {
   readonly #socket: TcpSocket;
   readonly #options: ClientOptions;
   readonly #parser: MessageParser<RequestHead>;
   readonly #out: Outbox;
+  readonly encoder: AnswerEncoder;
   readonly #stillness = new Stillness();
   #request: IncomingRequest | undefined;
   /** Handed to its route. */
   #answering = false;
   #stream: ChunkSink | undefined;
   /** What came after the request that is being answered. */
-  #ahead: Uint8Array[] = [];
-  #aheadBytes = 0;
+  readonly #ahead: Ahead;
+  readonly #track = new Track();
   /** Requests answered. */
   #answered = 0;
   /** The client has answers to read before its next request is looked at. */
@@ -61,7 +55,9 @@ export class ClientConnection implements RequestSource {
 
   constructor(socket: TcpSocket, options: ClientOptions) {
     this.#socket = socket;
+    this.#ahead = new Ahead(socket);
     this.#options = options;
+    this.encoder = options.encoder;
     this.#parser = new MessageParser(
       requestGrammar,
       {
@@ -80,6 +76,8 @@ export class ClientConnection implements RequestSource {
 
   /** Ends after the request that has begun, or now where there is none. */
   finish(): void {
+    // What answers it says that the connection closes.
+    this.#track.divert();
     this.#last = true;
     if (!this.#request && (this.#parser.done || !this.#parser.started)) this.#end();
   }
@@ -104,7 +102,7 @@ export class ClientConnection implements RequestSource {
     if (this.#out.waiting > 0) return "writing";
     if (this.#ended) return "ending";
     if (this.#stream) return "streaming";
-    if (this.#answering && this.#request?.complete) return "answering";
+    if (this.#track.isBusy || (this.#answering && this.#request?.complete)) return "answering";
     if (this.#request) return "body";
     return this.#parser.started ? "head" : "idle";
   }
@@ -112,43 +110,45 @@ export class ClientConnection implements RequestSource {
   #read(bytes: Uint8Array): void {
     if (this.#ended || this.#closed) return;
     this.#stillness.heard();
-    if (this.#parser.done) return this.#keep(bytes);
+    // No request is begun before the one before it is answered.
+    if (this.#parser.done || this.#track.isBusy) return this.#ahead.keep(bytes);
+    const isIdle = !this.#request && !this.#last && !this.#parser.started && this.#out.waiting === 0;
+    if (isIdle && this.#track.take(this, bytes)) return;
     const wrong = this.#parser.push(bytes);
-    if (wrong !== undefined) return this.#refuse(this.#violation(wrong));
+    if (wrong !== undefined) return this.#refuse(notHttp(wrong, this.#parser.isFull));
     const { surplus } = this.#parser;
-    if (surplus > 0) this.#keep(bytes.subarray(bytes.length - surplus));
+    if (surplus > 0) this.#ahead.keep(bytes.subarray(bytes.length - surplus));
     const request = this.#request;
     if (request && !this.#answering) this.#hand(request);
     // The rest of a body that nobody wanted.
     else if (!request && this.#parser.done) this.#next();
   }
 
-  #violation(wrong: string): GatewayError {
-    const code = this.#parser.isFull ? "headTooLarge" : "badHttp";
-    return new GatewayError(code, `the request is not valid HTTP/1.1: ${wrong}`);
+  offer(lane: () => Lane): void {
+    this.#track.lay(this.#parser.memory, this.#request?.head, lane);
   }
 
-  /** No request is begun before the one before it is answered. */
-  #keep(bytes: Uint8Array): void {
-    this.#ahead.push(bytes);
-    this.#aheadBytes += Math.max(bytes.length, pieceCostBytes);
-    if (this.#aheadBytes > maxAheadBytes) this.#socket.pause();
+  sent(length: number): void {
+    this.#track.leave();
+    this.#stillness.heard();
+    this.#out.writeStart(this.encoder.room, length);
+    this.#done();
+  }
+
+  divert(bytes: Uint8Array, answer: (request: HttpRequest) => Promise<HttpReply>): void {
+    this.#track.leave();
+    this.#parser.push(bytes);
+    const request = this.#request;
+    this.#answering = true;
+    if (request) this.#answerLater(request, answer(request));
   }
 
   #begin(head: RequestHead): void {
-    this.#request = new IncomingRequest(head, this);
+    this.#request = new IncomingRequest(head, this, this.#socket);
   }
 
   wanted(): void {
     this.#out.write(continueLine);
-  }
-
-  pause(): void {
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    this.#socket.resume();
   }
 
   #hand(request: IncomingRequest): void {
@@ -159,13 +159,17 @@ export class ClientConnection implements RequestSource {
         throw new GatewayError("expectation", "the gateway cannot do what the Expect header asks");
       const reply = this.#options.handle(request);
       if (!(reply instanceof Promise)) return this.#answer(request, reply);
-      reply.then(
-        (late) => this.#answer(request, late),
-        (error: unknown) => this.#answer(request, errorReply(asGatewayError(error), undefined)),
-      );
+      this.#answerLater(request, reply);
     } catch (error) {
       this.#answer(request, errorReply(asGatewayError(error), undefined));
     }
+  }
+
+  #answerLater(request: IncomingRequest, reply: Promise<HttpReply>): void {
+    reply.then(
+      (late) => this.#answer(request, late),
+      (error: unknown) => this.#answer(request, errorReply(asGatewayError(error), undefined)),
+    );
   }
 
   #answer(request: IncomingRequest, reply: HttpReply): void {
@@ -185,18 +189,15 @@ export class ClientConnection implements RequestSource {
   }
 
   #put({ status, headers }: HttpReply, body: Uint8Array | undefined, form: AnswerForm, isHead: boolean): void {
-    const { encoder } = this.#options;
-    if (body && body.length <= maxJoinedBytes && !isHead)
-      return this.#write(encoder.whole(status, headers, body, form));
-    const hasLength = status !== 204 && status !== 304;
-    this.#write(encoder.head(status, headers, hasLength ? (body?.length ?? 0) : undefined, form));
-    if (body && !isHead) this.#write(body, () => giveBack(body));
+    const { first, rest } = this.encoder.answer(status, headers, body, form, isHead);
+    this.#write(first);
+    if (rest) this.#write(rest, () => giveBack(rest));
   }
 
   #send({ status, headers }: HttpReply, body: EventBody, form: AnswerForm): void {
     this.#last ||= form.isOld;
     const stream = new ChunkSink({
-      head: this.#options.encoder.streamHead(status, headers, { ...form, isLast: this.#last }),
+      head: this.encoder.streamHead(status, headers, { ...form, isLast: this.#last }),
       chunked: !form.isOld,
       write: (bytes) => this.#write(bytes),
       congestion: () => this.#out.congestion,
@@ -208,12 +209,13 @@ export class ClientConnection implements RequestSource {
     if (!this.#request?.complete) return;
     this.#request.settle();
     this.#parser.forget();
+    this.#track.forget();
   }
 
   /** Writes, and gives up a client that does not read. */
   #write(bytes: Uint8Array, taken?: () => void): void {
     if (this.#closed) return;
-    if (this.#out.waiting > maxUnreadBytes) return this.destroy();
+    if (this.#out.isUnread) return this.destroy();
     this.#out.write(bytes, taken);
   }
 
@@ -231,19 +233,18 @@ export class ClientConnection implements RequestSource {
     this.#answering = false;
     this.#answered += 1;
     if (this.#last) return this.#end();
-    if (!this.#parser.done) this.#socket.resume();
-    else if (this.#out.waiting > maxBehindBytes) this.#behind = true;
+    const { done, started } = this.#parser;
+    // A request that went straight was never begun there.
+    if (started && !done) this.#socket.resume();
+    else if (done && this.#out.isBehind) this.#behind = true;
     else this.#next();
   }
 
   #next(): void {
     if (this.#last) return this.#end();
     this.#parser.next();
-    if (this.#aheadBytes === 0) return;
-    const [first = new Uint8Array(), ...more] = this.#ahead;
-    const ahead = more.length === 0 ? first : Buffer.concat(this.#ahead);
-    this.#ahead = [];
-    this.#aheadBytes = 0;
+    if (this.#ahead.isEmpty) return;
+    const ahead = this.#ahead.take();
     this.#socket.resume();
     // In another turn, or a long row of requests would nest.
     queueMicrotask(() => this.#read(ahead));
@@ -263,9 +264,10 @@ export class ClientConnection implements RequestSource {
 
   /** A client that closes its side is gone, as far as anybody can tell; it may still read what need not be called off. */
   #lose(): void {
+    this.#track.divert();
     this.#halfClosed = true;
     this.#last = true;
-    this.#drop();
+    this.#ahead.drop();
     if (this.#stream) this.destroy();
     else if (this.#request) this.#request.lose();
     else this.#end();
@@ -274,25 +276,21 @@ export class ClientConnection implements RequestSource {
   /** Closes this side; what the client still sends is read and dropped, for a reset would cost it the answer. */
   #end(): void {
     this.#ended = true;
-    this.#drop();
+    this.#ahead.drop();
     this.#request = undefined;
     this.#socket.resume();
     this.#out.end();
   }
 
-  #drop(): void {
-    this.#ahead = [];
-    this.#aheadBytes = 0;
-  }
-
   #close(): void {
     if (this.#closed) return;
+    this.#track.divert();
     this.#closed = true;
     const request = this.#request;
     const stream = this.#stream;
     this.#request = undefined;
     this.#stream = undefined;
-    this.#drop();
+    this.#ahead.drop();
     request?.lose();
     stream?.lose();
     this.#options.closed(this);

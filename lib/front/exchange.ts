@@ -17,8 +17,33 @@ export interface HttpRequest {
   body(maxBytes: number): Uint8Array | Promise<Uint8Array>;
   /** The same object for requests of one connection whose heads are the same: what was found of one holds for all. */
   readonly head: object;
+  /** Requests of its connection that begin like this one may go straight from here on. */
+  offer?(lane: () => Lane): void;
   /** Calls `listener`, the one that there may be, when the client is gone before it has the whole answer. */
   whenGone(listener: () => void): void;
+}
+
+/** Where requests go straight that have one head and come whole. */
+export interface Lane {
+  /** False where it takes nothing any more. */
+  readonly isLive: boolean;
+  /** Takes a request whose body begins at `start`; undefined, with nothing done, where it is to be read like any other. */
+  take(client: LaneClient, bytes: Uint8Array, start: number): LaneCall | undefined;
+}
+
+/** A request that went straight, which its connection may have to be read like any other after all. */
+export interface LaneCall {
+  divert(): void;
+}
+
+/** The connection of a client, as a request sees it that goes straight. */
+export interface LaneClient {
+  /** Where its answer is put; `json` writes the head of one, and says where the body begins. */
+  readonly encoder: { readonly room: Uint8Array; json(bodyBytes: number): number };
+  /** The answer is in the room, up to this length. */
+  sent(length: number): void;
+  /** The request is to be read like any other, and `answer` gives its answer. */
+  divert(bytes: Uint8Array, answer: (request: HttpRequest) => Promise<HttpReply>): void;
 }
 
 export type Headers = Readonly<Record<string, string>>;

@@ -1,7 +1,7 @@
 // Streamable HTTP for clients: one endpoint with POST, GET and DELETE, sessions, and answers as JSON or event streams.
 
 import { type Envelope, scan, type Scanned, spanBytes } from "../core/envelope.ts";
-import { asGatewayError, type ErrorCode, GatewayError } from "../core/errors.ts";
+import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { resultMessage } from "../core/rpc.ts";
 import { after, Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
@@ -21,7 +21,8 @@ import { CallStream } from "./callstream.ts";
 import { requireAccept, requireJson, requireLegacy, requireSession, sessionHeader } from "./headers.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
 import { ModernFront } from "./modern.ts";
-import { emptyReply, errorReply, jsonReply } from "./reply.ts";
+import { emptyReply, errorReply, jsonReply, malformed } from "./reply.ts";
+import { StraightCalls } from "./straight.ts";
 import { SessionStreams } from "./streams.ts";
 
 export interface HttpFrontOptions {
@@ -33,12 +34,6 @@ export interface HttpFrontOptions {
 
 /** Without authentication there is one principal. */
 const principal = "anonymous";
-const malformedCodes: Readonly<Record<string, ErrorCode>> = {
-  utf8: "parse",
-  json: "parse",
-  depth: "parse",
-  shape: "invalidRequest",
-};
 const maxBatch = 1000;
 /** For calls that were cut at the end to be answered. */
 const farewellMs = 1_000;
@@ -53,6 +48,7 @@ export class HttpFront {
   /** Heads of POST requests that were found in order. */
   readonly #checked = new WeakMap<object, EraVerdict>();
   readonly #open = new Map<CallStream, Promise<void>>();
+  readonly #straight: StraightCalls;
   #stopTicking: () => void = () => {};
   #state: "open" | "draining" | "closed" = "open";
 
@@ -61,11 +57,12 @@ export class HttpFront {
     this.#router = router;
     this.#identity = identity;
     this.#modern = new ModernFront(hub, modern);
+    this.#straight = new StraightCalls({ hub, router, open: this.#open, isOpen: () => this.#state === "open" });
     this.#schedule();
   }
 
   get inFlight(): number {
-    return this.#open.size + this.#modern.inFlight;
+    return this.#open.size + this.#straight.size + this.#modern.inFlight;
   }
 
   /** Answers one request to the endpoint of a view. */
@@ -98,6 +95,7 @@ export class HttpFront {
   async close(): Promise<void> {
     this.#state = "closed";
     this.#stopTicking();
+    this.#straight.divert(Infinity);
     for (const call of this.#open.keys()) call.stop(shuttingDown());
     using patience = new Scope(undefined, farewellMs);
     await this.#modern.close();
@@ -215,6 +213,7 @@ export class HttpFront {
     if (requests.length > 0 && this.#state !== "open") throw shuttingDown();
     if (!isOne) this.#handOn(session, envelopes);
     if (requests.length === 0) return emptyReply(202);
+    if (isOne && only.method === "tools/call") this.#straight.offer(session, streamsOf(session), client);
     const call = new CallStream({
       streams: streamsOf(session),
       prime: primesStreams(session.facts.version),
@@ -278,6 +277,7 @@ export class HttpFront {
   /** Proxies cut what is silent: an answer that takes long becomes a stream, and streams get comments. */
   #tick(silentMs: number): void {
     const { limits, timeouts } = this.#hub.plan;
+    this.#straight.divert(Date.now() - silentMs);
     for (const call of this.#open.keys()) call.commit(silentMs);
     // The client on stdin and stdout, if there is one, is among the sessions too.
     for (const { outlet } of this.#hub.sessions.all()) if (outlet instanceof SessionStreams) outlet.keepAlive(silentMs);
@@ -285,10 +285,6 @@ export class HttpFront {
     this.#archive.expire();
     this.#hub.sessions.sweep({ sessions: limits.sessions, idleMs: timeouts.sessionIdleMs });
   }
-}
-
-function malformed({ reason, message, id }: Extract<Scanned, { kind: "malformed" }>): HttpReply {
-  return errorReply(new GatewayError(malformedCodes[reason] ?? "parse", message), id);
 }
 
 function streamsOf({ outlet }: Session): SessionStreams {

@@ -1,6 +1,6 @@
 // Bytes on their way to a client that may read more slowly than they come.
 
-import type { TcpSocket } from "../core/tcp.ts";
+import { type TcpSocket, writeStart } from "../core/tcp.ts";
 
 /** Written at once: after each of them the client has shown that it reads. */
 const pieceBytes = 256 * 1024;
@@ -8,6 +8,10 @@ const pieceBytes = 256 * 1024;
 const congestedBytes = 2 ** 20;
 /** …until no more than this is left, so that the client need not wait for more. */
 const relievedBytes = 256 * 1024;
+/** A client that has this much of its answers to read yet has to do so before it gets more of them. */
+const behindBytes = 2 ** 20;
+/** A reader that is this far behind does not read any more. */
+const unreadBytes = 16 * 2 ** 20;
 
 export class Outbox {
   readonly #socket: TcpSocket;
@@ -42,6 +46,16 @@ export class Outbox {
     return this.#full ? this.#waiting + this.#socket.writableLength : 0;
   }
 
+  /** It has to read before it gets more answers. */
+  get isBehind(): boolean {
+    return this.waiting > behindBytes;
+  }
+
+  /** It does not read any more. */
+  get isUnread(): boolean {
+    return this.waiting > unreadBytes;
+  }
+
   /** Undefined where the client keeps up; else resolves when it does again, or is gone. */
   get congestion(): Promise<void> | undefined {
     if (this.waiting <= congestedBytes || this.#socket.destroyed) return undefined;
@@ -60,6 +74,12 @@ export class Outbox {
     this.#queue.push(bytes);
     this.#waiting += bytes.length;
     this.#pump();
+  }
+
+  /** Writes the first `length` bytes, which the caller may write over at once. */
+  writeStart(bytes: Uint8Array, length: number): void {
+    if (this.#full) this.write(Uint8Array.prototype.slice.call(bytes, 0, length));
+    else this.#full = !writeStart(this.#socket, bytes, length);
   }
 
   /** Closes this side once everything was written. */

@@ -1,6 +1,7 @@
 // The forms of HTTP answer that the front gives.
 
-import type { GatewayError } from "../core/errors.ts";
+import type { Scanned } from "../core/envelope.ts";
+import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import { errorMessage } from "../core/rpc.ts";
 import { encodeText } from "../core/text.ts";
 import type { EventSink } from "./eventlog.ts";
@@ -8,7 +9,7 @@ import type { EventBody, Headers, HttpReply } from "./exchange.ts";
 
 const overload = 503;
 /** One object for all, so that its bytes are made once. */
-const jsonHeaders: Headers = { "content-type": "application/json" };
+export const jsonHeaders: Headers = { "content-type": "application/json" };
 const eventHeaders: Headers = {
   "content-type": "text/event-stream",
   "cache-control": "no-cache, no-transform",
@@ -33,6 +34,23 @@ export function emptyReply(status: number, headers: Headers = {}): HttpReply {
 export function errorReply(error: GatewayError, id: Uint8Array | undefined, headers: Headers = {}): HttpReply {
   const later: Headers = error.row.http === overload ? { "retry-after": "1" } : {};
   return jsonReply(errorMessage(id, error), { ...later, ...headers }, error.row.http);
+}
+
+/** What is wrong with bytes that are no request. */
+export function notHttp(what: string, isFull: boolean): GatewayError {
+  return new GatewayError(isFull ? "headTooLarge" : "badHttp", `the request is not valid HTTP/1.1: ${what}`);
+}
+
+const malformedCodes: Readonly<Record<string, ErrorCode>> = {
+  utf8: "parse",
+  json: "parse",
+  depth: "parse",
+  shape: "invalidRequest",
+};
+
+/** What is wrong with a message. */
+export function malformed({ reason, message, id }: Extract<Scanned, { kind: "malformed" }>): HttpReply {
+  return errorReply(new GatewayError(malformedCodes[reason] ?? "parse", message), id);
 }
 
 /** An event stream; `open` gets the sink, and returns what to do when the client is gone. */

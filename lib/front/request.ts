@@ -1,15 +1,16 @@
 // One request of a client as its routes see it: the head, and the body while it still comes.
 
 import { GatewayError } from "../core/errors.ts";
-import type { HttpRequest } from "./exchange.ts";
+import type { TcpSocket } from "../core/tcp.ts";
+import type { HttpRequest, Lane } from "./exchange.ts";
 import type { RequestHead } from "./request-head.ts";
 
 /** What a request asks of the connection on which it comes. */
 export interface RequestSource {
   /** The client waits to be told that its body is wanted. */
   wanted(): void;
-  pause(): void;
-  resume(): void;
+  /** Requests that begin like this one may go straight. */
+  offer(lane: () => Lane): void;
 }
 
 /** What comes of a body before anybody asks for it. */
@@ -31,6 +32,7 @@ const settled: RequestHead = {
 export class IncomingRequest implements HttpRequest {
   head: RequestHead;
   readonly #source: RequestSource;
+  readonly #socket: Pick<TcpSocket, "pause" | "resume">;
   /** The body where it came in one piece, as most do. */
   #only: Uint8Array | undefined;
   /** Several pieces are copied behind each other: each by itself would cost more than the bytes in it. */
@@ -45,9 +47,10 @@ export class IncomingRequest implements HttpRequest {
   #gone: (() => void) | undefined;
   #waiting: { resolve(body: Uint8Array): void; reject(error: unknown): void } | undefined;
 
-  constructor(head: RequestHead, source: RequestSource) {
+  constructor(head: RequestHead, source: RequestSource, socket: Pick<TcpSocket, "pause" | "resume">) {
     this.head = head;
     this.#source = source;
+    this.#socket = socket;
   }
 
   get method(): string {
@@ -94,6 +97,10 @@ export class IncomingRequest implements HttpRequest {
     });
   }
 
+  offer(lane: () => Lane): void {
+    this.#source.offer(lane);
+  }
+
   /** Called by the connection with the next piece of the body. */
   add(piece: Uint8Array): void {
     if (this.#state === "failed") return;
@@ -103,7 +110,7 @@ export class IncomingRequest implements HttpRequest {
     if (this.#length > this.#maxBytes) this.#fail(tooLarge(this.#maxBytes));
     else if (!this.#waiting && !this.#paused && this.#length > unaskedBytes) {
       this.#paused = true;
-      this.#source.pause();
+      this.#socket.pause();
     }
   }
 
@@ -147,7 +154,7 @@ export class IncomingRequest implements HttpRequest {
   }
 
   #goOn(): void {
-    if (this.#paused) this.#source.resume();
+    if (this.#paused) this.#socket.resume();
     this.#paused = false;
   }
 

@@ -6,7 +6,7 @@ import { GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
-import { isShortened, splitName } from "../merge/names.ts";
+import { isShortened, splitName, type View } from "../merge/names.ts";
 import type { Listings } from "./fanout.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
@@ -31,7 +31,7 @@ export interface Target {
 }
 
 /** What an exposed name means; `local` as JSON. */
-interface Route {
+export interface Route {
   readonly backend: Backend;
   readonly local: Uint8Array;
 }
@@ -60,6 +60,18 @@ export class Forwarder {
 
   #send(request: Envelope, call: ActiveCall, { backend, edits }: Target, scope: Scope): Promise<Uint8Array> {
     return backend.call(this.#hub.uplinkOf(backend, call.session), request, edits, call, scope);
+  }
+
+  /** Where a tool is that the client knows by this name, where the name alone says it. */
+  route(exposed: string, view: View): Route | undefined {
+    const known = view.backend === "" ? this.#routesNow().get(exposed) : undefined;
+    if (known || isShortened(exposed)) return known;
+    const split = splitName(view, exposed);
+    const backend = split && this.#hub.backendIn(view, split.backend);
+    if (!split || !backend) return undefined;
+    const route = { backend, local: encodeJson(split.local) };
+    if (view.backend === "" && this.#routes.size < maxRoutes) this.#routes.set(exposed, route);
+    return route;
   }
 
   /** `tools/call` and `prompts/get`. */
@@ -130,17 +142,9 @@ export class Forwarder {
 
   /** Where the name alone says the backend. */
   #byPrefix(exposed: string, { session }: ActiveCall, request: Envelope, span: SpanName): Target | undefined {
-    const { view } = session.facts;
-    const known = view.backend === "" ? this.#routesNow().get(exposed) : undefined;
     const place = request.spans[span];
-    if (known && place) return { backend: known.backend, edits: [{ span: place, bytes: known.local }] };
-    if (isShortened(exposed)) return undefined;
-    const split = splitName(view, exposed);
-    const backend = split && this.#hub.backendIn(view, split.backend);
-    if (!split || !backend) return undefined;
-    if (view.backend === "" && this.#routes.size < maxRoutes)
-      this.#routes.set(exposed, { backend, local: encodeJson(split.local) });
-    return { backend, edits: replaced(request, span, exposed, split.local) };
+    const route = place && this.route(exposed, session.facts.view);
+    return route && { backend: route.backend, edits: [{ span: place, bytes: route.local }] };
   }
 
   /** What names were found to mean in the topology that is live now. */

@@ -57,16 +57,26 @@ export class Router implements LinkPeer {
     try {
       return await this.#dispatch(request, call, id);
     } catch (error) {
-      if (own.reason instanceof ClientCancel) return undefined;
-      const failure = asGatewayError(error);
-      if (failure.code === "internal")
-        this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
-      return errorMessage(id, failure);
+      return this.failed(call, id, error);
     } finally {
-      if (own.reason instanceof ClientCancel && !own.reason.notice) session.asks.abandon(call);
-      session.finish(call);
-      own[Symbol.dispose]();
+      this.finished(call);
     }
+  }
+
+  /** The answer to a call that failed; undefined where the client took it back. */
+  failed({ scope }: ActiveCall, id: Uint8Array, error: unknown): Uint8Array | undefined {
+    if (scope.reason instanceof ClientCancel) return undefined;
+    const failure = asGatewayError(error);
+    if (failure.code === "internal")
+      this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
+    return errorMessage(id, failure);
+  }
+
+  finished(call: ActiveCall): void {
+    const { scope, session } = call;
+    if (scope.reason instanceof ClientCancel && !scope.reason.notice) session.asks.abandon(call);
+    session.finish(call);
+    scope[Symbol.dispose]();
   }
 
   #dispatch(request: Envelope, call: ActiveCall, id: Uint8Array): Promise<Uint8Array> {

@@ -188,7 +188,11 @@ export class Session {
   }
 
   start(request: Envelope, scope: Scope, port: Port): ActiveCall {
-    const call = new ActiveCall(this, spanKey(request, "id"), scope, port);
+    return this.add(new ActiveCall(this, spanKey(request, "id"), scope, port));
+  }
+
+  /** A call that has been sent already. */
+  add(call: ActiveCall): ActiveCall {
     this.#calls.set(call.key, call);
     return call;
   }

@@ -104,6 +104,11 @@ export class Sessions {
     return session;
   }
 
+  /** The live session that this id was opened to before. */
+  at(id: string): Session | undefined {
+    return this.#byId.get(id);
+  }
+
   /** Ends a session for good. */
   end(session: Session): void {
     const { key } = session.facts;

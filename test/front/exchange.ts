@@ -41,7 +41,7 @@ export function incomingOf(request: Request): IncomingRequest {
     isOld: false,
     expects: "nothing",
   };
-  return new IncomingRequest(head, { wanted: () => {}, pause: () => {}, resume: () => {} });
+  return new IncomingRequest(head, { wanted: () => {}, offer: () => {} }, { pause: () => {}, resume: () => {} });
 }
 
 /** The answer; `signal` is the client's, which ends a stream. */

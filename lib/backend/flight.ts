@@ -1,0 +1,126 @@
+// A call on its way to a backend, from the moment in which it leaves to its answer.
+
+import type { Glance } from "../core/glance.ts";
+import type { GatewayError } from "../core/errors.ts";
+import { Scope, type Watcher } from "../core/scope.ts";
+import type { Caller, SignListener } from "./caller.ts";
+import type { Crossing } from "./crossing.ts";
+
+/** `open`: the answer may come at any time; `ended`: no answer can come any more. */
+export type SendOutcome = "open" | "ended";
+
+export interface Outgoing {
+  /** The client's own id. */
+  readonly id: Uint8Array;
+  readonly token: Uint8Array | undefined;
+  readonly caller: Caller | undefined;
+  /** Only where somebody waits for signs of life. */
+  readonly signs?: SignListener | undefined;
+  /** The request asked for a task. */
+  readonly augmented: boolean;
+  /** Where the client speaks another era than the server. */
+  readonly crossing?: Crossing | undefined;
+}
+
+/** Where a call is in flight. */
+export interface FlightOwner {
+  /** The bytes from `start` on are all that came, and JSON by what the wire says. */
+  arrived(flight: InFlight, bytes: Uint8Array, start: number): void;
+  /** As the promise of `Transport.send` says it. */
+  sent(flight: InFlight, outcome: SendOutcome): void;
+  broken(flight: InFlight, error: unknown): void;
+  /** Its caller waits no more. */
+  abandoned(flight: InFlight, reason: unknown): void;
+}
+
+/** Settles the promise of a call. */
+export interface Settle {
+  readonly resolve: (reply: Uint8Array) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A call whose bytes are all here, and who hears of its end. */
+export interface StraightCall extends Outgoing, Settle {
+  /** Bytes of the request under this id. */
+  size(upstream: number): number;
+  /** Writes the request under this id; returns where it ends. */
+  put(upstream: number, target: Uint8Array, at: number): number;
+  /** Called instead of `resolve`: the bytes from `start` on are its result, and `found` has the place of the id there. */
+  finish(bytes: Uint8Array, start: number, found: Glance): void;
+}
+
+/** A larger request, or answer, costs so much for itself that nothing is gained. */
+export const maxStraightBytes: number = 16 * 1024;
+
+/** A call without an answer. */
+export class InFlight implements Watcher {
+  readonly upstream: number;
+  readonly call: Outgoing;
+  readonly owner: FlightOwner;
+  /** Where it goes the straight way. */
+  readonly straight: StraightCall | undefined;
+  /** What carries it there. */
+  carrier: { destroy(reason: unknown): void } | undefined;
+  #wire: Scope | undefined;
+  readonly #scope: Scope;
+  readonly #settle: Settle;
+  /** Why something on its stream was no message; what to say if no answer follows. */
+  wrong: GatewayError | undefined;
+  /** Nothing more comes on its own stream. */
+  over = false;
+
+  /** `scope`: of who waits for the answer. */
+  constructor(
+    owner: FlightOwner,
+    upstream: number,
+    call: Outgoing,
+    scope: Scope,
+    settle: Settle,
+    straight?: StraightCall,
+  ) {
+    this.owner = owner;
+    this.upstream = upstream;
+    this.call = call;
+    this.#scope = scope;
+    this.#settle = settle;
+    this.straight = straight;
+    scope.watch(this);
+  }
+
+  /** Of its own request on the wire; cancelled when nobody waits any more. */
+  get wire(): Scope {
+    this.#wire ??= new Scope();
+    return this.#wire;
+  }
+
+  cancelled(reason: unknown): void {
+    this.owner.abandoned(this, reason);
+  }
+
+  /** Ends its own request on the wire. */
+  cut(reason: unknown): void {
+    this.carrier?.destroy(reason);
+    this.#wire?.cancel(reason);
+  }
+
+  /** Its own request on the wire is at its end. */
+  end(): void {
+    this.over = true;
+    this.#wire?.[Symbol.dispose]();
+  }
+
+  /** It is in nobody's hands any more but those of the caller, who takes the answer. */
+  leave(): void {
+    this.#scope.unwatch(this);
+  }
+
+  resolve(reply: Uint8Array): void {
+    this.#scope.unwatch(this);
+    this.#settle.resolve(reply);
+  }
+
+  reject(error: unknown): void {
+    this.#scope.unwatch(this);
+    this.#settle.reject(error);
+  }
+}

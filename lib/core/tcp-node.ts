@@ -1,0 +1,26 @@
+// TCP where the runtime has node:net and nothing faster.
+
+import { net } from "./builtins.ts";
+import { probeMs, type TcpAddress, type TcpServer, type TcpSocket } from "./tcp-socket.ts";
+
+/** Connections that wait to be accepted. */
+const backlog = 4096;
+
+export function connectNode(address: TcpAddress): TcpSocket {
+  return net().connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs });
+}
+
+export function serveNode(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
+  const server = net().createServer({ allowHalfOpen: true }, (socket) => {
+    socket.setNoDelay(true).setKeepAlive(true, probeMs);
+    accept(socket);
+  });
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host, port, backlog }, () => {
+      const address = server.address();
+      const bound = typeof address === "object" && address ? address.port : port;
+      resolve({ port: bound, close: () => void (server.listening && server.close()) });
+    });
+  });
+}

@@ -1,0 +1,290 @@
+// The straight way of a tool call through the front: no stream, no promise and no envelope, until it needs one of them.
+
+import type { Uplink } from "../backend/uplink.ts";
+import { maxStraightBytes, type StraightCall } from "../backend/flight.ts";
+import type { Plan } from "../config/plan.ts";
+import { scan } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
+import { Glance } from "../core/glance.ts";
+import { Scope } from "../core/scope.ts";
+import { copyPart, digitsOf, latin1Of, putNumber } from "../core/text.ts";
+import { primesStreams } from "../protocol/legacy.ts";
+import type { Route } from "../route/forward.ts";
+import type { Hub } from "../route/hub.ts";
+import type { Router } from "../route/router.ts";
+import { ActiveCall, type Port, type Session } from "../route/session.ts";
+import { CallStream } from "./callstream.ts";
+import type { HttpReply, HttpRequest, Lane, LaneCall, LaneClient } from "./exchange.ts";
+import { sessionHeader } from "./headers.ts";
+import type { SessionStreams } from "./streams.ts";
+
+/** What the front does for calls that leave the straight way. */
+export interface StraightFront {
+  readonly hub: Hub;
+  readonly router: Router;
+  /** Calls that are answered by a stream, each until it is. */
+  readonly open: Map<CallStream, Promise<void>>;
+  /** Takes calls. */
+  isOpen(): boolean;
+}
+
+/** All calls that are on the straight way. */
+export class StraightCalls {
+  readonly front: StraightFront;
+  readonly #calls = new Set<Straight>();
+  /** One for all: each looks at a message for no longer than it is put on its way. */
+  readonly glance: Glance = new Glance();
+
+  constructor(front: StraightFront) {
+    this.front = front;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** Requests with the head of this one, which was found in order, may go straight: calls of a legacy session. */
+  offer(session: Session, streams: SessionStreams, request: HttpRequest): void {
+    const id = request.header(sessionHeader);
+    // The answer to a page in a browser needs headers of its own.
+    if (id === undefined || request.header("origin") !== undefined) return;
+    request.offer?.(() => new SessionLane(this, session, streams, id));
+  }
+
+  add(call: Straight): void {
+    this.#calls.add(call);
+  }
+
+  delete(call: Straight): void {
+    this.#calls.delete(call);
+  }
+
+  /** Takes all calls off the straight way that began before this time. */
+  divert(before: number): void {
+    for (const call of this.#calls) if (call.at <= before) call.divert();
+  }
+}
+
+/** The requests of one session with one head. */
+class SessionLane implements Lane {
+  readonly calls: StraightCalls;
+  readonly session: Session;
+  readonly streams: SessionStreams;
+  readonly #id: string;
+  readonly #plan: Plan;
+  /** The name that was called last, as its client wrote it, and what it means. */
+  #name: Uint8Array = new Uint8Array();
+  #route: Route | undefined;
+
+  constructor(calls: StraightCalls, session: Session, streams: SessionStreams, id: string) {
+    this.calls = calls;
+    this.session = session;
+    this.streams = streams;
+    this.#id = id;
+    this.#plan = calls.front.hub.plan;
+  }
+
+  get isLive(): boolean {
+    const { hub } = this.calls.front;
+    // A new plan may mean other hosts, other names and other limits.
+    return hub.plan === this.#plan && hub.sessions.at(this.#id) === this.session;
+  }
+
+  take(client: LaneClient, bytes: Uint8Array, start: number): LaneCall | undefined {
+    const { front, glance } = this.calls;
+    const { hub } = front;
+    if (!front.isOpen() || !this.isLive) return undefined;
+    const size = bytes.length - start;
+    if (size > maxStraightBytes || size > this.#plan.limits.bodyBytes || !glance.call(bytes, start)) return undefined;
+    const route = this.#routeOf(bytes, glance.nameStart, glance.nameEnd);
+    if (!route) return undefined;
+    const uplink = hub.uplinkOf(route.backend, this.session);
+    const call = new Straight(this, client, bytes, start, route, uplink);
+    if (!route.backend.straight(uplink)?.straight(call, call.scope)) return undefined;
+    call.started();
+    return call;
+  }
+
+  #routeOf(bytes: Uint8Array, start: number, end: number): Route | undefined {
+    const known = this.#name;
+    let same = known.length === end - start;
+    for (let at = 0; same && at < known.length; at += 1) same = known[at] === bytes[start + at];
+    if (same) return this.#route;
+    const route = this.calls.front.router.forwarder.route(latin1Of(bytes, start + 1, end - 1), this.session.facts.view);
+    if (!route) return undefined;
+    this.#name = Uint8Array.prototype.slice.call(bytes, start, end);
+    this.#route = route;
+    return route;
+  }
+}
+
+/** One call: who waits for its answer in the session, at the backend and on the connection of the client. */
+class Straight implements StraightCall, Port, LaneCall {
+  readonly augmented = false;
+  readonly caller: ActiveCall;
+  readonly scope: Scope = new Scope();
+  readonly at: number = Date.now();
+  readonly #lane: SessionLane;
+  readonly #client: LaneClient;
+  readonly #route: Route;
+  readonly #uplink: Uplink;
+  readonly #bytes: Uint8Array;
+  readonly #start: number;
+  readonly #idStart: number;
+  readonly #idEnd: number;
+  readonly #nameStart: number;
+  readonly #nameEnd: number;
+  readonly #tokenStart: number;
+  readonly #tokenEnd: number;
+  /** Where the call has left the straight way. */
+  #stream: CallStream | undefined;
+  #over: (() => void) | undefined;
+
+  constructor(lane: SessionLane, client: LaneClient, bytes: Uint8Array, start: number, route: Route, uplink: Uplink) {
+    const { idStart, idEnd, nameStart, nameEnd, tokenStart, tokenEnd } = lane.calls.glance;
+    this.#lane = lane;
+    this.#client = client;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#route = route;
+    this.#uplink = uplink;
+    this.#idStart = idStart;
+    this.#idEnd = idEnd;
+    this.#nameStart = nameStart;
+    this.#nameEnd = nameEnd;
+    this.#tokenStart = tokenStart;
+    this.#tokenEnd = tokenEnd;
+    this.caller = new ActiveCall(lane.session, latin1Of(bytes, idStart, idEnd), this.scope, this);
+  }
+
+  /** It is on its way. */
+  started(): void {
+    this.#route.backend.begun("tools/call", this.scope);
+    this.#lane.session.add(this.caller);
+    this.#lane.calls.add(this);
+  }
+
+  get id(): Uint8Array {
+    return this.#bytes.subarray(this.#idStart, this.#idEnd);
+  }
+
+  get token(): Uint8Array | undefined {
+    return this.#tokenEnd > 0 ? this.#bytes.subarray(this.#tokenStart, this.#tokenEnd) : undefined;
+  }
+
+  size(upstream: number): number {
+    const digits = digitsOf(upstream);
+    const token = this.#tokenEnd > 0 ? digits - (this.#tokenEnd - this.#tokenStart) : 0;
+    const name = this.#route.local.length - (this.#nameEnd - this.#nameStart);
+    return this.#bytes.length - this.#start + digits - (this.#idEnd - this.#idStart) + name + token;
+  }
+
+  put(upstream: number, target: Uint8Array, at: number): number {
+    const bytes = this.#bytes;
+    const { local } = this.#route;
+    let from = this.#start;
+    let to = at;
+    // The three members come in any order.
+    for (;;) {
+      const id = this.#idStart >= from ? this.#idStart : bytes.length;
+      const name = this.#nameStart >= from ? this.#nameStart : bytes.length;
+      const token = this.#tokenEnd > 0 && this.#tokenStart >= from ? this.#tokenStart : bytes.length;
+      const next = Math.min(id, name, token);
+      to = copyPart(bytes, from, next, target, to);
+      if (next === bytes.length) return to;
+      to = next === name ? copyPart(local, 0, local.length, target, to) : putNumber(upstream, target, to);
+      from = next === name ? this.#nameEnd : next === id ? this.#idEnd : this.#tokenEnd;
+    }
+  }
+
+  finish(bytes: Uint8Array, start: number, { idStart, idEnd }: Glance): void {
+    this.#route.backend.ended();
+    if (this.#stream) {
+      const reply = new Uint8Array(bytes.length - start - (idEnd - idStart) + this.#idEnd - this.#idStart);
+      this.#splice(bytes, start, idStart, idEnd, reply, 0);
+      return this.#end(reply);
+    }
+    const size = bytes.length - start - (idEnd - idStart) + this.#idEnd - this.#idStart;
+    this.#lane.calls.delete(this);
+    this.#lane.calls.front.router.finished(this.caller);
+    const { encoder } = this.#client;
+    const at = encoder.json(size);
+    this.#splice(bytes, start, idStart, idEnd, encoder.room, at);
+    this.#client.sent(at + size);
+  }
+
+  #splice(bytes: Uint8Array, start: number, idStart: number, idEnd: number, target: Uint8Array, at: number): void {
+    let to = copyPart(bytes, start, idStart, target, at);
+    to = copyPart(this.#bytes, this.#idStart, this.#idEnd, target, to);
+    copyPart(bytes, idEnd, bytes.length, target, to);
+  }
+
+  resolve(reply: Uint8Array): void {
+    this.#route.backend.ended();
+    this.divert();
+    this.#end(reply);
+  }
+
+  reject(failure: unknown): void {
+    this.divert();
+    void this.#again(failure);
+  }
+
+  async #again(failure: unknown): Promise<void> {
+    const { backend, local } = this.#route;
+    const scanned = scan(this.#bytes.subarray(this.#start));
+    try {
+      const span = scanned.kind === "message" && scanned.envelope.spans["params.name"];
+      if (!span) throw failure;
+      const edits = [{ span, bytes: local }];
+      this.#end(await backend.again(this.#uplink, scanned.envelope, edits, this.caller, this.scope, failure));
+    } catch (error) {
+      this.#end(this.#lane.calls.front.router.failed(this.caller, this.id, error));
+    }
+  }
+
+  #end(reply: Uint8Array | undefined): void {
+    const stream = this.#stream;
+    const { front } = this.#lane.calls;
+    front.router.finished(this.caller);
+    if (!stream) return;
+    stream.reply(reply);
+    front.open.delete(stream);
+    this.#over?.();
+  }
+
+  deliver(message: Uint8Array): void {
+    this.divert().deliver(message);
+  }
+
+  get congestion(): Promise<void> | undefined {
+    return this.#stream?.congestion;
+  }
+
+  pause(retryMs: number): void {
+    this.divert().pause(retryMs);
+  }
+
+  /** From here on the call is answered like any other. */
+  divert(): CallStream {
+    if (this.#stream) return this.#stream;
+    const { calls, session, streams } = this.#lane;
+    const { front } = calls;
+    calls.delete(this);
+    this.#client.divert(this.#bytes, (request): Promise<HttpReply> => {
+      this.#stream = new CallStream({
+        streams,
+        prime: primesStreams(session.facts.version),
+        resumeMs: front.hub.plan.timeouts.resumeMs,
+        replies: 1,
+        isBatch: false,
+        request,
+        begun: { scope: this.scope, at: this.at },
+      });
+      return this.#stream.response;
+    });
+    if (!this.#stream) throw new GatewayError("internal", "a call has lost its client");
+    front.open.set(this.#stream, new Promise((resolve) => (this.#over = resolve)));
+    return this.#stream;
+  }
+}
