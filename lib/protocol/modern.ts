@@ -3,10 +3,19 @@
 import type { ClientFacts, EraCodec } from "./codec.ts";
 import { readDiscovered } from "./modern-discover.ts";
 import { modernVersions, requestMeta } from "./modern-meta.ts";
-import { decodeText } from "../core/text.ts";
+import { asRecord, decodeText } from "../core/text.ts";
 
 /** Id of the Tasks extension. */
 export const tasksExtension = "io.modelcontextprotocol/tasks";
+
+/** Extensions that bring no methods, or methods whose way the gateway knows. */
+const routedExtensions: ReadonlySet<string> = new Set([tasksExtension, "io.modelcontextprotocol/ui"]);
+
+/** Whether a server, by its capabilities, may answer methods that no revision has. */
+export function hasOwnMethods({ extensions, experimental }: Readonly<Record<string, unknown>>): boolean {
+  const declared = [...Object.keys(asRecord(extensions)), ...Object.keys(asRecord(experimental))];
+  return declared.some((name) => !routedExtensions.has(name));
+}
 
 /** What a client must declare to use tasks, as a refusal names it. */
 export const tasksCapability: Readonly<Record<string, unknown>> = { extensions: { [tasksExtension]: {} } };

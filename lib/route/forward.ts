@@ -7,6 +7,7 @@ import type { ListingKind } from "../core/nouns.ts";
 import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import { isShortened, splitName, type View } from "../merge/names.ts";
+import { hasOwnMethods } from "../protocol/modern.ts";
 import type { Listings } from "./fanout.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
@@ -128,11 +129,26 @@ export class Forwarder {
     return this.send(request, call, { backend: first.backend, edits });
   }
 
-  /** A method that the gateway does not know: passed on where there is just one backend to mean. */
+  /** A method that the gateway does not know, of an extension perhaps: passed on where it is clear who is meant. */
   async unknown(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
-    const only = this.#onlyBackend(call.session);
-    if (only) return this.send(request, call, { backend: only, edits: [] });
-    throw new GatewayError("unknownMethod", `unknown method ${JSON.stringify(request.method)}`);
+    const { view } = call.session.facts;
+    const uri = spanText(request, "params.uri");
+    const able = this.#extending(call.session);
+    const [first, ...others] = able;
+    const isClear = others.length === 0 && (uri === undefined || !this.#hub.addressed(view, uri));
+    if (first && isClear) return this.send(request, call, { backend: first, edits: [] });
+    if (first && uri !== undefined) return (await this.resource(request, call)).reply;
+    const names = able.map(({ plan }) => plan.name).join(", ");
+    const hint = names && `; it may be one of ${names}, each at an endpoint of its own`;
+    throw new GatewayError("unknownMethod", `unknown method ${JSON.stringify(request.method)}${hint}`);
+  }
+
+  /** Backends that may know methods of their own: the only one, or those that say so. */
+  #extending(session: Session): readonly Backend[] {
+    const all = this.#hub.backendsOf(session.facts.view);
+    return all.length === 1
+      ? all
+      : all.filter(({ facts }) => facts && hasOwnMethods(facts.modern ?? facts.capabilities));
   }
 
   #onlyBackend(session: Session): Backend | undefined {

@@ -124,7 +124,7 @@ export class ModernRouter {
         return this.#listeners.listen(request, facts, port, own);
       default:
         if (isRemoved(method)) throw methodNotOffered(method);
-        return this.#plain(request, facts, own, port, (sent, call) => this.#unknown(sent, call));
+        return this.#plain(request, facts, own, port, (sent, call) => forwarder.unknown(sent, call));
     }
   }
 
@@ -227,13 +227,6 @@ export class ModernRouter {
       .flatMap((backend) => this.#hub.uplinkOf(backend, session).link ?? []);
     const legacy = links.filter(({ facts }) => !facts?.modern);
     await Promise.all(legacy.map((link) => this.#routes.subscriptions.raise(link, level)));
-  }
-
-  /** A method of an extension, perhaps: the one backend that there may be knows. */
-  #unknown(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
-    const { view } = call.session.facts;
-    if (this.#hub.backendsOf(view).length !== 1) throw methodNotOffered(request.method ?? "");
-    return this.#routes.forwarder.unknown(request, call);
   }
 }
 

@@ -34,9 +34,15 @@ const backends = [
   ...links.map((link) => [`modern ${link}`, once(() => through(modernFixture, link, run))] as const),
 ];
 
-/** At the same time: scenarios of tasks wait a lot. */
+const others = { other: childOf(legacyFixture), again: childOf(modernFixture) };
+
+/** At the same time: scenarios of tasks wait a lot. Directly, over both links, and beside other backends. */
 const extensions = once(() =>
-  Promise.all([direct(skilled, runExtensions), ...links.map((link) => through(skilled, link, runExtensions))]),
+  Promise.all([
+    direct(skilled, runExtensions),
+    ...links.map((link) => through(skilled, link, runExtensions)),
+    through(skilled, "http", runExtensions, { others }),
+  ]),
 );
 
 test("modern conformance: the fixture server passes every check directly", limits, async () => {
@@ -49,11 +55,9 @@ for (const [backend, runs] of backends) {
   });
 }
 
-test("modern conformance: nothing is lost beside another backend, of the other era", limits, async () => {
-  const others = { other: childOf(legacyFixture) };
-  await assertExcused("modern", "modern http", [
-    [await directly(), await through(modernFixture, "http", run, { others })],
-  ]);
+test("modern conformance: nothing is lost beside other backends, of both eras", limits, async () => {
+  const after = await through(modernFixture, "http", run, { others });
+  await assertExcused("modern", "modern http", [[await directly(), after]]);
 });
 
 test("modern conformance: a server of both eras passes the checks of both directly", limits, async () => {
@@ -70,13 +74,17 @@ test("modern conformance: a server of both eras is spoken to in the modern one",
   assertPassed(await through(both, "http", run), expected, notSuccess);
 });
 
-test("modern conformance: every check of the extensions passes, directly and over both links", limits, async () => {
-  for (const each of await extensions()) assertPassed(each, expectedOfExtensions, notSuccess);
-});
+test(
+  "modern conformance: every check of the extensions passes, directly, over both links and beside others",
+  limits,
+  async () => {
+    for (const each of await extensions()) assertPassed(each, expectedOfExtensions, notSuccess);
+  },
+);
 
 test("modern conformance: the README shows the numbers of the revision and the extensions", limits, async () => {
   const [before, ...after] = await Promise.all([directly(), ...backends.map(([, runs]) => runs())]);
   report(modernVersion, before, after);
-  const [extended, ...throughLinks] = await extensions();
-  report("extensions", extended, [undefined, undefined, ...throughLinks]);
+  const [extended, http, stdio] = await extensions();
+  report("extensions", extended, [undefined, undefined, http, stdio]);
 });

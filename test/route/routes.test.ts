@@ -111,6 +111,34 @@ test("routes: a method that nobody knows goes to the one backend of a view, and 
   assert.equal(b.count("vendor/do"), 0);
 });
 
+test("routes: a method that nobody knows goes to the one of several that has extensions, or by its URI", async () => {
+  const own = (name: string): Answers => ({
+    "skills/list": (exchange) => exchange.reply({ by: name }),
+    "skills/get": (exchange) => exchange.reply({ by: name, uri: exchange.params["uri"] }),
+    "resources/list": (exchange) => exchange.reply({ resources: [{ uri: `skill://${name}`, name }] }),
+  });
+  const able = { resources: {}, extensions: { "x.example/skills": {} } };
+  await using a = await servePeer({ extensions: { "io.modelcontextprotocol/ui": {} } }, own("a"));
+  await using b = await servePeer(able, own("b"));
+  await using c = await servePeer(able, own("c"));
+  const plans = [planOf("a", a.url), planOf("b", b.url), planOf("c", c.url)];
+  await using two = new TestNet(plans.slice(0, 2));
+  const client = two.client();
+  await client.result("resources/list");
+  assert.deepEqual(await client.result("skills/list"), { by: "b" });
+  assert.deepEqual(await client.result("skills/get", { uri: "mcpctl://b/skill%3A%2F%2Fx" }), {
+    by: "b",
+    uri: "skill://x",
+  });
+  await using three = new TestNet(plans);
+  const other = three.client();
+  await other.result("resources/list");
+  assert.deepEqual(await other.result("skills/get", { uri: "skill://c" }), { by: "c", uri: "skill://c" });
+  const { error } = (await other.request("skills/list")) ?? {};
+  assert.match(`${error?.code} ${error?.message}`, /-32601 .*one of b, c/);
+  assert.equal(a.count("skills/list"), 0);
+});
+
 test("routes: a lost session is opened again under a call and under a listing, and nobody sees it", async () => {
   await using peer = await tools("a", ["t"]);
   await using net = new TestNet([planOf("a", peer.url)]);
