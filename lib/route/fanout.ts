@@ -250,16 +250,12 @@ export class Listings {
     return this.#part(backend, shelf, kind, undefined);
   }
 
-  #late({ plan }: Backend, kind: ListingKind, isStarting: boolean): GatewayError {
+  #late({ plan: { name } }: Backend, kind: ListingKind, isStarting: boolean): GatewayError {
+    const context = { backend: name };
+    if (isStarting) return new GatewayError("connectTimeout", `backend "${name}" is still starting`, context);
     const { listMs } = this.#hub.plan.timeouts;
-    const context = { backend: plan.name };
-    return isStarting
-      ? new GatewayError("connectTimeout", `backend "${plan.name}" is still starting`, context)
-      : new GatewayError(
-          "listingLate",
-          `${kinds[kind].method} of backend "${plan.name}" was not complete after ${listMs} ms`,
-          context,
-        );
+    const text = `${kinds[kind].method} of backend "${name}" was not complete after ${listMs} ms`;
+    return new GatewayError("listingLate", text, context);
   }
 
   #part(
