@@ -113,7 +113,9 @@ export class ModernCalls {
     const sending = { message: request.bytes, id, call, headers: this.#headers(request), heard };
     this.#requests.send(sending, scope).then(
       (outcome) => {
-        if (outcome === "ended" && flight.wire === id) this.#fail(flight, unanswered(this.#requests.facts.backend));
+        // No answer at all: whoever made the call decides whether to make it again.
+        if (outcome === "ended" && flight.wire === id)
+          this.#end(flight, () => flight.done.reject(unanswered(this.#requests.facts.backend)));
         this.#read(flight, id);
       },
       (error: unknown) => {

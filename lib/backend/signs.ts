@@ -61,6 +61,10 @@ export class Signs implements Disposable {
   #late(): GatewayError {
     const isFirst = this.#limitMs === this.#times.firstMs;
     const text = `backend "${this.#backend}" gave no sign of the call for ${this.#limitMs} ms; see timeouts.${isFirst ? "first" : "idle"}`;
-    return new GatewayError("callTimeout", text, { backend: this.#backend, data: { sent: true } });
+    return new GatewayError("callTimeout", text, {
+      backend: this.#backend,
+      // Its caller may still have time: another replica may be better.
+      data: { sent: true, sign: isFirst ? "first" : "idle" },
+    });
   }
 }

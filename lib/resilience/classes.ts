@@ -46,8 +46,7 @@ export function classify(error: GatewayError): Failing {
   const { code, data } = error;
   const known = rows[code] ?? other;
   const { retryAfterMs } = data;
-  // What was sent and came back as nonsense, or not at all, may go well the next time.
-  const next = code === "badProtocol" && data["sent"] === true ? "again" : known.next;
+  const next = nextAfter(error, known.next);
   return {
     ...known,
     next,
@@ -58,6 +57,13 @@ export function classify(error: GatewayError): Failing {
     class: data["sent"] === false ? "notSent" : "unknown",
     retryAfterMs: typeof retryAfterMs === "number" ? retryAfterMs : undefined,
   };
+}
+
+function nextAfter({ code, data }: GatewayError, next: Next): Next {
+  // What was sent and came back as nonsense may go well the next time.
+  if (code === "badProtocol" && data["sent"] === true) return "again";
+  // Not the time of the whole call: one that hangs here would hang again, but need not elsewhere.
+  return code === "callTimeout" && data["sign"] !== undefined ? "elsewhere" : next;
 }
 
 /** True for a failure of a backend, of which its caller should know whether anything ran. */

@@ -32,6 +32,14 @@ export class Records implements Disposable {
     return counts;
   }
 
+  /** The processes that executed anything. */
+  pids(name: string): ReadonlySet<number> {
+    const pids = readFileSync(this.file(name), "utf8")
+      .split("\n")
+      .map((line) => Number(line.split(" ")[2] ?? 0));
+    return new Set(pids.filter((pid) => pid > 0));
+  }
+
   [Symbol.dispose](): void {
     rmSync(this.folder, { recursive: true, force: true });
   }

@@ -90,7 +90,8 @@ function replyTo(request: Request): string {
 /** The execution of a call: this is what must not happen twice. */
 function execute({ method, params }: Request): void {
   if (method !== "tools/call" || recordFd === undefined) return;
-  writeSync(recordFd, `${String(params["name"])} ${String(fieldsOf(params["arguments"])["nonce"])}\n`);
+  const { nonce } = fieldsOf(params["arguments"]);
+  writeSync(recordFd, `${String(params["name"])} ${String(nonce)} ${process.pid}\n`);
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
