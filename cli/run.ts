@@ -20,6 +20,7 @@ const commands: Readonly<Record<string, Entry>> = {
   read: { about: "Read a resource", load: () => import("./read.ts") },
   validate: { about: "Check configs without starting anything", load: () => import("./validate.ts") },
   health: { about: "Ask a running gateway how it and its backends are", load: () => import("./health.ts") },
+  why: { about: "Say what a running gateway did with a call, and why", load: () => import("./why.ts") },
   schema: { about: "Print the JSON Schema of the config, or of an answer", load: () => import("./schema.ts") },
   explain: { about: "Say what an error code means, and what to do", load: () => import("./explain.ts") },
   version: { about: "Show the version", load: () => import("./about.ts") },

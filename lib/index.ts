@@ -13,4 +13,5 @@ export { Gateway, type GatewayOptions } from "./gateway.ts";
 export { listen, type Listener, type ListenOptions } from "./listen.ts";
 export { demoBackends } from "./ops/demo-plan.ts";
 export { type DemoName, demoNames, runDemo } from "./ops/demo.ts";
+export { askWhy, describeFlight } from "./ops/why.ts";
 export { backendLines, type BackendLine, checkHealth, type RemoteHealth } from "./ops/health.ts";

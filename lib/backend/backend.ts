@@ -223,7 +223,7 @@ export class Backend {
   ): Promise<Uint8Array> {
     const { policies } = this;
     const listed = (owner: string, tool: string): Uint8Array | undefined => this.#options.listed?.(this, owner, tool);
-    const course = new Dispatch({ uplink, request, edits, caller, scope, listed, noted: undefined }, policies);
+    const course = new Dispatch({ uplink, request, edits, caller, scope, listed }, policies);
     const execution = new Execution(course, policies);
     try {
       const { replica } = uplink.lead;
@@ -234,7 +234,9 @@ export class Backend {
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#failures += 1;
-      throw this.#told(error, execution);
+      const told = this.#told(error, execution);
+      caller.noted?.(`the caller is told ${told.row.id}: ${told.message}`, true);
+      throw told;
     } finally {
       this.ended();
     }

@@ -13,6 +13,8 @@ export interface Caller {
   readonly sessionKey?: string;
   /** A header of the client's request, by its lower-case name. */
   header?(name: string): string | undefined;
+  /** Something was decided about the call; for the record. `isFailure`: it has failed. */
+  noted?(what: string, isFailure?: boolean): void;
   /** Era of the client; legacy where it is absent. */
   readonly era?: Era;
   /** What the client declared, and the least severe log level that it asked for: modern backends hear it with each call. */

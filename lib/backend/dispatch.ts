@@ -7,6 +7,7 @@ import { decodeText } from "../core/text.ts";
 import { findPath } from "../protocol/fields.ts";
 import type { Breaker } from "../resilience/breaker.ts";
 import type { Course, Step } from "../resilience/course.ts";
+import { describeStep } from "../resilience/steps.ts";
 import type { Caller } from "./caller.ts";
 import { linkGone } from "./failures.ts";
 import type { BackendPolicies } from "./policies.ts";
@@ -25,7 +26,6 @@ export interface Sending {
   readonly scope: Scope;
   /** The tool as the owner's catalog has it. */
   readonly listed: (owner: string, tool: string) => Uint8Array | undefined;
-  readonly noted: ((step: Step) => void) | undefined;
 }
 
 /** What is subscribed is asked for again where another link speaks for all, so it must be asked for there. */
@@ -101,6 +101,7 @@ export class Dispatch implements Course<Replica, Uint8Array> {
     const retryAfterMs = Math.max(1, Math.ceil(waitMs));
     const why = isOpen ? "its last calls failed" : "it wants no calls";
     const text = `backend "${backend}" is left alone for ${retryAfterMs} ms: ${why}`;
+    for (const replica of this.#policies.replicas) this.#sending.caller.noted?.(this.#standing(replica));
     throw new GatewayError("unavailable", text, { backend, data: { sent: false, retryAfterMs } });
   }
 
@@ -112,6 +113,11 @@ export class Dispatch implements Course<Replica, Uint8Array> {
       return { waitMs: Math.max(replica.closedUntil - now, replica.breaker?.waitMs(now) ?? 0, 0), isOpen };
     });
     return waits.toSorted((a, b) => a.waitMs - b.waitMs)[0] ?? { waitMs: 0, isOpen: false };
+  }
+
+  #standing(replica: Replica): string {
+    const kind = this.#sending.uplink.strands[replica.index]?.state.kind ?? "connecting";
+    return `replica ${replica.index} is ${kind}; ${this.#policies.whyLeft(replica) ?? "it may get calls"}`;
   }
 
   get lostAt(): number | undefined {
@@ -154,10 +160,11 @@ export class Dispatch implements Course<Replica, Uint8Array> {
   }
 
   noted(step: Step): void {
-    this.#sending.noted?.(step);
+    const { caller, uplink } = this.#sending;
+    caller.noted?.(describeStep(step, uplink.strands.length === 1));
     if (step.kind !== "failed" || !step.failing.counts) return;
     // One that lost a call may be gone: whether it is should be known before the next call.
-    const strand = this.#sending.uplink.strands[step.replica];
+    const strand = uplink.strands[step.replica];
     if (strand?.link) void strand.verify(new Scope());
   }
 

@@ -13,7 +13,10 @@ import { errorReply, jsonReply, textReply } from "./reply.ts";
 
 /** A backend that has not answered within this time is not up. */
 const checkMs = 1_000;
-const paths: ReadonlySet<string> = new Set(["/health", "/livez", "/readyz"]);
+const paths: ReadonlySet<string> = new Set(["/health", "/livez", "/readyz", "/why"]);
+/** The last calls, or those with this id. */
+const whyPrefix = "/why/";
+const maxFlights = 20;
 const headers = { "cache-control": "no-store" };
 
 export type ListingHealth = ReturnType<Listings["shortfalls"]>[number];
@@ -94,19 +97,30 @@ export class Status {
     return { ...backendHealth(backend), ...(listings.length > 0 ? { listings } : {}) };
   }
 
-  /** Answers one of the three paths, or undefined for any other. */
+  /** Answers one of these paths, or undefined for any other. */
   async handle({ method }: HttpRequest, path: string): Promise<HttpReply | undefined> {
-    if (!paths.has(path)) return undefined;
+    const asked = path.startsWith(whyPrefix) ? decodePath(path.slice(whyPrefix.length)) : undefined;
+    if (asked === undefined && !paths.has(path)) return undefined;
     if (method !== "GET" && method !== "HEAD") {
       const error = new GatewayError("methodNotAllowed", `${path} does not take ${method}`);
       return errorReply(error, undefined, { allow: "GET, HEAD" });
     }
     if (path === "/livez") return textReply("ok\n", headers);
+    if (asked !== undefined || path === "/why")
+      return jsonReply(encodeJson({ calls: this.#hub.flights.find(asked, maxFlights) }), headers);
     const health = await this.health();
     const status = health.status === "ok" || health.status === "degraded" ? 200 : 503;
     return path === "/health"
       ? jsonReply(encodeJson(health), headers, status)
       : textReply(`${health.status}\n`, headers, status);
+  }
+}
+
+function decodePath(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
   }
 }
 

@@ -34,12 +34,10 @@ export interface BackendLine {
  * Rejects with `unreachable` after `timeoutMs`, `unauthorized`, or `badProtocol` where something else answers.
  */
 export async function checkHealth(address: string | undefined, timeoutMs: number): Promise<RemoteHealth> {
-  const url = healthUrl(address);
-  const { status, text } = await get(url, timeoutMs);
-  if (status === 401 || status === 403)
-    throw new GatewayError("unauthorized", `${url} refuses to tell (HTTP ${status})`);
-  const document = parse(text);
-  if (!document) throw new GatewayError("badProtocol", `${url} answers HTTP ${status} and no health of a gateway`);
+  const url = gatewayUrl(address, "/health");
+  const { status, document } = await getJson(url, timeoutMs);
+  if (!document || typeof document["status"] !== "string" || !isRecord(document["backends"]))
+    throw new GatewayError("badProtocol", `${url} answers HTTP ${status} and no health of a gateway`);
   const overall = textOf(document["status"]);
   return {
     url,
@@ -65,19 +63,31 @@ export function backendLines(backends: unknown): readonly BackendLine[] {
   });
 }
 
-function healthUrl(address: string | undefined): string {
+/** A path of the gateway at `address`, which may be that of an endpoint. */
+export function gatewayUrl(address: string | undefined, path: string): string {
   const { host, port } = planDefaults.listen;
   const written = address ?? `${host}:${port}`;
   try {
     const url = new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(written) ? written : `http://${written}`);
     if (url.protocol !== "http:" && url.protocol !== "https:") throw new TypeError("not http");
-    url.pathname = `${url.pathname.replace(/\/(?:mcp(?:\/.*)?|health)?$/, "")}/health`;
+    url.pathname = `${url.pathname.replace(/\/(?:mcp(?:\/.*)?|health)?$/, "")}${path}`;
     url.search = "";
     url.hash = "";
     return url.href;
   } catch (error) {
     throw new GatewayError("usage", `${JSON.stringify(written)} is no address of a gateway`, { cause: error });
   }
+}
+
+/** What a gateway says at a path; rejects with `unreachable` after `timeoutMs`, and with `unauthorized`. */
+export async function getJson(
+  url: string,
+  timeoutMs: number,
+): Promise<{ readonly status: number; readonly document: Readonly<Record<string, unknown>> | undefined }> {
+  const { status, text } = await get(url, timeoutMs);
+  if (status === 401 || status === 403)
+    throw new GatewayError("unauthorized", `${url} refuses to tell (HTTP ${status})`);
+  return { status, document: parse(text) };
 }
 
 async function get(url: string, timeoutMs: number): Promise<{ readonly status: number; readonly text: string }> {
@@ -114,7 +124,7 @@ function reasonOf(error: unknown): string {
 function parse(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return isRecord(value) && typeof value["status"] === "string" && isRecord(value["backends"]) ? value : undefined;
+    return isRecord(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -94,9 +94,9 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
     if (closedMs > retry.waitMs || now + waitMs > scope.deadline) throw this.#closed(waitMs);
     // They do not all come back at the same moment.
     const ms = closedMs > 0 ? waitMs + (Math.random() * Math.min(spreadMs, closedMs)) / 4 : waitMs;
-    const why = closedMs > 0 ? "the backend wants to be left alone" : "before the next attempt";
-    this.#course.noted({ kind: "waited", ms: Math.round(ms), why });
+    const why = closedMs > 0 ? "because the backend wants to be left alone" : "before the next attempt";
     await sleep(ms, scope);
+    this.#course.noted({ kind: "waited", ms: Math.round(ms), why });
   }
 
   #mayRepeat(failing: Failing): void {

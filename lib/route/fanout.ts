@@ -50,6 +50,7 @@ interface Merged {
 export interface Found {
   readonly item: FoundItem | undefined;
   readonly partial: readonly Shortfall[];
+  readonly index: Index;
 }
 
 /** What an era has in results beside the listing itself. */
@@ -84,10 +85,6 @@ export class Listings {
 
   connected(backend: Backend, link: Link): void {
     this.shelves.connected(backend, link);
-  }
-
-  lost(backend: Backend): void {
-    this.shelves.lost(backend);
   }
 
   /** The backend said that a listing changed. */
@@ -171,9 +168,9 @@ export class Listings {
   async find(viewer: Viewer, kind: ListingKind, exposed: string, scope: Scope): Promise<Found> {
     const { index, read } = this.#known(viewer, kind);
     const item = index.find(exposed);
-    if (item && this.#settles(item, read, viewer.facts.view)) return { item, partial: [] };
-    const { index: merged, partial } = await this.merged(viewer, kind, scope);
-    return { item: merged.find(exposed), partial };
+    if (item && this.#settles(item, read, viewer.facts.view)) return { item, partial: [], index };
+    const merged = await this.merged(viewer, kind, scope);
+    return { ...merged, item: merged.index.find(exposed) };
   }
 
   /** The parameters of a tool that its calls repeat in headers; undefined where nothing is known of the tool. */

@@ -59,7 +59,16 @@ export class Forwarder {
     return await this.#send(request, call, target, own);
   }
 
+  /** Takes down that a call came; it says itself what becomes of it. */
+  #record({ method = "" }: Envelope, { flight, session }: ActiveCall, name: string): void {
+    flight.method = method;
+    flight.name = name;
+    flight.view = session.facts.view.backend;
+    this.#hub.flights.add(flight);
+  }
+
   #send(request: Envelope, call: ActiveCall, { backend, edits }: Target, scope: Scope): Promise<Uint8Array> {
+    call.flight.backend = backend.plan.name;
     return backend.call(this.#hub.uplinkOf(backend, call.session), request, edits, call, scope);
   }
 
@@ -78,6 +87,7 @@ export class Forwarder {
   /** `tools/call` and `prompts/get`. */
   named(request: Envelope, call: ActiveCall, kind: ListingKind, span: SpanName = "params.name"): Promise<Uint8Array> {
     const exposed = required(request, span);
+    this.#record(request, call, exposed);
     const target = this.#byPrefix(exposed, call, request, span);
     if (target) return this.#send(request, call, target, call.scope);
     return this.#byName(exposed, call, kind, request, span).then((found) => this.send(request, call, found));
@@ -86,6 +96,7 @@ export class Forwarder {
   /** `resources/read` and `resources/subscribe`: the owner by catalog, then by template, then whoever knows the URI. */
   async resource(request: Envelope, call: ActiveCall, asking: (owner: Owner) => void = () => {}): Promise<OwnerReply> {
     const uri = required(request, "params.uri");
+    this.#record(request, call, uri);
     const owners = await this.#owners(uri, call);
     let refused: OwnerReply | undefined;
     let failure: unknown;
@@ -186,12 +197,18 @@ export class Forwarder {
     const only = this.#onlyBackend(session);
     if (only && view.naming === "none") return { backend: only, edits: [] };
     // Shortened names and `naming: none` are known by the catalog alone.
-    const { item, partial } = await this.#listings.find(session, kind, exposed, scope);
+    const { item, partial, index } = await this.#listings.find(session, kind, exposed, scope);
     const backend = item && this.#hub.topology.get(item.backend);
+    for (const { backend: other, local, owner } of index.collisions)
+      if (local === exposed) call.noted(`backend "${other}" has it too; "${owner}" comes before it`);
+    if (item) call.noted(`by the catalog it is "${item.local}" of backend "${item.backend}"`);
     // A tool's own name may look like a shortened one.
     if (asSplit && !item) return asSplit;
     if (item && backend) return { backend, edits: replaced(request, span, exposed, item.local) };
     const missing = partial.map((shortfall) => shortfall.backend);
+    const shown = this.#hub.backendsOf(view).map(({ plan }) => plan.name);
+    call.noted(`no backend of this endpoint lists it: ${shown.join(", ") || "there is none"}`, true);
+    for (const { backend: each, message } of partial) call.noted(`backend "${each}" may have it: ${message}`);
     const what = kind === "prompts" ? "prompt" : "tool";
     const hint = missing.length > 0 ? `; not every backend could be asked: ${missing.join(", ")}` : "";
     throw new GatewayError("invalidParams", `unknown ${what} ${JSON.stringify(exposed)}${hint}`, { data: { missing } });

@@ -6,6 +6,7 @@ import type { Link } from "../backend/link.ts";
 import type { Topology } from "../backend/registry.ts";
 import type { Uplink } from "../backend/uplink.ts";
 import type { Plan } from "../config/plan.ts";
+import { Flights } from "../core/flight.ts";
 import type { Observer } from "../core/observer.ts";
 import { Sealer } from "../core/seal.ts";
 import type { View } from "../merge/names.ts";
@@ -19,10 +20,14 @@ export interface Viewer {
   readonly facts: Pick<SessionFacts, "key" | "principal" | "capabilities" | "view" | "era">;
 }
 
+/** Calls that the recorder keeps. */
+const maxFlights = 2_000;
+
 export class Hub {
   readonly observer: Observer;
   readonly sealer: Sealer;
   readonly sessions: Sessions;
+  readonly flights: Flights = new Flights(maxFlights);
   readonly parked: Parked;
   #plan: Plan;
   #topology: Topology = new Map();

@@ -135,6 +135,7 @@ export class Inbound {
     }
     if (spanText(request, "params.mode") === "url")
       recipient.session.expectElicitation(backend, spanText(request, "params.elicitationId"));
+    call?.noted(`backend "${backend}" asks the client for ${method}`);
     const deliver = call ? (message: Uint8Array): void => call.ask(message) : recipient.deliver;
     recipient.session.asks.open(link, request, deliver, call);
   }

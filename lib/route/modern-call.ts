@@ -44,6 +44,7 @@ export class ModernCall implements Port {
   #wake: () => void = () => {};
   #stopGathering: (() => void) | undefined;
   #over = false;
+  #call: ActiveCall | undefined;
 
   constructor(facts: ModernFacts) {
     this.session = sessionOf(facts);
@@ -54,6 +55,7 @@ export class ModernCall implements Port {
   begin(request: Envelope, id: Uint8Array, send: (call: ActiveCall) => Promise<Uint8Array>, ended: () => void): void {
     this.#id = id;
     const call = this.session.start(request, this.scope, this);
+    this.#call = call;
     const end = (reply: Uint8Array): void => {
       this.#reply = reply;
       this.#over = true;
@@ -96,8 +98,10 @@ export class ModernCall implements Port {
     }
   }
 
-  /** Hands the client's answers to the backend; what has no answer stays open. */
-  answer(responses: ReadonlyMap<string, Uint8Array>): void {
+  /** Hands the client's answers, which came with the request `key`, to the backend; what has no answer stays open. */
+  answer(responses: ReadonlyMap<string, Uint8Array>, key: string): void {
+    this.#call?.flight.ids.push(key);
+    this.#call?.noted(`the client answers ${[...responses.keys()].join(", ")} with request ${key}`);
     for (const [key, result] of responses) {
       const ask = this.#asks.get(key);
       if (!ask || !this.#asks.delete(key)) continue;

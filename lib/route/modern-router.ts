@@ -1,6 +1,6 @@
 // Which method of a modern client goes where: the switch for requests that say everything themselves.
 
-import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
+import { type Envelope, spanBytes, spanKey, spanText } from "../core/envelope.ts";
 import { encodeJson } from "../core/text.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
@@ -216,7 +216,7 @@ export class ModernRouter {
     const retry = readInputRetry(request);
     if (retry instanceof GatewayError) throw retry;
     const call = this.#hub.parked.take(state, claimOf(request, facts));
-    call?.answer(retry.responses);
+    call?.answer(retry.responses, spanKey(request, "id"));
     return call;
   }
 
@@ -224,7 +224,7 @@ export class ModernRouter {
   async #raise({ session }: ModernCall, level: string): Promise<void> {
     const links = this.#hub
       .backendsOf(session.facts.view)
-      .flatMap((backend) => this.#hub.uplinkOf(backend, session).link ?? []);
+      .flatMap((backend) => this.#hub.uplinkOf(backend, session).links);
     const legacy = links.filter(({ facts }) => !facts?.modern);
     await Promise.all(legacy.map((link) => this.#routes.subscriptions.raise(link, level)));
   }

@@ -199,7 +199,7 @@ export class Router implements LinkPeer {
 
   /** A backend is down for one of its owners. */
   disconnected(backend: Backend): void {
-    this.listings.lost(backend);
+    this.listings.shelves.lost(backend);
   }
 
   /** A link is up. What was asked of the one before is asked of the one that speaks for all, and its listings are read. */

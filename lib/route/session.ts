@@ -5,6 +5,7 @@ import type { Caller } from "../backend/link.ts";
 import { ClientCancel } from "../backend/link.ts";
 import type { Edit, Envelope } from "../core/envelope.ts";
 import { spanKey, spanText, spanValue } from "../core/envelope.ts";
+import { Flight } from "../core/flight.ts";
 import { after, type Scope } from "../core/scope.ts";
 import { asRecord, encodeJson } from "../core/text.ts";
 import { exposeTask, type View } from "../merge/names.ts";
@@ -60,6 +61,7 @@ export class ActiveCall implements Caller {
   readonly scope: Scope;
   /** The client's id, as it wrote it. */
   readonly key: string;
+  readonly flight: Flight;
   #port: Port | undefined;
   #isTask = false;
   /** What a backend asked for and the client did not declare. */
@@ -68,6 +70,7 @@ export class ActiveCall implements Caller {
   constructor(session: Session, key: string, scope: Scope, port: Port) {
     this.session = session;
     this.key = key;
+    this.flight = new Flight(key);
     this.scope = scope;
     this.#port = port;
   }
@@ -148,7 +151,15 @@ export class ActiveCall implements Caller {
     this.#isTask = true;
   }
 
-  finish(): void {
+  noted(what: string, isFailure: boolean = false): void {
+    this.flight.note(what);
+    if (isFailure) this.flight.failed = true;
+  }
+
+  /** It ended at `now`, Unix ms. */
+  finish(now: number): void {
+    if (this.scope.cancelled && !this.flight.failed) this.noted("its client took it back, or went away", true);
+    this.flight.endedAt = now;
     this.#port = undefined;
   }
 }
@@ -198,8 +209,8 @@ export class Session {
   }
 
   finish(call: ActiveCall): void {
-    call.finish();
     this.usedAt = Date.now();
+    call.finish(this.usedAt);
     if (this.#calls.get(call.key) === call) this.#calls.delete(call.key);
   }
 

@@ -1,0 +1,95 @@
+// The flight recorder: what became of the last calls, and why. No arguments, no results, nothing that a client sent but names.
+
+/** Something that was decided about a call. */
+export interface FlightNote {
+  /** Since the call came. */
+  readonly ms: number;
+  readonly text: string;
+}
+
+/** A call that is asked for again and again must not fill the memory. */
+const maxNotes = 100;
+
+/** One call on its way through. */
+export class Flight {
+  /** The client's id of it, as JSON; a call that waits for input has one for each of its requests. */
+  readonly ids: string[];
+  readonly at: number = Date.now();
+  method = "";
+  /** Exposed name, or URI. */
+  name = "";
+  /** The backend whose endpoint it came to; empty = the whole gateway. */
+  view = "";
+  backend = "";
+  endedAt = 0;
+  failed = false;
+  #notes: FlightNote[] | undefined;
+
+  constructor(id: string) {
+    this.ids = [id];
+  }
+
+  get notes(): readonly FlightNote[] {
+    return this.#notes ?? [];
+  }
+
+  note(text: string): void {
+    this.#notes ??= [];
+    if (this.#notes.length < maxNotes) this.#notes.push({ ms: Date.now() - this.at, text });
+  }
+}
+
+/** A flight as it is handed out. */
+export interface FlightReport {
+  readonly ids: readonly string[];
+  /** When it came, ISO 8601. */
+  readonly at: string;
+  readonly method: string;
+  readonly name: string;
+  readonly view: string;
+  readonly backend: string;
+  readonly outcome: "in flight" | "answered" | "failed";
+  readonly tookMs: number;
+  readonly notes: readonly FlightNote[];
+}
+
+/** The last calls, as many as there is room for. */
+export class Flights {
+  readonly #ring: (Flight | undefined)[];
+  #next = 0;
+
+  constructor(room: number) {
+    this.#ring = Array.from({ length: room }, () => undefined);
+  }
+
+  add(flight: Flight): void {
+    this.#ring[this.#next] = flight;
+    this.#next = (this.#next + 1) % this.#ring.length;
+  }
+
+  /** Those with this id, as the client wrote it or as JSON, the latest first; without an id the latest of all. */
+  find(id: string | undefined, most: number): readonly FlightReport[] {
+    const found: FlightReport[] = [];
+    for (let back = 1; back <= this.#ring.length && found.length < most; back += 1) {
+      const flight = this.#ring.at(this.#next - back);
+      if (!flight) break;
+      if (id === undefined || flight.ids.includes(id) || flight.ids.includes(JSON.stringify(id)))
+        found.push(reportOf(flight));
+    }
+    return found;
+  }
+}
+
+function reportOf({ ids, at, method, name, view, backend, endedAt, failed, notes }: Flight): FlightReport {
+  return {
+    ids,
+    at: new Date(at).toISOString(),
+    method,
+    name,
+    view,
+    backend,
+    outcome: endedAt === 0 ? "in flight" : failed ? "failed" : "answered",
+    tookMs: (endedAt === 0 ? Date.now() : endedAt) - at,
+    notes,
+  };
+}
