@@ -78,12 +78,12 @@ async function beside<T>(
   work: Promise<T>,
 ): Promise<{ readonly value: T; readonly tookMs: number[] }> {
   const tookMs: number[] = [];
-  let isDone = false;
+  const state = { isDone: false };
   const watched = work.finally(() => {
-    isDone = true;
+    state.isDone = true;
   });
   do tookMs.push((await callOnce(client, "other__read")).tookMs);
-  while (!isDone || tookMs.length < leastSamples);
+  while (!state.isDone || tookMs.length < leastSamples);
   return { value: await watched, tookMs };
 }
 
