@@ -4,11 +4,11 @@ import type { BackendPlan } from "../config/plan.ts";
 import type { Edit, Envelope } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { every, Scope } from "../core/scope.ts";
-import { concernsBackend } from "../resilience/classes.ts";
 import { Execution } from "../resilience/execute.ts";
 import type { LinkOptions } from "./connect.ts";
 import { Dispatch } from "./dispatch.ts";
 import { Eras } from "./eras.ts";
+import { told as failureTold } from "./failures.ts";
 import type { Caller, Link } from "./link.ts";
 import { withAttempts } from "./marks.ts";
 import { BackendPolicies } from "./policies.ts";
@@ -234,29 +234,12 @@ export class Backend {
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.#failures += 1;
-      const told = this.#told(error, execution);
+      const told = failureTold(error, this.plan.name, execution);
       caller.noted?.(`the caller is told ${told.row.id}: ${told.message}`, true);
       throw told;
     } finally {
       this.ended();
     }
-  }
-
-  /** The failure with what its caller needs to decide whether to ask again. */
-  #told(error: GatewayError, { made, mayHaveRun, site }: Execution<Replica, Uint8Array>): GatewayError {
-    if (!concernsBackend(error)) return error;
-    const { code, message, data } = error;
-    return new GatewayError(code, made > 1 ? `${message} (${made} attempts)` : message, {
-      backend: this.plan.name,
-      cause: error,
-      data: {
-        ...data,
-        sent: mayHaveRun,
-        class: mayHaveRun ? "unknown" : "notSent",
-        attempts: made,
-        ...(site ? { replica: site.index } : {}),
-      },
-    });
   }
 
   #late(method: string | undefined, callMs: number): GatewayError {

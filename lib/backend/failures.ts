@@ -43,3 +43,28 @@ export function unavailable(backend: string, error: GatewayError): GatewayError 
   const text = `backend "${backend}" is unavailable: ${error.message}`;
   return new GatewayError("unavailable", text, { backend, cause: error, data: { sent: false, cause: error.row.id } });
 }
+
+/** What was tried before a call failed. */
+export interface Tries {
+  readonly made: number;
+  readonly mayHaveRun: boolean;
+  /** The replica that failed last. */
+  readonly site: { readonly index: number } | undefined;
+}
+
+/** The failure with what its caller needs to decide whether to ask again. */
+export function told(error: GatewayError, backend: string, { made, mayHaveRun, site }: Tries): GatewayError {
+  if (!concernsBackend(error)) return error;
+  const { code, message, data } = error;
+  return new GatewayError(code, made > 1 ? `${message} (${made} attempts)` : message, {
+    backend,
+    cause: error,
+    data: {
+      ...data,
+      sent: mayHaveRun,
+      class: mayHaveRun ? "unknown" : "notSent",
+      attempts: made,
+      ...(site ? { replica: site.index } : {}),
+    },
+  });
+}
