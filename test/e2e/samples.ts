@@ -75,6 +75,23 @@ const fixtureTools: Readonly<Record<string, Args>> = {
   touch: {},
 };
 
+/** What the modern fixture has besides; the last ones run as tasks only for clients that know tasks. */
+const modernTools: Readonly<Record<string, Args>> = {
+  "structured-array": {},
+  "structured-boolean": {},
+  "structured-null": {},
+  "structured-number": {},
+  "structured-string": {},
+  "ui-clock": {},
+  greet: { name: "Ada" },
+  slow_compute: { seconds: 0 },
+  failing_job: {},
+  protocol_error_job: {},
+  confirm_delete: { path: "/tmp/x" },
+  multi_input: {},
+  test_tool_with_task: {},
+};
+
 /** Tools that change the listing, end the server or tell of other clients; they have tests of their own. */
 const setApart = new Set([
   "grow",
@@ -113,6 +130,11 @@ export function toolSample(server: ServerName, tool: string): Args | undefined {
   return sample;
 }
 
+/** The same of the modern fixture. */
+export function modernToolSample(tool: string): Args | undefined {
+  return modernTools[tool] ?? toolSample("fixture", tool);
+}
+
 /** The arguments of a prompt's sample. */
 export function promptSample(prompt: string): Readonly<Record<string, string>> {
   const sample = prompts[prompt];
@@ -144,11 +166,16 @@ function settledText(text: string): string {
   return decoded
     .replace(/^\d+$/, "PROCESS")
     .replaceAll(/\d{1,2}:\d\d:\d\d( [AP]M)?/g, "TIME")
-    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|stdio-\d+/g, "UNIQUE");
+    .replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(stdio|process)-\d+/g, "UNIQUE");
+}
+
+/** A client of either era. */
+interface Caller extends Pick<TestClient, "asked" | "notifications"> {
+  call(name: string, args: Args, options: { readonly progressToken: string }): Promise<unknown>;
 }
 
 /** Calls a tool and gives its outcome with what the client was asked and told meanwhile. */
-export async function useTool(one: TestClient, name: string, args: Args): Promise<unknown> {
+export async function useTool(one: Caller, name: string, args: Args): Promise<unknown> {
   const [asked, notified] = [one.asked.length, one.notifications.length];
   // Servers that both clients share count on.
   const fresh = "nonce" in args ? { ...args, nonce: randomUUID() } : args;
