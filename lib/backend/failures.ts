@@ -1,6 +1,7 @@
 // Why a call on a link failed, and whether it may have been executed.
 
 import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { concernsBackend } from "../resilience/classes.ts";
 
 /** The same failure with the backend's name. */
 export function named(backend: string, error: unknown): GatewayError {
