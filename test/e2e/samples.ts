@@ -34,6 +34,7 @@ const fixtureTools: Readonly<Record<string, Args>> = {
   "ask-elicitation-url": { elicitationId: "e-2" },
   "ask-roots": {},
   "ask-sampling": { prompt: "a question" },
+  "ask-then-slow": { ms: 60, nonce: "sample" },
   big: { bytes: 70_000 },
   cancelled: {},
   count: { nonce: "sample" },
