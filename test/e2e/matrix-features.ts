@@ -141,7 +141,7 @@ async function useSubscriptions(cell: Cell): Promise<void> {
   await hears(peer, "notifications/resources/updated", isIt, () => call(cell, "touch", { uri: watched }));
   await leave();
   const isGone = async (): Promise<boolean> => !JSON.stringify(await answerOf(cell, "subscriptions")).includes(watched);
-  await until(isGone, "the subscription stays", 4000);
+  await until(isGone, "the subscription stays");
 }
 
 async function usePrompts(cell: Cell): Promise<void> {
@@ -201,7 +201,7 @@ async function useCancellation(cell: Cell): Promise<void> {
   const slow = peer.call(nameOf(cell, "slow"), { ms: 60_000, nonce }, options);
   const rejected = assert.rejects(slow);
   const hasBegun = (): boolean => peer.notifications.some(({ params }) => params?.["progressToken"] === progressToken);
-  await until(hasBegun, "the call does not begin", 4000);
+  await until(hasBegun, "the call does not begin");
   abort.abort("enough");
   await rejected;
   // Answers as soon as the server has heard of it.

@@ -148,6 +148,6 @@ export async function hears(
   await work();
   const find = (): Notice | undefined =>
     notifications.slice(mark).find((one) => one.method === method && condition(one.params ?? {}));
-  await until(() => find() !== undefined, `no ${method}; got ${JSON.stringify(notifications.slice(mark))}`, 4000);
+  await until(() => find() !== undefined, `no ${method}; got ${JSON.stringify(notifications.slice(mark))}`);
   return find() ?? { method };
 }
