@@ -78,7 +78,7 @@ export class Gateway {
     for (const session of [...this.#hub.sessions.all()]) {
       const { backend } = session.facts.view;
       // The endpoint of this session is gone. For the others, links open before they ask: some only listen.
-      if (backend !== "" && !topology.has(backend)) this.#hub.sessions.end(session);
+      if (!this.#hub.view(backend)) this.#hub.sessions.end(session);
       else this.#router.prepare(session);
     }
     if (removed.length > 0 || added.length > 0) {

@@ -1,6 +1,7 @@
 // Reads a config without a mistake. The schema says the same and can explain itself, but its library takes as long to load
 // as the rest of the program: it is asked only about a config that is refused here.
 
+import { catalogFields, rulesFields } from "./accept-catalog.ts";
 import {
   anyText,
   type Fields,
@@ -37,7 +38,6 @@ import {
   maxDelayMs,
   maxPages,
   maxPort,
-  type PaginationConfig,
   maxWeight,
   type OutlierConfig,
   parseAddress,
@@ -77,6 +77,7 @@ const endpointFields: Fields<EndpointConfig> = {
 };
 
 const backendFields: Fields<BackendConfig> = {
+  ...rulesFields,
   ...endpointFields,
   replicas: listOf(fieldsOf<ReplicaConfig>({ ...endpointFields, weight: integer(1, maxWeight), zone: filled }), 1),
   balance: matching(balancePattern),
@@ -136,7 +137,7 @@ const listenMap = fieldsOf<ListenConfig>({ host: matching(hostPattern), port: in
 const topFields: Fields<Config> = {
   $schema: anyText,
   listen,
-  naming: oneOf("prefix", "none"),
+  naming: oneOf("prefix", "none", "conflict"),
   zone: filled,
   priority: texts,
   // Their names are checked elsewhere, for both readers.
@@ -162,7 +163,7 @@ const topFields: Fields<Config> = {
   allowedHosts: listOf(filled),
   allowedOrigins: listOf(filled),
   sealKeys: listOf(matching(sealKeyPattern)),
-  pagination: fieldsOf<PaginationConfig>({ pageSize, maxPageSize: integer(1, maxCount) }),
+  ...catalogFields,
 };
 
 export const backendKeys: ReadonlySet<string> = new Set(Object.keys(backendFields));
@@ -171,10 +172,6 @@ export const topKeys: ReadonlySet<string> = new Set([...Object.keys(topFields), 
 
 /** The config that a plain value is, exactly as the schema reads it; undefined where the schema must be asked. */
 export const acceptConfig: Reader<Config> = fieldsOf<Config>(topFields);
-
-function pageSize(value: unknown): number | "off" | undefined {
-  return value === "off" ? value : integer(1, maxCount)(value);
-}
 
 function listen(value: unknown): ListenConfig | undefined {
   if (typeof value === "object") return listenMap(value);

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { readUnixUrl } from "../core/unix-url.ts";
 import { acceptConfig } from "./accept.ts";
+import { checkRenames, checkViews } from "./check-catalog.ts";
 import { type Problem, type ProblemKind, formatPath, nearest, placeKey, problemAt } from "./problems.ts";
 import { type Config, namePattern } from "./rules.ts";
 import { type Entry, type Node, entryOf, find, textOf, toValue } from "./tree.ts";
@@ -25,8 +26,11 @@ export async function checkConfig(
     for (const [name, entry] of section.node.entries) {
       if (!namePattern.test(name)) problems.push(badName(entry));
       checkBackend(entry, problems);
+      checkRenames(entry, problems);
     }
-    checkPriority(root, [...section.node.entries.keys(), ...disabled], problems);
+    const names = [...section.node.entries.keys(), ...disabled];
+    checkPriority(root, names, problems);
+    checkViews(root, names, problems);
   }
   return { config, problems };
 }

@@ -13,6 +13,8 @@ import {
   planDefaults,
 } from "./plan.ts";
 import type { BackendConfig, Config, EndpointConfig, ReplicaConfig } from "./rules.ts";
+import type { LockPlan } from "./catalog.ts";
+import { compileRules, compileViews } from "./compile-catalog.ts";
 import { compileResilience } from "./compile-resilience.ts";
 import { type Node, entryOf } from "./tree.ts";
 
@@ -42,6 +44,9 @@ export function compilePlan(config: Config, root: Node): Plan {
     allowedHosts: config.allowedHosts ?? [],
     allowedOrigins: config.allowedOrigins ?? [],
     sealKeys: config.sealKeys ?? [],
+    views: compileViews(config.views ?? {}),
+    disclosure: config.disclosure ?? planDefaults.disclosure,
+    lock: compileLock(config, root),
     pagination: {
       pageSize: config.pagination?.pageSize ?? pagination.pageSize,
       maxPageSize: config.pagination?.maxPageSize ?? pagination.maxPageSize,
@@ -66,6 +71,13 @@ export function compilePlan(config: Config, root: Node): Plan {
   });
 }
 
+function compileLock({ lock, lockFile }: Config, root: Node): LockPlan {
+  const { mode, file } = planDefaults.lock;
+  if (lock === undefined && lockFile === undefined) return planDefaults.lock;
+  const folder = folderOf(root, lockFile === undefined ? "lock" : "lockFile");
+  return { mode: lock ?? mode, file: resolve(folder, lockFile ?? file) };
+}
+
 function compileBackend(name: BackendName, backend: BackendConfig, node: Node): BackendPlan {
   const list = entryOf(node, "replicas")?.node;
   const items = list?.kind === "list" ? list.items : [];
@@ -74,6 +86,7 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
     ...compileShare(replica),
   }));
   const resilience = compileResilience(backend);
+  const rules = compileRules(backend);
   return {
     name,
     replicas: replicas ?? [compileReplica(backend, node)],
@@ -84,6 +97,8 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
     healthMs: backend.timeouts?.health ?? backendDefaults.healthMs,
     ttlMs: backend.timeouts?.listing ?? backendDefaults.ttlMs,
     ...(backend.timeouts?.handshake === undefined ? {} : { handshakeMs: backend.timeouts.handshake }),
+    ...(rules === undefined ? {} : { rules }),
+    ...(backend.tags === undefined ? {} : { tags: backend.tags }),
     ...(resilience === undefined ? {} : { resilience }),
   };
 }

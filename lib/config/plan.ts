@@ -1,11 +1,15 @@
 // The plan: the frozen, validated form of the config that the running program reads, and its defaults.
 
 import type { BackendName, Isolation } from "../core/nouns.ts";
+import type { Disclosure, LockPlan, RulesPlan, ViewPlan } from "./catalog.ts";
 import type { ResiliencePlan } from "./resilience.ts";
+
+/** How tools and prompts are exposed; `conflict`: with the prefix where several backends have the name. */
+export type Naming = "prefix" | "none" | "conflict";
 
 export interface Plan {
   readonly listen: { readonly host: string; readonly port: number };
-  readonly naming: "prefix" | "none";
+  readonly naming: Naming;
   /** Between backend and local name where `naming` is `prefix`. */
   readonly separator: string;
   /** Who wins a name or a URI that several backends own; backends that are left out follow in config order. */
@@ -18,6 +22,9 @@ export interface Plan {
   /** The first one seals, all of them open. Secret. */
   readonly sealKeys: readonly string[];
   readonly pagination: PaginationPlan;
+  readonly views: readonly ViewPlan[];
+  readonly disclosure: Disclosure;
+  readonly lock: LockPlan;
   /** Where the gateway runs; replicas of the same zone come first. */
   readonly zone?: string;
   readonly limits: Limits;
@@ -87,6 +94,10 @@ export interface BackendPlan {
   /** Start and handshake together, where that may take longer than `connectMs`. */
   readonly handshakeMs?: number;
   /** Only where the config says something about it. */
+  readonly rules?: RulesPlan;
+  /** By which views choose it. */
+  readonly tags?: readonly string[];
+  /** Only where the config says something about it. */
   readonly resilience?: ResiliencePlan;
 }
 
@@ -139,6 +150,9 @@ export const planDefaults: Omit<Plan, "backends" | "priority"> = freeze({
   allowedHosts: [],
   allowedOrigins: [],
   sealKeys: [],
+  views: [],
+  disclosure: "full",
+  lock: { mode: "off", file: "mcp.lock" },
   pagination: { pageSize: 1000, maxPageSize: 10_000 },
   limits: {
     bodyBytes: 16 * 2 ** 20,

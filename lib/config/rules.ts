@@ -70,7 +70,43 @@ export interface ReplicaConfig extends EndpointConfig, Numbers<"weight"> {
   readonly zone?: string | undefined;
 }
 
-export interface BackendConfig extends EndpointConfig {
+export interface ItemRulesConfig {
+  readonly allow?: readonly string[] | undefined;
+  readonly deny?: readonly string[] | undefined;
+}
+
+export interface ToolRulesConfig extends ItemRulesConfig {
+  readonly rename?: Readonly<Record<string, string>> | undefined;
+  readonly describe?: Readonly<Record<string, string>> | undefined;
+  readonly override?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+}
+
+export interface RulesConfig {
+  readonly tools?: ToolRulesConfig | undefined;
+  readonly prompts?: ItemRulesConfig | undefined;
+  readonly resources?: ItemRulesConfig | undefined;
+  readonly tags?: readonly string[] | undefined;
+}
+
+export interface ViewConfig {
+  readonly backends?: readonly string[] | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly tools?: readonly string[] | undefined;
+  readonly prompts?: readonly string[] | undefined;
+  readonly resources?: readonly string[] | undefined;
+  readonly disclosure?: "full" | "search" | undefined;
+}
+
+/** What a config says about listings. */
+export interface CatalogConfig {
+  readonly pagination?: PaginationConfig | undefined;
+  readonly views?: Readonly<Record<string, ViewConfig>> | undefined;
+  readonly disclosure?: "full" | "search" | undefined;
+  readonly lock?: "off" | "warn" | "enforce" | undefined;
+  readonly lockFile?: string | undefined;
+}
+
+export interface BackendConfig extends EndpointConfig, RulesConfig {
   readonly replicas?: readonly ReplicaConfig[] | undefined;
   readonly balance?: string | undefined;
   readonly retry?: RetryConfig | undefined;
@@ -86,10 +122,10 @@ export interface BackendConfig extends EndpointConfig {
 }
 
 /** A config file as its readers leave it: durations in milliseconds, sizes in bytes, nothing filled in. */
-export interface Config {
+export interface Config extends CatalogConfig {
   readonly $schema?: string | undefined;
   readonly listen?: ListenConfig | undefined;
-  readonly naming?: "prefix" | "none" | undefined;
+  readonly naming?: "prefix" | "none" | "conflict" | undefined;
   readonly zone?: string | undefined;
   readonly priority?: readonly string[] | undefined;
   readonly backends?: Readonly<Record<string, BackendConfig>> | undefined;
@@ -99,7 +135,6 @@ export interface Config {
   readonly allowedHosts?: readonly string[] | undefined;
   readonly allowedOrigins?: readonly string[] | undefined;
   readonly sealKeys?: readonly string[] | undefined;
-  readonly pagination?: PaginationConfig | undefined;
 }
 
 /** Which era a backend is spoken to in: found out, named, or that of one revision. */
@@ -110,6 +145,10 @@ export const balancePattern: RegExp =
   /^(?:least-pending|round-robin|random-two|priority|hash\((?:principal|session|header:[A-Za-z0-9-]{1,64}|argument:[\w.-]{1,128})\))$/;
 /** Names of tools, with `*` for any part. */
 export const globPattern: RegExp = /^[^\0]{1,256}$/;
+/** What a tool may be renamed to: clients refuse anything else. */
+export const toolNamePattern: RegExp = /^[A-Za-z0-9_.-]{1,64}$/;
+/** A member of a tool that may be replaced. */
+export const memberPattern: RegExp = /^(?!name$)[^\0]{1,256}$/;
 export const maxWeight = 1000;
 export const maxAttempts = 10;
 export const codeRange: readonly [min: number, max: number] = [-2_147_483_648, 2_147_483_647];

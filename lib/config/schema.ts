@@ -14,6 +14,7 @@ import {
   protocolPattern,
   sealKeyPattern,
 } from "./rules.ts";
+import { catalogShape, rulesShape } from "./schema-catalog.ts";
 import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
 import { duration, filled, flag, integer, size, strict, text, textError } from "./schema-values.ts";
 
@@ -60,6 +61,7 @@ const backendShape = {
     .optional()
     .describe("Revision of MCP that the server speaks: auto asks it; legacy, modern or one date says it.")
     .meta({ fallback: "auto" }),
+  ...rulesShape,
   ...resilienceShape,
   timeouts: strict(timeoutShape).optional().describe("How long to wait for this backend."),
   disabled: flag.optional().describe("Leave this backend out.").meta({ fallback: false }),
@@ -68,9 +70,7 @@ const backendShape = {
 const backend = strict(backendShape).meta({ oneOf: [...oneEndpoint, having("replicas")] });
 const host = text.regex(hostPattern, { error: "expected a host name or an IP address" });
 const port = integer(0, maxPort);
-const { listen, limits, pagination, timeouts } = planDefaults;
-
-const countError = `a whole number from 1 to ${maxCount}`;
+const { listen, limits, timeouts } = planDefaults;
 
 const addressError = 'expected an address like "127.0.0.1:7337", a port up to 65535, or a map of host and port';
 
@@ -100,9 +100,11 @@ const topShape = {
     .optional()
     .describe("Where clients come in."),
   naming: z
-    .enum(["prefix", "none"])
+    .enum(["prefix", "none", "conflict"])
     .optional()
-    .describe("How tools and prompts are exposed: as backend__tool, or by their own names.")
+    .describe(
+      "How tools and prompts are exposed: as backend__tool, by their own names, or with the prefix only where two collide.",
+    )
     .meta({ fallback: planDefaults.naming }),
   zone: filled.optional().describe("Where the gateway runs: replicas in the same zone come first."),
   priority: z
@@ -171,19 +173,7 @@ const topShape = {
     .describe(
       "Secrets for sealed ids: the first one seals, all of them open. Share them between replicas of the gateway.",
     ),
-  pagination: strict({
-    pageSize: z
-      .union([z.literal("off"), integer(1, maxCount)], { error: `expected off or ${countError}` })
-      .optional()
-      .meta({ fallback: pagination.pageSize })
-      .describe("Items of one page of a listing; off gives all of them in one."),
-    maxPageSize: integer(1, maxCount)
-      .optional()
-      .meta({ fallback: pagination.maxPageSize })
-      .describe("The most that a client gets that asks for another size, with ?pageSize= behind the endpoint."),
-  })
-    .optional()
-    .describe("How listings are cut into pages."),
+  ...catalogShape,
 };
 
 const configSchema = strict(topShape);

@@ -4,8 +4,9 @@ import type { ListingKind } from "../core/nouns.ts";
 import { toolFor } from "../protocol/bridge-tools.ts";
 import type { Era } from "../protocol/codec.ts";
 import { buildIndex, type Index } from "./merged.ts";
+import type { Filter } from "./filter.ts";
 import type { View } from "./names.ts";
-import { reshape, type Slab } from "./slab.ts";
+import { reshape, type Reshaped, type Slab } from "./slab.ts";
 
 interface Known {
   readonly slabs: readonly Slab[];
@@ -30,12 +31,19 @@ export class Indexes {
   }
 
   /** The listing of slabs that come in config order, for clients of an era. */
-  of(kind: ListingKind, all: readonly Slab[], view: View, priority: readonly string[], era: Era): Index {
+  of(
+    kind: ListingKind,
+    all: readonly Slab[],
+    view: View,
+    priority: readonly string[],
+    era: Era,
+    filter?: Filter,
+  ): Index {
     const slabs = all.filter(({ locals }) => locals.length > 0);
-    const ids = [priority, ...slabs].map((each) => this.#idOf(each));
+    const ids = [priority, ...(filter ? [filter] : []), ...slabs].map((each) => this.#idOf(each));
     const key = `${kind} ${era} ${view.naming} ${view.separator} ${view.backend} ${ids.join(" ")}`;
     const known = this.#known.get(key);
-    const index = known?.index ?? this.#build(kind, slabs, view, priority, era);
+    const index = known?.index ?? this.#build(kind, slabs, view, priority, era, filter);
     this.#known.delete(key);
     this.#known.set(key, known ?? { slabs, index });
     if (known) return index;
@@ -44,9 +52,16 @@ export class Indexes {
     return index;
   }
 
-  #build(kind: ListingKind, slabs: readonly Slab[], view: View, priority: readonly string[], era: Era): Index {
+  #build(
+    kind: ListingKind,
+    slabs: readonly Slab[],
+    view: View,
+    priority: readonly string[],
+    era: Era,
+    filter: Filter | undefined,
+  ): Index {
     const seen = kind === "tools" ? slabs.map((slab) => this.#toolsFor(slab, era)) : slabs;
-    const index = buildIndex(kind, seen, view, priority);
+    const index = buildIndex(kind, seen, view, priority, filter);
     this.#built(kind, index);
     return index;
   }
@@ -54,7 +69,7 @@ export class Indexes {
   /** Most tools are the same in both eras, and so is the slab then. */
   #toolsFor(slab: Slab, era: Era): Slab {
     if (slab.era === era) return slab;
-    const known = this.#others.get(slab) ?? reshape(slab, "name", (tool) => toolFor(era, slab.era, tool));
+    const known = this.#others.get(slab) ?? reshape(slab, "name", toolIn(era, slab.era));
     this.#others.set(slab, known);
     return known;
   }
@@ -71,4 +86,11 @@ export class Indexes {
     this.#ids.set(object, this.#lastId);
     return this.#lastId;
   }
+}
+
+function toolIn(client: Era, server: Era): (tool: Uint8Array, local: string) => Reshaped | undefined {
+  return (tool, local) => {
+    const bytes = toolFor(client, server, tool);
+    return bytes && { bytes, local };
+  };
 }

@@ -2,8 +2,9 @@
 
 import type { ListingKind } from "../core/nouns.ts";
 import { kinds } from "./catalog.ts";
+import type { Filter } from "./filter.ts";
 import { exposeName, exposeUri, isPlainlyPrefixed, type View } from "./names.ts";
-import { buildSection, localOf, plainSection, type Section } from "./section.ts";
+import { buildSection, wireOf, plainSection, type Section } from "./section.ts";
 import type { Slab } from "./slab.ts";
 import { templateMatcher } from "./template.ts";
 
@@ -15,7 +16,7 @@ export interface Found {
 
 /** An item whose name another one has. */
 export interface Collision extends Found {
-  /** Whose name it is. */
+  /** Whose name it is; the backend itself where none of those that have it keeps it. */
   readonly owner: string;
   /** What it is called instead; undefined where it is not listed. */
   readonly exposed: string | undefined;
@@ -33,17 +34,24 @@ export interface Index {
 }
 
 /**
- * Merges slabs that come in config order. `priority` says who keeps a name that several have, where naming alone does not
- * settle that.
+ * Merges slabs that come in config order, and leaves out what `filter` does not show. `priority` says who keeps a name that
+ * several have, where naming alone does not settle that.
  */
-export function buildIndex(kind: ListingKind, slabs: readonly Slab[], view: View, priority: readonly string[]): Index {
+export function buildIndex(
+  kind: ListingKind,
+  slabs: readonly Slab[],
+  view: View,
+  priority: readonly string[],
+  filter?: Filter,
+): Index {
   const collisions: Collision[] = slabs.flatMap(({ backend, doubles }) =>
     doubles.map((local) => ({ backend, local, owner: backend, exposed: undefined })),
   );
   const isPrefixed = kinds[kind].key === "name" && view.naming === "prefix";
-  const sections = isPrefixed
+  const merged = isPrefixed
     ? slabs.map((slab) => prefixed(slab, view, collisions))
-    : settled(kind, slabs, priority, collisions);
+    : settled(kind, slabs, view, priority, collisions);
+  const sections = filter ? merged.map((section) => filter.apply(kind, section)) : merged;
   const ranked = byPriority(sections, priority);
   let templates: readonly { readonly item: Found; readonly matches: (uri: string) => boolean }[] | undefined;
   return {
@@ -52,7 +60,7 @@ export function buildIndex(kind: ListingKind, slabs: readonly Slab[], view: View
     collisions,
     find(exposed) {
       for (const section of sections) {
-        const local = localOf(section, exposed);
+        const local = wireOf(section, exposed);
         if (local !== undefined) return { backend: section.slab.backend, local };
       }
       return undefined;
@@ -88,11 +96,13 @@ interface Draft {
 function settled(
   kind: ListingKind,
   slabs: readonly Slab[],
+  view: View,
   priority: readonly string[],
   collisions: Collision[],
 ): readonly Section[] {
   if (slabs.length <= 1) return slabs.map((slab) => plainSection(slab));
   const owners = new Map<string, string>();
+  const shared = view.naming === "conflict" && kinds[kind].key === "name" ? sharedNames(slabs) : new Set<string>();
   const drafts = new Map<Slab, Draft>(slabs.map((slab) => [slab, { rows: [], names: [] }]));
   for (const { slab } of byPriority(
     slabs.map((slab) => plainSection(slab)),
@@ -101,9 +111,11 @@ function settled(
     const { backend, locals } = slab;
     const draft = drafts.get(slab);
     for (const [row, local] of locals.entries()) {
-      const owner = owners.get(local);
-      const exposed = owner === undefined ? local : instead(kind, backend, local, owners);
-      if (owner !== undefined) collisions.push({ backend, local, owner, exposed });
+      const wanted = shared.has(local) ? exposeName(view, backend, local) : local;
+      const owner = owners.get(wanted);
+      const exposed = owner === undefined ? wanted : instead(kind, backend, local, owners);
+      if (owner !== undefined || wanted !== local)
+        collisions.push({ backend, local, owner: owner ?? backend, exposed });
       if (exposed === undefined) continue;
       owners.set(exposed, backend);
       draft?.rows.push(row);
@@ -114,6 +126,18 @@ function settled(
     const { rows, names } = drafts.get(slab) ?? { rows: [], names: [] };
     return buildSection(slab, rows, names);
   });
+}
+
+function sharedNames(slabs: readonly Slab[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  const shared = new Set<string>();
+  for (const { locals } of slabs) {
+    for (const local of locals) {
+      if (seen.has(local)) shared.add(local);
+      else seen.add(local);
+    }
+  }
+  return shared;
 }
 
 /** What an item is called whose name is taken; undefined where nothing else can be offered. */

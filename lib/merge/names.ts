@@ -3,11 +3,11 @@
 import { createHash } from "node:crypto";
 import type { ExposedName, LocalName } from "../core/nouns.ts";
 
-/** What one endpoint shows: every backend under `/mcp`, or one by its local names under `/mcp/<backend>`. */
+/** What one endpoint shows: every backend under `/mcp`, one by its local names, or a view of the config, under `/mcp/…`. */
 export interface View {
-  /** Empty for the whole gateway, else the name of the backend. */
+  /** Empty for the whole gateway, else the name of the backend, or of the view of the config. */
   readonly backend: string;
-  readonly naming: "prefix" | "none";
+  readonly naming: "prefix" | "none" | "conflict";
   readonly separator: string;
 }
 

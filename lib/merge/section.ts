@@ -51,12 +51,24 @@ function isAscending(names: readonly string[]): boolean {
   return true;
 }
 
-/** The local name of an exposed one; undefined where the section has none of it. */
-export function localOf({ slab, prefix, names, rows }: Section, exposed: string): string | undefined {
-  if (!exposed.startsWith(prefix)) return undefined;
+/** The row of an exposed name in the slab; -1 where the section has none of it. */
+function rowOf({ prefix, names, rows }: Section, exposed: string): number {
+  if (!exposed.startsWith(prefix)) return -1;
   const rest = exposed.slice(prefix.length);
   const at = placeOf(names, rest);
-  return names[at] === rest ? slab.locals[rows ? (rows[at] ?? 0) : at] : undefined;
+  if (names[at] !== rest) return -1;
+  return rows ? (rows[at] ?? 0) : at;
+}
+
+/** The name in the item of an exposed one; undefined where the section has none of it. */
+export function localOf(section: Section, exposed: string): string | undefined {
+  return section.slab.locals[rowOf(section, exposed)];
+}
+
+/** What the backend calls the item of an exposed name; undefined where the section has none of it. */
+export function wireOf(section: Section, exposed: string): string | undefined {
+  const row = rowOf(section, exposed);
+  return section.slab.wires?.[row] ?? section.slab.locals[row];
 }
 
 /** Where the first name behind `last` is. */

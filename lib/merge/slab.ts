@@ -15,8 +15,10 @@ export interface Slab {
   readonly starts: Uint32Array;
   /** Start and end of the raw value that names each item. */
   readonly keys: Uint32Array;
-  /** Names, URIs or URI templates at the backend, ascending and each once. */
+  /** Names, URIs or URI templates as the items have them, ascending and each once. */
   readonly locals: readonly string[];
+  /** The same as the backend knows them, where the config has renamed some. */
+  readonly wires: readonly string[] | undefined;
   /** Names that came again; the first one counts. */
   readonly doubles: readonly string[];
 }
@@ -24,6 +26,8 @@ export interface Slab {
 /** An item of a page that is to be kept. */
 interface Row {
   readonly local: string;
+  /** Its name at the backend. */
+  readonly wire: string;
   readonly bytes: Uint8Array;
   readonly start: number;
   readonly end: number;
@@ -40,6 +44,12 @@ export function buildSlab(backend: string, pages: readonly Page[], era: Era = "l
   return { backend, era, ...fill(rows), doubles };
 }
 
+/** An item in other words, and the name in it. */
+export interface Reshaped {
+  readonly bytes: Uint8Array;
+  readonly local: string;
+}
+
 /**
  * The same items in other words, each as `change` gives it back, without those for which that is nothing. The slab itself
  * where no item differs.
@@ -47,21 +57,25 @@ export function buildSlab(backend: string, pages: readonly Page[], era: Era = "l
 export function reshape(
   slab: Slab,
   key: string,
-  change: (item: Uint8Array, local: string) => Uint8Array | undefined,
+  change: (item: Uint8Array, local: string) => Reshaped | undefined,
 ): Slab {
   let isSame = true;
+  const doubles = [...slab.doubles];
   const rows = slab.locals.flatMap((local, row): Row[] => {
     const item = itemAt(slab, row);
-    const bytes = change(item, local);
-    if (bytes !== item) isSame = false;
-    const named = bytes && findField(bytes, wholeOf(bytes), key);
+    const changed = change(item, local);
+    if (changed?.bytes !== item) isSame = false;
+    const named = changed && findField(changed.bytes, wholeOf(changed.bytes), key);
     if (!named) return [];
-    return [{ local, bytes, start: 0, end: bytes.length, keyStart: named.start, keyEnd: named.end }];
+    const wire = slab.wires?.[row] ?? local;
+    const { bytes } = changed;
+    const place = { start: 0, end: bytes.length, keyStart: named.start, keyEnd: named.end };
+    return [{ local: changed.local, wire, bytes, ...place }];
   });
-  return isSame ? slab : { ...slab, ...fill(rows) };
+  return isSame ? slab : { ...slab, ...fill(sortRows(rows, doubles)), doubles };
 }
 
-function fill(rows: readonly Row[]): Pick<Slab, "bytes" | "starts" | "keys" | "locals"> {
+function fill(rows: readonly Row[]): Pick<Slab, "bytes" | "starts" | "keys" | "locals" | "wires"> {
   const size = rows.reduce((sum, { start, end }) => sum + end - start + 1, 0);
   // Not of the pool: it is kept for long. Every byte of it is written.
   const bytes = Buffer.allocUnsafeSlow(size);
@@ -78,18 +92,17 @@ function fill(rows: readonly Row[]): Pick<Slab, "bytes" | "starts" | "keys" | "l
     at += 1;
   }
   starts[rows.length] = at;
-  return { bytes, starts, keys, locals: rows.map(({ local }) => local) };
+  const isRenamed = rows.some(({ local, wire }) => local !== wire);
+  const wires = isRenamed ? rows.map(({ wire }) => wire) : undefined;
+  return { bytes, starts, keys, locals: rows.map(({ local }) => local), wires };
 }
 
 function rowsOf({ bytes, items }: Page): readonly Row[] {
-  return items.map(({ item, key }) => ({
-    local: keyText(bytes, key),
-    bytes,
-    start: item.start,
-    end: item.end,
-    keyStart: key.start,
-    keyEnd: key.end,
-  }));
+  return items.map(({ item, key }) => {
+    const local = keyText(bytes, key);
+    const place = { start: item.start, end: item.end, keyStart: key.start, keyEnd: key.end };
+    return { local, wire: local, bytes, ...place };
+  });
 }
 
 /** By name; of several with one name the one that came first. */

@@ -2,6 +2,7 @@
 
 import { notificationMessage } from "../core/rpc.ts";
 import { after } from "../core/scope.ts";
+import type { View } from "../merge/names.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
 
@@ -15,9 +16,10 @@ export class Announcer {
     this.#hub = hub;
   }
 
-  /** What a backend offers to an owner has changed; `member`: tools, prompts or resources. */
-  changedAt(backend: string, owner: string, member: string): void {
-    for (const session of this.#hub.attached(backend, owner)) this.#note(session, member);
+  /** What a backend offers to an owner has changed, in some views; `member`: tools, prompts or resources. */
+  changedAt(backend: string, owner: string, member: string, isSeen: (view: View) => boolean = () => true): void {
+    for (const session of this.#hub.attached(backend, owner))
+      if (isSeen(session.facts.view)) this.#note(session, member);
   }
 
   /** The set of backends has changed. */

@@ -17,10 +17,10 @@ import type { View } from "../merge/names.ts";
 import { ToolParams } from "../merge/params.ts";
 import { localOf } from "../merge/section.ts";
 import type { ParamHeader } from "../protocol/modern-params.ts";
-import { cutPage, walkStart, writePage } from "../merge/page.ts";
+import { cutPage, walkStart } from "../merge/page.ts";
 import type { Slab } from "../merge/slab.ts";
-import { type Entry, entry, membersOf, objectOf } from "../protocol/fields.ts";
 import { agedCache, type CacheHint, mergeCache } from "../protocol/modern-cache.ts";
+import { type ResultExtras, writeListing } from "./answer.ts";
 import { Announcer } from "./announcer.ts";
 import type { Hub, Viewer } from "./hub.ts";
 import { cursorOf, pageSizeOf } from "./paging.ts";
@@ -51,12 +51,6 @@ export interface Found {
   readonly item: FoundItem | undefined;
   readonly partial: readonly Shortfall[];
   readonly index: Index;
-}
-
-/** What an era has in results beside the listing itself. */
-export interface ResultExtras {
-  readonly members?: readonly Entry[];
-  readonly meta?: readonly Entry[];
 }
 
 export interface ListingOptions {
@@ -138,14 +132,15 @@ export class Listings {
     const walk = cursor === undefined ? walkStart : this.#cursors.open(use, cursor);
     const { index, partial, cache } = await this.#merge(viewer, kind, scope, cursor !== undefined);
     const cut = cutPage(index.sections, walk, size);
-    const { members = [], meta = [] } = extras(cache);
-    const metas = partial.length > 0 ? [...meta, entry("mcpctl/partial", partial)] : meta;
-    const more: Entry[] = cut.next ? [entry("nextCursor", this.#cursors.seal(use, cut.next))] : [];
-    if (metas.length > 0) more.push(["_meta", objectOf(metas)]);
-    const id = spanBytes(request, "id") ?? encodeText("null");
-    const open = ['{"jsonrpc":"2.0","id":', id, ',"result":{', membersOf(members), members.length > 0 ? "," : ""];
-    const close = ["]", more.length > 0 ? "," : "", membersOf(more), "}}"];
-    return writePage(cut, bytesOf([...open, `"${kinds[kind].member}":[`]), bytesOf(close), this.#rooms);
+    const answer = {
+      id: spanBytes(request, "id") ?? encodeText("null"),
+      member: kinds[kind].member,
+      cut,
+      nextCursor: cut.next && this.#cursors.seal(use, cut.next),
+      partial,
+      extras: extras(cache),
+    };
+    return writeListing(answer, this.#rooms);
   }
 
   /** The merged listing of a view; waits for backends that are starting, all at once, no longer than `timeouts.list`. */
@@ -272,7 +267,14 @@ export class Listings {
   }
 
   #indexOf({ facts }: Viewer, kind: ListingKind, slabs: readonly Slab[]): Index {
-    return this.#indexes.of(kind, slabs, facts.view, this.#hub.plan.priority, facts.era);
+    return this.#indexes.of(
+      kind,
+      slabs,
+      facts.view,
+      this.#hub.plan.priority,
+      facts.era,
+      this.#hub.filterOf(facts.view),
+    );
   }
 
   #report(kind: ListingKind, { collisions }: Index): void {
@@ -288,8 +290,4 @@ export class Listings {
 function cacheOf({ plan }: Backend, snapshot: Snapshot | undefined): CacheHint {
   const hint = snapshot?.hint ?? { ttlMs: plan.ttlMs, cacheScope: "private" };
   return agedCache(hint, Date.now() - (snapshot?.readAt ?? 0));
-}
-
-function bytesOf(parts: readonly (Uint8Array | string)[]): Uint8Array {
-  return Buffer.concat(parts.map((part) => (typeof part === "string" ? encodeText(part) : part)));
 }

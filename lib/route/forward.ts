@@ -72,15 +72,18 @@ export class Forwarder {
     return backend.call(this.#hub.uplinkOf(backend, call.session), request, edits, call, scope);
   }
 
-  /** Where a tool is that the client knows by this name, where the name alone says it. */
-  route(exposed: string, view: View): Route | undefined {
+  /** Where a tool or prompt is that the client knows by this name, where the name alone says it. */
+  route(exposed: string, view: View, kind: ListingKind = "tools"): Route | undefined {
     const known = view.backend === "" ? this.#routesNow().get(exposed) : undefined;
-    if (known || isShortened(exposed)) return known;
+    // Where a name may be several things, or nothing, the listing decides.
+    if (known || view.naming === "conflict" || isShortened(exposed)) return known;
     const split = splitName(view, exposed);
     const backend = split && this.#hub.backendIn(view, split.backend);
-    if (!split || !backend) return undefined;
+    if (!split || !backend || this.#hub.guards(view, backend, kind)) return undefined;
     const route = { backend, local: encodeJson(split.local) };
-    if (view.backend === "" && this.#routes.size < maxRoutes) this.#routes.set(exposed, route);
+    // Tools and prompts share the routes.
+    if (view.backend === "" && !this.#hub.rulesOf(backend) && this.#routes.size < maxRoutes)
+      this.#routes.set(exposed, route);
     return route;
   }
 
@@ -88,7 +91,7 @@ export class Forwarder {
   named(request: Envelope, call: ActiveCall, kind: ListingKind, span: SpanName = "params.name"): Promise<Uint8Array> {
     const exposed = required(request, span);
     this.#record(request, call, exposed);
-    const target = this.#byPrefix(exposed, call, request, span);
+    const target = this.#byPrefix(exposed, call, kind, request, span);
     if (target) return this.#send(request, call, target, call.scope);
     return this.#byName(exposed, call, kind, request, span).then((found) => this.send(request, call, found));
   }
@@ -128,7 +131,8 @@ export class Forwarder {
       throw new GatewayError("invalidParams", "params.ref.type must be ref/prompt or ref/resource");
     const template = required(request, "params.ref.uri");
     const only = this.#onlyBackend(call.session);
-    if (only) return this.send(request, call, { backend: only, edits: [] });
+    const isFree = only && !this.#hub.guards(call.session.facts.view, only, "resourceTemplates");
+    if (isFree) return this.send(request, call, { backend: only, edits: [] });
     const { item } = await this.#listings.find(call.session, "resourceTemplates", template, call.scope);
     const backend = item && this.#hub.topology.get(item.backend);
     if (backend) return this.send(request, call, { backend, edits: [] });
@@ -168,9 +172,15 @@ export class Forwarder {
   }
 
   /** Where the name alone says the backend. */
-  #byPrefix(exposed: string, { session }: ActiveCall, request: Envelope, span: SpanName): Target | undefined {
+  #byPrefix(
+    exposed: string,
+    { session }: ActiveCall,
+    kind: ListingKind,
+    request: Envelope,
+    span: SpanName,
+  ): Target | undefined {
     const place = request.spans[span];
-    const route = place && this.route(exposed, session.facts.view);
+    const route = place && this.route(exposed, session.facts.view, kind);
     return route && { backend: route.backend, edits: [{ span: place, bytes: route.local }] };
   }
 
@@ -193,9 +203,12 @@ export class Forwarder {
     const { view } = session.facts;
     const split = splitName(view, exposed);
     const direct = split && this.#hub.backendIn(view, split.backend);
-    const asSplit = split && direct && { backend: direct, edits: replaced(request, span, exposed, split.local) };
+    const isFree = (backend: Backend): boolean => !this.#hub.guards(view, backend, kind);
+    const asSplit = split &&
+      direct &&
+      isFree(direct) && { backend: direct, edits: replaced(request, span, exposed, split.local) };
     const only = this.#onlyBackend(session);
-    if (only && view.naming === "none") return { backend: only, edits: [] };
+    if (only && view.naming === "none" && isFree(only)) return { backend: only, edits: [] };
     // Shortened names and `naming: none` are known by the catalog alone.
     const { item, partial, index } = await this.#listings.find(session, kind, exposed, scope);
     const backend = item && this.#hub.topology.get(item.backend);
@@ -214,7 +227,14 @@ export class Forwarder {
     throw new GatewayError("invalidParams", `unknown ${what} ${JSON.stringify(exposed)}${hint}`, { data: { missing } });
   }
 
-  async #owners(uri: string, { session, scope }: ActiveCall): Promise<readonly Owner[]> {
+  /** Backends that may be asked for a URI: what is hidden there is nowhere. */
+  async #owners(uri: string, call: ActiveCall): Promise<readonly Owner[]> {
+    const { view } = call.session.facts;
+    const owners = await this.#candidates(uri, call);
+    return owners.filter(({ backend, local }) => this.#hub.admits(view, backend, uri, local));
+  }
+
+  async #candidates(uri: string, { session, scope }: ActiveCall): Promise<readonly Owner[]> {
     const { view } = session.facts;
     const addressed = this.#hub.addressed(view, uri);
     if (addressed) return [addressed];

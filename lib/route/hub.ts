@@ -9,7 +9,10 @@ import type { Plan } from "../config/plan.ts";
 import { Flights } from "../core/flight.ts";
 import type { Observer } from "../core/observer.ts";
 import { Sealer } from "../core/seal.ts";
+import type { ListingKind } from "../core/nouns.ts";
+import { Filter } from "../merge/filter.ts";
 import type { View } from "../merge/names.ts";
+import { Rules } from "../merge/rules.ts";
 import { splitUri } from "../merge/names.ts";
 import { Parked } from "./parked.ts";
 import type { Session, SessionFacts } from "./session.ts";
@@ -31,6 +34,10 @@ export class Hub {
   readonly parked: Parked;
   #plan: Plan;
   #topology: Topology = new Map();
+  /** Views of the config, by name. */
+  #filters: ReadonlyMap<string, Filter> = new Map();
+  /** Of the backends that have any. */
+  readonly #rules = new WeakMap<Backend, Rules>();
   readonly #releaseListeners: ((session: Session) => void)[] = [];
 
   constructor(plan: Plan, observer: Observer) {
@@ -58,25 +65,56 @@ export class Hub {
   replace(plan: Plan, topology: Topology): void {
     this.#plan = plan;
     this.#topology = topology;
+    this.#filters = new Map(plan.views.map((view) => [view.name, new Filter(view)]));
+    for (const backend of topology.values()) {
+      const { rules } = backend.plan;
+      if (rules && !this.#rules.has(backend)) this.#rules.set(backend, new Rules(rules));
+    }
+  }
+
+  /** What the config makes of the items of a backend; undefined for most. */
+  rulesOf(backend: Backend): Rules | undefined {
+    return this.#rules.get(backend);
+  }
+
+  /** What a view of the config shows; undefined for the whole gateway, and for a backend alone. */
+  filterOf({ backend }: View): Filter | undefined {
+    return backend === "" ? undefined : this.#filters.get(backend);
+  }
+
+  /** Whether the listing decides what can be used: names alone do not say what is hidden. */
+  guards(view: View, backend: Backend, kind: ListingKind): boolean {
+    return this.filterOf(view) !== undefined || this.rulesOf(backend)?.guards(kind) === true;
+  }
+
+  /** Whether a resource may be used by its URI, listed or not. */
+  admits(view: View, backend: Backend, uri: string, local: string): boolean {
+    if (this.rulesOf(backend)?.admits("resources", local) === false) return false;
+    return this.filterOf(view)?.shows("resources", uri) !== false;
   }
 
   /** The view of an endpoint; undefined for a backend that there is not. Empty = the whole gateway. */
   view(backend: string): View | undefined {
     const { naming, separator } = this.#plan;
-    if (backend === "") return { backend, naming, separator };
+    if (backend === "" || this.#filters.has(backend)) return { backend, naming, separator };
     return this.#topology.has(backend) ? { backend, naming: "none", separator } : undefined;
   }
 
   /** The backends that a view shows, in config order. */
   backendsOf(view: View): readonly Backend[] {
     if (view.backend === "") return [...this.#topology.values()];
+    const filter = this.filterOf(view);
+    if (filter) return [...this.#topology.values()].filter(({ plan }) => filter.hasBackend(plan));
     const backend = this.#topology.get(view.backend);
     return backend ? [backend] : [];
   }
 
   /** The backend of this name, where the view shows it. */
   backendIn(view: View, name: string): Backend | undefined {
-    return view.backend === "" || view.backend === name ? this.#topology.get(name) : undefined;
+    const backend = this.#topology.get(name);
+    if (view.backend === "" || !backend) return backend;
+    const filter = this.filterOf(view);
+    return (filter ? filter.hasBackend(backend.plan) : view.backend === name) ? backend : undefined;
   }
 
   uplinkOf(backend: Backend, viewer: Viewer): Uplink {

@@ -37,6 +37,8 @@ export interface ShelfOptions {
   readonly changed: (kind: ListingKind, before: Slab) => void;
   /** The same items as another owner has, if it has: then they are kept once. */
   readonly share: (kind: ListingKind, slab: Slab) => Slab;
+  /** The items as clients are to see them. */
+  readonly shape: (kind: ListingKind, slab: Slab) => Slab;
 }
 
 /** A backend may say "changed" whenever it is asked; after so many readings in a row it is given a pause. */
@@ -166,14 +168,15 @@ export class Shelf {
     const late = (): GatewayError => this.#fail("listingLate", kind, `was not complete after ${connectMs} ms`);
     using scope = new Scope(undefined, connectMs, late);
     reading.scope = scope;
+    const { shape } = this.#options;
     const backend = this.#backend.plan.name;
     const fail = (why: string): GatewayError => this.#fail("badListing", kind, why);
     const source = { link: reading.link, kind, backend, limits: this.#options.limits(), fail };
     const outcome = await readListing(source, scope);
     if (outcome.kind === "whole")
-      this.#put(kind, { slab: outcome.slab, hint: outcome.hint, readAt: Date.now(), trouble: undefined });
+      this.#put(kind, { slab: shape(kind, outcome.slab), hint: outcome.hint, readAt: Date.now(), trouble: undefined });
     // The failure of a link that has been replaced says nothing of the backend.
-    else if (!reading.again) this.#keep(kind, outcome.error, outcome.found);
+    else if (!reading.again) this.#keep(kind, outcome.error, outcome.found && shape(kind, outcome.found));
   }
 
   /** What was known last stays; what a first reading has found before it failed is better than nothing. */

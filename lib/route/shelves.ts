@@ -6,6 +6,9 @@ import type { GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { after } from "../core/scope.ts";
 import { kinds, listingKinds } from "../merge/catalog.ts";
+import { sameSection } from "../merge/filter.ts";
+import { buildIndex } from "../merge/merged.ts";
+import type { View } from "../merge/names.ts";
 import { sameSlab, type Slab } from "../merge/slab.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Hub } from "./hub.ts";
@@ -58,8 +61,11 @@ export class Shelves {
       limits: () => this.#hub.plan.limits,
       changed: (kind, before) => {
         if (![...shelves.values()].some((other) => other.get(kind)?.slab === before)) this.#dropped(before);
-        this.#announcer.changedAt(backend.plan.name, owner, kinds[kind].capability);
+        const after = shelf.get(kind)?.slab;
+        const isSeen = (view: View): boolean => !after || this.#differs(view, kind, before, after);
+        this.#announcer.changedAt(backend.plan.name, owner, kinds[kind].capability, isSeen);
       },
+      shape: (kind, slab) => this.#hub.rulesOf(backend)?.apply(kind, slab) ?? slab,
       share: (kind, slab) => {
         for (const other of shelves.values()) {
           const known = other.get(kind)?.slab;
@@ -70,6 +76,14 @@ export class Shelves {
     });
     shelves.set(owner, shelf);
     return shelf;
+  }
+
+  /** Whether a view shows anything of what has changed. */
+  #differs(view: View, kind: ListingKind, before: Slab, after: Slab): boolean {
+    const filter = this.#hub.filterOf(view);
+    if (!filter) return true;
+    const [a, b] = [before, after].map((slab) => buildIndex(kind, [slab], view, [], filter).sections[0]);
+    return !a || !b || !sameSection(a, b);
   }
 
   /** A link came up: its listings are read, and clients hear of what is new. */

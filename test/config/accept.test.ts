@@ -68,7 +68,7 @@ const scraps: readonly unknown[] = [
 /** A good value, or once in a while one that is just wrong, or anything else. */
 function among(good: readonly unknown[], bad: readonly unknown[]): fc.Arbitrary<unknown> {
   return fc.oneof(
-    { weight: 60, arbitrary: fc.constantFrom(...good) },
+    { weight: 100, arbitrary: fc.constantFrom(...good) },
     { weight: 1, arbitrary: fc.constantFrom(...bad) },
     { weight: 1, arbitrary: fc.constantFrom(...scraps) },
   );
@@ -79,7 +79,7 @@ function mapOf(keys: Readonly<Record<string, fc.Arbitrary<unknown>>>): fc.Arbitr
   const record = fc.record(keys, { requiredKeys: [] });
   const other = fc.tuple(record, fc.constantFrom("other", "toString", ""), fc.constantFrom(...scraps));
   return fc.oneof(
-    { weight: 60, arbitrary: record },
+    { weight: 100, arbitrary: record },
     { weight: 1, arbitrary: other.map(([map, key, value]) => ({ ...map, [key]: value })) },
     { weight: 1, arbitrary: fc.constantFrom(...scraps) },
   );
@@ -127,7 +127,25 @@ const resilience = {
   outliers: mapOf({ errorRate: shares, slowness: among([2, 1000], [1, 1001]), eject: fromOne, ramp: fromZero }),
   cache: mapOf({ size: sizes, stale: fromZero }),
 };
+const itemRules = { allow: globs, deny: globs };
+const views = mapOf({
+  backends: filledLists,
+  tags: filledLists,
+  tools: globs,
+  prompts: globs,
+  resources: globs,
+  disclosure: among(["full"], ["x"]),
+});
 const backends = mapOf({
+  tools: mapOf({
+    ...itemRules,
+    rename: among([{}, { a: "b" }], [{ a: "b c" }, { "": "x" }, { a: 1 }, []]),
+    describe: among([{}, { "a*": "" }], [{ "": "x" }, { a: 1 }]),
+    override: among([{}, { a: { title: "x", y: [1, null] } }], [{ a: { name: "x" } }, { a: 1 }, { "": {} }]),
+  }),
+  prompts: mapOf(itemRules),
+  resources: mapOf(itemRules),
+  tags: filledLists,
   ...endpoints,
   ...resilience,
   replicas: fc.oneof(fc.array(replicas, { minLength: 1, maxLength: 2 }), fc.constantFrom([{}], [])),
@@ -149,7 +167,11 @@ const ports = among([0, 1, 65_535, "65535", "0", -0], [65_536, "65536", -1, "-1"
 const configs = mapOf({
   $schema: among(["", "x", nul], [1]),
   listen: fc.oneof(addresses, mapOf({ host: among(["a", "::1", "[::1]"], ["", "a b"]), port: ports })),
-  naming: among(["prefix", "none"], ["conflict"]),
+  naming: among(["prefix", "none", "conflict"], ["both"]),
+  views: fc.dictionary(fc.constantFrom("a", ""), views, { maxKeys: 2 }),
+  disclosure: among(["full", "search"], ["none"]),
+  lock: among(["off", "warn", "enforce"], ["on", false]),
+  lockFile: filled,
   zone: filled,
   priority: among([[], ["a", ""]], [[nul], [1]]),
   backends: fc.dictionary(fc.constantFrom("a", "1", "", "a__b"), backends, { maxKeys: 2 }),

@@ -99,6 +99,9 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
     allowedOrigins: ["https://b"],
     sealKeys: ["0123456789abcdef"],
     pagination: { pageSize: "off", maxPageSize: 5 },
+    views: [],
+    disclosure: "full",
+    lock: { mode: "off", file: "mcp.lock" },
     limits: { bodyBytes: 2 ** 20, messageBytes: 10_000_000, pages: 2, items: 3, sessions: 4, parked: 5 },
     timeouts: {
       drainMs: 1000,

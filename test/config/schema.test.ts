@@ -27,6 +27,10 @@ allowedHosts: [a]
 allowedOrigins: ["https://b"]
 sealKeys: ["\${KEY}"]
 pagination: { pageSize: 50, maxPageSize: "200" }
+views: { docs: { backends: [web], tags: [a], tools: ["web__*"], resources: ["x:*"], disclosure: search } }
+disclosure: full
+lock: enforce
+lockFile: sub/mcp.lock
 `;
 
 test("schema: the JSON Schema accepts what people write and refuses what is wrong", async () => {
@@ -45,7 +49,9 @@ test("schema: the JSON Schema accepts what people write and refuses what is wron
     { backends: { a: { url: "x", timeouts: { call: "30" } } } },
     { limits: { body: "16" } },
     { listen: { port: 70_000 } },
-    { naming: "conflict" },
+    { naming: "both" },
+    { views: { x: { tool: ["a"] } } },
+    { lock: "on" },
   ];
   for (const value of bad) assert.ok(!schema.safeParse(value).success, JSON.stringify(value));
 });

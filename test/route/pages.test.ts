@@ -20,12 +20,12 @@ async function startStore(name: string, tools: readonly string[]): Promise<Store
     { tools: {}, prompts: {} },
     {
       // Three to a page, so that a listing of the gateway is made of many.
-      "tools/list": ({ params, reply }) => {
-        const from = Number(params["cursor"] ?? 0);
+      "tools/list": (exchange) => {
+        const from = Number(exchange.params["cursor"] ?? 0);
         const next = from + 3 < store.tools.length ? { nextCursor: String(from + 3) } : {};
-        reply({ tools: store.tools.slice(from, from + 3).map((tool) => ({ name: tool })), ...next });
+        exchange.reply({ tools: store.tools.slice(from, from + 3).map((tool) => ({ name: tool })), ...next });
       },
-      "prompts/list": ({ reply }) => reply({ prompts: store.tools.map((prompt) => ({ name: prompt })) }),
+      "prompts/list": (exchange) => exchange.reply({ prompts: store.tools.map((prompt) => ({ name: prompt })) }),
     },
   );
   return Object.assign(store, { peer, [Symbol.asyncDispose]: () => peer[Symbol.asyncDispose]() });
@@ -46,7 +46,7 @@ interface PageSeen {
 async function pageOf(client: TestClient, cursor: string | undefined, query: string): Promise<PageSeen> {
   const { tools, nextCursor } = await client.result("tools/list", cursor === undefined ? {} : { cursor }, query);
   const names = (tools as { readonly name: string }[]).map(({ name }) => name);
-  return { names, next: nextCursor === undefined ? undefined : String(nextCursor) };
+  return { names, next: typeof nextCursor === "string" ? nextCursor : undefined };
 }
 
 async function reasonOf(client: TestClient, method: string, cursor: unknown): Promise<unknown> {

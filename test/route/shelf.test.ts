@@ -35,6 +35,7 @@ async function withShelf(run: (shelf: Shelf, changes: ListingKind[]) => Promise<
         limits: () => ({ ...planDefaults.limits, pages: 3, items: 5 }),
         changed: (kind) => changes.push(kind),
         share: (_kind, slab) => slab,
+        shape: (_kind, slab) => slab,
       }),
       changes,
     );

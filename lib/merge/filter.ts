@@ -1,0 +1,65 @@
+// What a view of the config shows: some backends, and of their items those whose exposed names its globs fit.
+
+import type { ViewPlan } from "../config/catalog.ts";
+import type { BackendPlan } from "../config/plan.ts";
+import { matcherOf } from "../core/glob.ts";
+import type { ListingKind } from "../core/nouns.ts";
+import { buildSection, type Section } from "./section.ts";
+import { itemAt } from "./slab.ts";
+
+export class Filter {
+  readonly #plan: ViewPlan;
+  readonly #shows: Readonly<Record<ListingKind, ((exposed: string) => boolean) | undefined>>;
+
+  constructor(plan: ViewPlan) {
+    this.#plan = plan;
+    const matcher = (globs: readonly string[] | undefined): ((exposed: string) => boolean) | undefined =>
+      globs && matcherOf(globs);
+    const resources = matcher(plan.resources);
+    this.#shows = {
+      tools: matcher(plan.tools),
+      prompts: matcher(plan.prompts),
+      resources,
+      resourceTemplates: resources,
+    };
+  }
+
+  hasBackend({ name, tags = [] }: BackendPlan): boolean {
+    const { backends, tags: wanted } = this.#plan;
+    if (!backends && !wanted) return true;
+    return backends?.includes(name) === true || wanted?.some((tag) => tags.includes(tag)) === true;
+  }
+
+  shows(kind: ListingKind, exposed: string): boolean {
+    return this.#shows[kind]?.(exposed) !== false;
+  }
+
+  /** The part of a section that is shown. */
+  apply(kind: ListingKind, section: Section): Section {
+    const shows = this.#shows[kind];
+    if (!shows) return section;
+    const { slab, prefix, names, rows } = section;
+    const places = names.flatMap((name, at) => (shows(prefix + name) ? [at] : []));
+    if (places.length === names.length) return section;
+    return buildSection(
+      slab,
+      places.map((at) => (rows ? (rows[at] ?? 0) : at)),
+      places.map((at) => prefix + (names[at] ?? "")),
+    );
+  }
+}
+
+/** Whether two states of a section show the same: then nobody who sees only this part needs to be told. */
+export function sameSection(a: Section, b: Section): boolean {
+  return (
+    a.names.length === b.names.length &&
+    a.names.every((name, at) => {
+      if (a.prefix + name !== b.prefix + (b.names[at] ?? "")) return false;
+      return Buffer.compare(rowAt(a, at), rowAt(b, at)) === 0;
+    })
+  );
+}
+
+function rowAt({ slab, rows }: Section, at: number): Uint8Array {
+  return itemAt(slab, rows ? (rows[at] ?? 0) : at);
+}
