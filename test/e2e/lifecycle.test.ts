@@ -105,7 +105,8 @@ test("lifecycle: serve --stdio ends with 0 when its input ends, and its children
   const [, pid = "", grandchild = ""] = await gateway.proc.line(/"id":1,.*pid\\":(\d+).*grandchild\\":(\d+)/);
   gateway.proc.end();
   assert.deepEqual(await gateway.proc.exited, { code: 0, signal: null });
-  for (const each of [pid, grandchild]) assert.ok(!isAlive(Number(each)), each);
+  // A signal that was sent may still be on its way.
+  await gone(Number(pid), Number(grandchild));
   for (const text of gateway.proc.stdout.split("\n").filter(Boolean)) assert.match(text, /^\{"jsonrpc":"2\.0",/);
 });
 
@@ -147,7 +148,7 @@ test("lifecycle: mistakes have exit codes and messages that name the place and t
     assert.deepEqual([command.code, /serve/.test(command.stderr)], [2, true], command.stderr);
     const open = await run(folder, "serve", "--demo", "--host", "0.0.0.0", "--port", "0");
     assert.equal(open.code, 3);
-    assert.match(open.stderr, /0\.0\.0\.0.*\n.*--insecure/);
+    assert.match(open.stderr, /0\.0\.0\.0[^]*--insecure/);
   } finally {
     rmSync(folder, { recursive: true });
   }
