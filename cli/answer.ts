@@ -68,7 +68,7 @@ export function toJson(value: unknown, indent = 0, depth = 0): string {
 }
 
 /** YAML of a JSON text; integers of any size stay what they are. */
-async function toYaml(json: string): Promise<string> {
+export async function toYaml(json: string): Promise<string> {
   const { parse, stringify } = await import("yaml");
   const value: unknown = parse(json, { intAsBigInt: true });
   return stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 });

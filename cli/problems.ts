@@ -1,16 +1,18 @@
 // What is wrong with a config, for people.
 
 import { formatProblem, type Loaded, type Problem } from "../lib/index.ts";
+import type { FoundProblem } from "../lib/toolbox.ts";
 import { say } from "./output.ts";
 
 /** Says every problem or warning of a config, and gives them back. */
 export function sayProblems(loaded: Loaded): readonly Problem[] {
   const problems = loaded.kind === "ok" ? loaded.warnings : loaded.problems;
   for (const problem of problems) say(formatProblem(problem));
-  if (problems.some(isNotFound)) say("  fix: name a file with -c, or start with mcpctl serve --demo");
+  if (problems.some(({ code }) => code === "E3114"))
+    say("  fix: name a file with -c, or start with mcpctl serve --demo");
   return problems;
 }
 
-function isNotFound({ code }: Problem): boolean {
-  return code === "E3114";
+export function sayProblem(problem: FoundProblem): void {
+  say(formatProblem(problem));
 }

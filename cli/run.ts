@@ -19,6 +19,7 @@ const commands: Readonly<Record<string, Entry>> = {
   get: { about: "Get a prompt", load: () => import("./get.ts") },
   read: { about: "Read a resource", load: () => import("./read.ts") },
   validate: { about: "Check configs without starting anything", load: () => import("./validate.ts") },
+  config: { about: "Show, import and convert configs", load: () => import("./config.ts") },
   health: { about: "Ask a running gateway how it and its backends are", load: () => import("./health.ts") },
   why: { about: "Say what a running gateway did with a call, and why", load: () => import("./why.ts") },
   schema: { about: "Print the JSON Schema of the config, or of an answer", load: () => import("./schema.ts") },

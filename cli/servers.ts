@@ -12,6 +12,7 @@ export async function targetsOf(
   flags: Flags,
   written: string | undefined,
   starts: boolean,
+  isQuiet: boolean = false,
 ): Promise<readonly Target[]> {
   const spec = parseTarget(written, flags.command);
   const options = { cwd: process.cwd(), env: process.env, files: listFlag(flags, "config") };
@@ -20,7 +21,8 @@ export async function targetsOf(
     for (const problem of resolved.problems.slice(1)) say(formatProblem(problem));
     throw invalidConfig(resolved.problems);
   }
-  for (const warning of resolved.warnings) say(formatProblem(warning));
+  // Who has just been told of them needs no second telling.
+  if (!isQuiet) for (const warning of resolved.warnings) say(formatProblem(warning));
   const { targets, discovered } = resolved;
   if (starts && discovered.length > 0) await askTrust(discovered, targets, listFlag(flags, "trust"));
   return targets;

@@ -2,7 +2,7 @@
 
 export { type Loaded, loadPlan, type Problem, formatProblem, configJsonSchema } from "./config/load.ts";
 export { type BackendPlan, defaultPlan, freeze, type Plan, type ReplicaPlan } from "./config/plan.ts";
-export { nearest as suggest } from "./config/problems.ts";
+export { formatPath, nearest as suggest } from "./config/problems.ts";
 export { parseDuration } from "./config/units.ts";
 export { watchFiles } from "./config/watch.ts";
 export { asGatewayError, type ErrorCode, GatewayError } from "./core/errors.ts";

@@ -14,7 +14,7 @@ export { digestOf, isTrusted, keepTrust, needsTrust } from "./ops/trust.ts";
 export { Scope, sleep } from "./core/scope.ts";
 export { spokenVersions } from "./ops/versions.ts";
 export { listServer, type Listed } from "./ops/list.ts";
-export { maskMessage, whereabouts } from "./ops/mask.ts";
+export { isSecretName, maskArgs, masked, maskMessage, maskUrl, whereabouts } from "./ops/mask.ts";
 export { type Checked, checkPages } from "./ops/pagecheck.ts";
 
 /** The schemas of documents; their library takes as long to load as the rest of the program. */
@@ -32,3 +32,10 @@ export { readArguments } from "./ops/arguments.ts";
 export { findItem, type Part, partsOf, resultOf } from "./ops/invoke.ts";
 
 export const loadArgumentChecks = (): Promise<typeof ArgumentChecks> => import("./ops/argument-checks.ts");
+export { type ClientName, clientFile, clientNames, writeClient } from "./config/clients.ts";
+export { fixText } from "./config/fix.ts";
+export { type Origin, originsOf, loadRaw } from "./config/raw.ts";
+export { checkOnline } from "./ops/online.ts";
+export { checkPortable } from "./ops/portable.ts";
+export { type FoundProblem, toGithub, toJunit, toSarif } from "./ops/problem-forms.ts";
+export { importConfig } from "./config/import.ts";

@@ -16,6 +16,8 @@ export interface LoadOptions {
   readonly files: readonly string[];
   /** For `${VAR}`. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Also what is allowed and unwise. */
+  readonly lint?: boolean;
 }
 
 export type Loaded =
@@ -39,16 +41,23 @@ const maxProblems = 100;
 export async function loadPlan(options: LoadOptions): Promise<Loaded> {
   const cwd = resolve(options.cwd);
   const named = options.files.map((file) => (isAbsolute(file) ? file : resolve(cwd, file)));
-  const found = named.length > 0 ? named : await discover(cwd);
-  if (found.length === 0) {
+  const found = named.length > 0 ? { files: named, problems: [] } : await findFiles(cwd);
+  if (found.problems.length > 0) return { kind: "invalid", ...found };
+  return loadFiles(found.files, cwd, options);
+}
+
+/** The config of a folder, or why there is none that can be read. */
+export async function findFiles(
+  cwd: string,
+): Promise<{ readonly files: readonly string[]; readonly problems: readonly Problem[] }> {
+  const files = await discover(cwd);
+  if (files.length === 0) {
     const message = `no config found; looked in ${cwd} for ${[...ownNames, ...otherNames].join(", ")}`;
-    return { kind: "invalid", problems: [problemOf("configNotFound", "", message)], files: [] };
+    return { files, problems: [problemOf("configNotFound", "", message)] };
   }
-  if (named.length === 0 && found.length > 1) {
-    const message = `more than one config: ${found.map((file) => file.slice(cwd.length + 1)).join(", ")}; keep one, or name files with -c`;
-    return { kind: "invalid", problems: [problemOf("ambiguous", "", message)], files: found };
-  }
-  return loadFiles(found, cwd, options.env);
+  if (files.length === 1) return { files, problems: [] };
+  const message = `more than one config: ${files.map((file) => file.slice(cwd.length + 1)).join(", ")}; keep one, or name files with -c`;
+  return { files, problems: [problemOf("ambiguous", "", message)] };
 }
 
 /** The JSON Schema of a config file. */
@@ -76,7 +85,7 @@ async function existing(cwd: string, names: readonly string[]): Promise<string[]
   return paths.filter((_, index) => found[index]);
 }
 
-async function loadFiles(files: readonly string[], cwd: string, env: LoadOptions["env"]): Promise<Loaded> {
+async function loadFiles(files: readonly string[], cwd: string, options: LoadOptions): Promise<Loaded> {
   const { readSource } = await import("./source.ts");
   const read = await Promise.all(files.map((file) => readSource(file, cwd)));
   const faults = read.flatMap(({ problems }) => problems);
@@ -84,17 +93,25 @@ async function loadFiles(files: readonly string[], cwd: string, env: LoadOptions
   // What a parser could not read would make half of the other complaints untrue.
   if (faults.length > 0)
     return { kind: "invalid", problems: arrange(faults, [...new Set(faults.map(({ file }) => file))]), files };
-  return assemble(trees, files, env);
+  return assemble(trees, files, options);
 }
 
-async function assemble(trees: readonly Node[], files: readonly string[], env: LoadOptions["env"]): Promise<Loaded> {
+async function assemble(trees: readonly Node[], files: readonly string[], options: LoadOptions): Promise<Loaded> {
+  const { env, lint = false } = options;
   const [
     { translate, editorVariables, applyEnvFiles },
     { backendPlaces, mergeTrees },
     { replaceVariables },
     { checkConfig, splitDisabled },
-  ] = await Promise.all([import("./dialects.ts"), import("./tree.ts"), import("./variables.ts"), import("./check.ts")]);
-  const translated = trees.map(translate);
+    { adapt },
+  ] = await Promise.all([
+    import("./dialects.ts"),
+    import("./tree.ts"),
+    import("./variables.ts"),
+    import("./check.ts"),
+    import("./foreign.ts"),
+  ]);
+  const translated = trees.map((tree) => translate(adapt(tree)));
   const merged = translated.map(({ root }) => root).reduce(mergeTrees);
   const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
   const replaced = replaceVariables(merged, env, editorVariables(home));
@@ -104,7 +121,9 @@ async function assemble(trees: readonly Node[], files: readonly string[], env: L
   // A text with an open reference is one mistake, not two; and a disabled backend may lack its secrets.
   const open = replaced.problems.filter((problem) => !paths.has(textPlace(problem)));
   const known = new Set(open.map(textPlace));
+  const hints = lint ? (await import("./lint.ts")).lintConfig(merged, completed.root, env) : [];
   const problems = [
+    ...hints,
     ...translated.flatMap((one) => one.problems),
     ...open,
     ...completed.problems,

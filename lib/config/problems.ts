@@ -20,10 +20,21 @@ export const problemTable = {
   empty: "E3117",
   forbiddenKey: "E3118",
   badModule: "E3119",
+  ownEndpoint: "E3120",
   ignoredKey: "E3151",
   renamed: "E3152",
   shellLine: "E3153",
   unknownType: "E3154",
+  notOnPath: "E3155",
+  literalSecret: "E3156",
+  plainHttp: "E3157",
+  unpinned: "E3158",
+  shellSyntax: "E3159",
+  absolutePath: "E3160",
+  portClash: "E3161",
+  similarNames: "E3162",
+  notPortable: "E3163",
+  replicasDiffer: "E3164",
 } as const;
 
 export type ProblemKind = keyof typeof problemTable;
@@ -88,7 +99,7 @@ export function problemOf(kind: ProblemKind, file: string, message: string, sugg
 }
 
 /** One line for a person: `mcpctl.yaml:12:5 error[E3101] unknown key "comand" in backends.fs; did you mean "command"?` */
-export function formatProblem(problem: Problem): string {
+export function formatProblem(problem: Omit<Problem, "code" | "path"> & { readonly code: string }): string {
   const { file, line, column, severity, code, message, suggestion } = problem;
   const place = line > 0 ? `${file}:${line}:${column} ` : file === "" ? "" : `${file} `;
   const question = suggestion === undefined ? "" : `; did you mean "${suggestion}"?`;

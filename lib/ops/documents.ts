@@ -127,6 +127,18 @@ const result = {
   result: z.record(z.string(), z.unknown()).describe("Exactly as the server wrote it."),
 };
 
+const problem = {
+  code: z.string(),
+  severity: z.enum(["error", "warning"]),
+  file: z.string(),
+  line: z.int().describe("0 where it has no place inside a file."),
+  column: z.int(),
+  message: z.string(),
+  suggestion: z.string().optional(),
+};
+
+const source = { key: z.string(), value: z.unknown().describe("Without secrets."), place };
+
 const shapes: Readonly<Record<string, z.ZodRawShape>> = {
   Error: failure,
   Server: configured,
@@ -144,6 +156,15 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
     ok: z.boolean().optional(),
     listings: z.array(z.object(listing)).optional(),
   },
+  Problem: problem,
+  Validation: {
+    ok: z.boolean(),
+    files: z.array(z.string()),
+    backends: z.int(),
+    problems: z.array(z.object(problem)),
+  },
+  ConfigSource: source,
+  ConfigSources: { items: z.array(z.object(source)) },
   CallResult: result,
   PromptResult: result,
   ResourceResult: result,

@@ -71,6 +71,23 @@ const problemCauses: Readonly<Partial<Record<ProblemKind, readonly [cause: strin
   ignoredKey: ["another client's file has a key that means nothing here", "nothing, or remove it"],
   renamed: ["the name that another client uses is none that a backend may have", "nothing, or rename it"],
   shellLine: ["a command is one program: no shell splits it", "put what follows the program into args"],
+  ownEndpoint: ["the gateway would call itself without end", "remove that backend, or change listen"],
+  notOnPath: [
+    "the program cannot be found from here, so that the backend will not start",
+    "install it, or mend the path",
+  ],
+  literalSecret: ["a secret in a file is read by whoever reads the file", "write ${NAME} and set that variable"],
+  plainHttp: ["what is sent can be read and changed on the way", "use https"],
+  unpinned: ["another version, by another author perhaps, runs with every start", "write the version behind the name"],
+  shellSyntax: [
+    "no shell reads the arguments, so that this is passed on as it is",
+    "run a shell with -c, or write it out",
+  ],
+  absolutePath: ["the path is one of this machine", "write it relative to the file, or with ${HOME}"],
+  portClash: ["two programs cannot listen on one port", "give one of them another"],
+  similarNames: ["people and models mix the names up", "rename one of them"],
+  notPortable: ["another client does not know this", "keep it in a file for mcpctl alone"],
+  replicasDiffer: ["a call may go to a replica that does not have the tool", "bring all of them to one version"],
   unknownType: ["the type of the server is none that is known", "nothing, or write stdio, http or sse"],
 };
 

