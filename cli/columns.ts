@@ -20,7 +20,7 @@ const narrowest = 8;
 const endless = Number.MAX_SAFE_INTEGER;
 
 /** Columns of the terminal that stdout is; endless where it is none. */
-function screenWidth(): number {
+export function screenWidth(): number {
   const written = Number(process.env["COLUMNS"]);
   if (!process.stdout.isTTY) return endless;
   return process.stdout.columns || (Number.isInteger(written) && written > 20 ? written : 80);

@@ -28,7 +28,17 @@ export interface Flags {
 }
 
 /** Flags that may be given more than once. */
-const repeatable: ReadonlySet<string> = new Set(["config", "trust", "only", "for", "name"]);
+const repeatable: ReadonlySet<string> = new Set([
+  "config",
+  "trust",
+  "only",
+  "for",
+  "name",
+  "threshold",
+  "report",
+  "fault",
+  "part",
+]);
 
 type Shape = Pick<Command, "takesCommand" | "variadic" | "optional">;
 

@@ -103,7 +103,11 @@ export function paintFor(stream: NodeJS.WriteStream, text: string, color: Color 
 
 /** A line in as many as a terminal needs, broken between words, what follows standing under its beginning. */
 export function fold(stream: NodeJS.WriteStream, line: string): readonly string[] {
-  const width = stream.isTTY ? stream.columns || 80 : Infinity;
+  return foldAt(stream.isTTY ? stream.columns || 80 : Infinity, line);
+}
+
+/** The same for a width. */
+export function foldAt(width: number, line: string): readonly string[] {
   // oxlint-disable-next-line no-control-regex
   const widthOf = (text: string): number => text.replace(/\u001b\[[0-9;]*m/g, "").length;
   if (widthOf(line) <= width) return [line];

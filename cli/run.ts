@@ -18,6 +18,11 @@ const commands: Readonly<Record<string, Entry>> = {
   call: { about: "Call a tool", load: () => import("./call.ts") },
   get: { about: "Get a prompt", load: () => import("./get.ts") },
   read: { about: "Read a resource", load: () => import("./read.ts") },
+  bench: { about: "Measure a server under load", load: () => import("./bench.ts") },
+  "bench fixture": {
+    about: "Run a server that counts what it executes",
+    load: () => import("./bench-fixture.ts"),
+  },
   validate: { about: "Check configs without starting anything", load: () => import("./validate.ts") },
   config: { about: "Show, import and convert configs", load: () => import("./config.ts") },
   health: { about: "Ask a running gateway how it and its backends are", load: () => import("./health.ts") },
@@ -36,14 +41,16 @@ const leading: ReadonlySet<string> = new Set(["-c", "--config", "-o", "--output"
 /** Runs a command line; resolves to the exit code of the process. */
 export async function run(argv: readonly string[]): Promise<number> {
   const at = commandAt(argv);
-  const name = argv[at];
-  const rest = argv.toSpliced(at, 1);
+  const two = argv.slice(at, at + 2).join(" ");
+  const isTwo = Object.hasOwn(commands, two);
+  const name = isTwo ? two : argv[at];
+  const rest = argv.toSpliced(at, isTwo ? 2 : 1);
   try {
     const [first] = argv;
     if (argv.length === 1 && (first === "--version" || first === "-v" || first === "version"))
       return await print(version);
     if (name === undefined) return await withoutCommand(argv);
-    if (name === "help") return await help(rest[0]);
+    if (name === "help") return await help(rest.length > 0 ? rest.slice(0, 2).join(" ") : undefined);
     const command = await find(name);
     if (asksHelp(rest)) return await help(name);
     const { parseFlags } = await import("./command.ts");

@@ -117,7 +117,7 @@ function openTransport(
           ...shared,
           replica,
           connectMs: plan.connectMs,
-          answered: tap && ((status, headers) => tap.answered(status, headers)),
+          answered: tap && ((status, headers, call) => tap.answered(status, headers, call)),
         },
         options.eras,
         events,

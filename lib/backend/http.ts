@@ -25,7 +25,9 @@ export interface HttpOptions {
   /** Opens the same address over HTTP+SSE; absent where that is not to be tried. */
   readonly older?: ((scope: Scope) => Promise<Transport>) | undefined;
   /** Hears the head of every answer to a message. */
-  readonly answered?: ((status: number, headers: ReadonlyMap<string, string>) => void) | undefined;
+  readonly answered?:
+    | ((status: number, headers: ReadonlyMap<string, string>, call: number | undefined) => void)
+    | undefined;
 }
 
 const closeMs = 1_000;
@@ -115,7 +117,7 @@ class HttpTransport implements Transport, Carrier {
   ): Promise<SendOutcome> {
     let reply = first;
     if (postRedirects.has(reply.status)) reply = await this.#redirected(reply, message, scope, headers);
-    this.#options.answered?.(reply.status, reply.headers);
+    this.#options.answered?.(reply.status, reply.headers, call);
     // The modern era, which has headers for each message, has no sessions.
     if (this.#version === undefined && !headers) this.#session = reply.headers.get("mcp-session-id") ?? this.#session;
     if (reply.status >= 300) {

@@ -6,10 +6,11 @@ import type { MessageHeaders, Transport, TransportEvents } from "./transport.ts"
 export interface WireTap {
   /** A wire is opened: the first one, or another for a server that ended the first. */
   opened(): void;
-  sent(message: Uint8Array, headers: MessageHeaders | undefined): void;
+  /** `call`: the id of a request on the wire. */
+  sent(message: Uint8Array, headers: MessageHeaders | undefined, call: number | undefined): void;
   received(message: Uint8Array): void;
-  /** The head of an HTTP answer. */
-  answered(status: number, headers: ReadonlyMap<string, string>): void;
+  /** The head of an HTTP answer to the request with that id, or to what is none. */
+  answered(status: number, headers: ReadonlyMap<string, string>, call: number | undefined): void;
 }
 
 /** Events that the tap hears before `events` does. */
@@ -30,7 +31,7 @@ export function tapEvents(events: TransportEvents, tap: WireTap): TransportEvent
 export function tapTransport(wire: Transport, tap: WireTap): Transport {
   return {
     send(message, call, scope, headers) {
-      tap.sent(message, headers);
+      tap.sent(message, headers, call);
       return wire.send(message, call, scope, headers);
     },
     negotiated: (version) => wire.negotiated(version),

@@ -35,6 +35,8 @@ export type ErrorCode =
   | "unknownTarget"
   | "unknownItem"
   | "badArguments"
+  | "writesRefused"
+  | "loadRefused"
   | "interrupted"
   | "untrusted"
   | "configNotFound"
@@ -96,6 +98,8 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   unknownTarget: row("E2002", -32600, 400, 2, false, "see mcpctl list servers for what there is"),
   unknownItem: row("E2004", -32602, 404, 2, false, "see mcpctl list all NAME for what it has"),
   badArguments: row("E2003", -32602, 400, 2, false, "see mcpctl list -o wide for its arguments, or add --no-validate"),
+  writesRefused: row("E2006", -32600, 400, 2, false, "add --allow-writes if these calls may change something"),
+  loadRefused: row("E2007", -32600, 400, 2, false, "add --yes if the server is yours to load"),
   interrupted: row("E2130", -32603, 500, 130, true, "run it again, with more time if it had too little"),
   untrusted: row("E3005", -32603, 500, 3, false, "read the file; if you trust it, add the --trust that is named above"),
   configNotFound: row("E3001", -32603, 500, 3, false, "name a file with -c, or start with --demo"),

@@ -222,3 +222,47 @@ export function every(ms: number, action: () => void): () => void {
   const timer = setInterval(action, ms);
   return () => clearInterval(timer);
 }
+
+/** Timers of a runtime are late by one or two milliseconds; what is left behind this is waited for more closely. */
+const closeMs = 3;
+
+/** One action at a time, at a moment of `performance.now()`, as exactly as the runtime can. */
+export class Alarm implements Disposable {
+  /** How late a close wait mostly is: it ends that much sooner, and the rest is spent in turns of the event loop. */
+  #latenessMs = 0.1;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #set = 0;
+  readonly #cell = new Int32Array(new SharedArrayBuffer(4));
+
+  /** Takes the place of what was set before. */
+  set(at: number, action: () => void): void {
+    this[Symbol.dispose]();
+    this.#step(at, action, this.#set);
+  }
+
+  #step(at: number, action: () => void, set: number): void {
+    if (set !== this.#set) return;
+    const leftMs = at - performance.now();
+    if (leftMs <= 0) return action();
+    if (leftMs > closeMs) this.#timer = setTimeout(() => this.#step(at, action, set), leftMs - closeMs);
+    else if (leftMs > this.#latenessMs) this.#wait(leftMs - this.#latenessMs, () => this.#step(at, action, set));
+    else setImmediate(() => this.#step(at, action, set));
+  }
+
+  #wait(ms: number, next: () => void): void {
+    const due = performance.now() + ms;
+    const woken = (): void => {
+      // Drifts to what two waits of three keep.
+      const isLate = performance.now() - due > this.#latenessMs;
+      this.#latenessMs = Math.min(closeMs, Math.max(0.05, this.#latenessMs + (isLate ? 0.02 : -0.01)));
+      next();
+    };
+    const wait = Atomics.waitAsync(this.#cell, 0, 0, ms);
+    void Promise.resolve(wait.value).then(woken);
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#set += 1;
+  }
+}

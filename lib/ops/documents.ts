@@ -1,6 +1,7 @@
 // The documents that commands print with -o json, as JSON Schemas: what scripts may rely on.
 
 import * as z from "zod";
+import { benchShapes } from "./bench-documents.ts";
 
 const apiVersion = z.literal("mcpctl/v1").describe("Changes when something that is here goes or means something else.");
 
@@ -172,6 +173,7 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
   ProbeReport: { ok: z.boolean(), servers: z.array(z.object(probe)) },
   Change: change,
   ListingDiff: { same: z.boolean(), changes: z.array(z.object(change)) },
+  ...benchShapes,
   Explanation: explanation,
   Explanations: { items: z.array(z.object(explanation)) },
   Version: {

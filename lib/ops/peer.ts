@@ -147,8 +147,8 @@ class Ears implements LinkPeer, WireTap {
     this.#options.tap?.opened();
   }
 
-  sent(message: Uint8Array, headers: Parameters<WireTap["sent"]>[1]): void {
-    this.#options.tap?.sent(message, headers);
+  sent(...what: Parameters<WireTap["sent"]>): void {
+    this.#options.tap?.sent(...what);
   }
 
   received(message: Uint8Array): void {
@@ -159,9 +159,10 @@ class Ears implements LinkPeer, WireTap {
     if (scanned.kind === "message" && scanned.envelope.kind === "response") this.reply = message.slice();
   }
 
-  answered(status: number, headers: ReadonlyMap<string, string>): void {
+  answered(...what: Parameters<WireTap["answered"]>): void {
+    const [status, headers] = what;
     this.http = { status, headers };
-    this.#options.tap?.answered(status, headers);
+    this.#options.tap?.answered(...what);
   }
 
   notified(_link: Link, envelope: Envelope, _caller?: Caller): void {

@@ -1,0 +1,21 @@
+// What servers under test executed: one line for each call that came and each that ran, in a file that outlives them all.
+
+import { closeSync, openSync, writeSync } from "node:fs";
+
+/** A call came in, or was executed. */
+type JournalEvent = "got" | "ran";
+
+/** Whoever counts executions. */
+export interface Journal extends Disposable {
+  note(event: JournalEvent, nonce: string): void;
+}
+
+/** Appends to a file. Each line is one write: what was noted before a kill is there. */
+export function openJournal(file: string, by: string): Journal {
+  const handle = openSync(file, "a");
+  return {
+    note: (event, nonce) =>
+      void writeSync(handle, `${event} ${by} ${nonce.replaceAll(/\s/g, "_").slice(0, 100)} ${Date.now()}\n`),
+    [Symbol.dispose]: () => closeSync(handle),
+  };
+}

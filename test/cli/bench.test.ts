@@ -1,0 +1,97 @@
+// `mcpctl bench`: exit codes, forms, and what it refuses.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { startScript, type Proc } from "../kit/process.ts";
+import { createFolder, type Ended, mcpctl } from "./kit.ts";
+
+const limits = { timeout: 120_000 };
+
+interface Fixture extends AsyncDisposable {
+  readonly url: string;
+}
+
+async function start(...args: readonly string[]): Promise<Fixture> {
+  const proc: Proc = startScript("cli/main.ts", ["bench", "fixture", "--port", "0", ...args]);
+  const [, url = ""] = await proc.line(/^listening (http:\S+)$/);
+  return { url, [Symbol.asyncDispose]: () => proc[Symbol.asyncDispose]() };
+}
+
+function bench(...args: readonly string[]): Ended {
+  return mcpctl(["bench", ...args]);
+}
+
+test("bench: a threshold that is missed, and a run without a success, exit with 1", limits, async () => {
+  await using good = await start("--delay", "20ms");
+  const calls = [good.url, "work", "-r", "100/s", "-n", "50"];
+  const kept = bench(...calls, "-T", "p50<10s", "-T", "rate>10/s");
+  assert.equal(kept.code, 0, kept.stdout + kept.stderr);
+  assert.match(kept.stdout, /^50 succeeded, 0 failed: 0% errors, [\d.]+\/s$/m);
+  const missed = bench(...calls, "-T", "p50<15ms");
+  assert.equal(missed.code, 1, missed.stdout + missed.stderr);
+  assert.match(missed.stdout, /^missed +p50<15ms +\d/m);
+  await using bad = await start("--fail-every", "1");
+  const dead = bench(bad.url, "work", "-n", "20", "-T", "error_rate<=100%");
+  assert.equal(dead.code, 1, dead.stdout);
+  assert.match(dead.stdout, /^ +20 +isError +planted failure$/m);
+});
+
+test("bench: every form, and JSON as its schema says", limits, async () => {
+  await using server = await start();
+  using folder = createFolder();
+  const files = ["a.html", "a.csv", "a.xml", "a.ndjson"].map((name) => join(folder.path, name));
+  const reports = files.flatMap((file) => ["--report", file]);
+  const { code, stdout, stderr } = bench(server.url, "work", "-c", "2", "-n", "200", "-o", "json", ...reports);
+  assert.equal(code, 0, stderr);
+  const schema = JSON.parse(mcpctl(["schema", "BenchReport"]).stdout);
+  const slice = JSON.parse(mcpctl(["schema", "BenchSlice"]).stdout);
+  const ajv = new Ajv2020({ strict: false });
+  const report = JSON.parse(stdout);
+  assert.deepEqual([report.calls.ok, report.load.model, report.load.clients], [200, "closed", 2]);
+  assert.ok(ajv.validate(schema, report), ajv.errorsText());
+  const [html = "", csv = "", xml = "", ndjson = ""] = files.map((file) => readFileSync(file, "utf8"));
+  assert.match(html, /^<!doctype html>/);
+  assert.match(csv, /^startMs,started,ok,failed,dropped,p50,p90,p99,max\n0,\d+,/);
+  assert.match(xml, /<testsuite name="127\.0\.0\.1:\d+ work" tests="1" failures="0"/);
+  const lines = ndjson
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  for (const line of lines.slice(0, -1)) assert.ok(ajv.validate(slice, line), ajv.errorsText());
+  assert.ok(ajv.validate(schema, lines.at(-1)), ajv.errorsText());
+});
+
+test(
+  "bench: what is not this machine, what may write, and what makes no sense is refused before any call",
+  limits,
+  async () => {
+    await using server = await start();
+    for (const [args, code, message] of [
+      [["https://example.com/mcp"], 2, /error\[E2007\] .*example\.com is not on this machine/],
+      [[server.url, "write"], 2, /error\[E2006\]/],
+      [[server.url, "wrok"], 2, /error\[E2004\] .*has no tool "wrok"/],
+      [[server.url, "-r", "20000/s"], 2, /a rate beyond 10000\/s needs --max-rate/],
+      [[server.url, "-r", "10/s", "-c", "4"], 2, /choose one/],
+      [[server.url, "-T", "p99"], 2, /is no threshold/],
+      [[server.url, "-T", "speed<1"], 2, /there is no metric "speed"/],
+      [[server.url, "--report", "a.txt"], 2, /must end with/],
+      [[server.url, "work", "--args", "{"], 2, /--args is no JSON/],
+      [["http://127.0.0.1:1/mcp"], 4, /error\[E4101\]/],
+    ] as const) {
+      const ended = bench(...args);
+      assert.equal(ended.code, code, ended.stderr);
+      assert.match(ended.stderr, message);
+      assert.equal(ended.stdout, "");
+    }
+  },
+);
+
+test("bench: through a gateway, and a command line", limits, async () => {
+  await using gateway = startScript("cli/main.ts", ["serve", "--demo", "--port", "0"]);
+  const [url] = await gateway.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
+  const through = bench(url, "clock__now", "-r", "100/s", "-n", "30", "-o", "json");
+  assert.equal(through.code, 0, through.stderr);
+  assert.equal(JSON.parse(through.stdout).calls.ok, 30);
+});
