@@ -12,8 +12,8 @@ const maxNotes = 100;
 
 /** One call on its way through. */
 export class Flight {
-  /** The client's id of it, as JSON; a call that waits for input has one for each of its requests. */
-  readonly ids: string[];
+  /** The client's id of it, as JSON. */
+  readonly id: string;
   readonly at: number = Date.now();
   method = "";
   /** Exposed name, or URI. */
@@ -23,10 +23,22 @@ export class Flight {
   backend = "";
   endedAt = 0;
   failed = false;
+  /** Ids of the requests by which its client went on with it. */
+  #later: string[] | undefined;
   #notes: FlightNote[] | undefined;
 
   constructor(id: string) {
-    this.ids = [id];
+    this.id = id;
+  }
+
+  /** All ids that its client gave it. */
+  get ids(): readonly string[] {
+    return [this.id, ...(this.#later ?? [])];
+  }
+
+  /** Its client went on with it by another request. */
+  resumed(id: string): void {
+    (this.#later ??= []).push(id);
   }
 
   get notes(): readonly FlightNote[] {
@@ -62,7 +74,11 @@ export class Flights {
     this.#ring = Array.from({ length: room }, () => undefined);
   }
 
-  add(flight: Flight): void {
+  /** Takes down that a call came; it says itself what becomes of it. */
+  add(flight: Flight, method: string, name: string, view: string): void {
+    flight.method = method;
+    flight.name = name;
+    flight.view = view;
     this.#ring[this.#next] = flight;
     this.#next = (this.#next + 1) % this.#ring.length;
   }
@@ -73,8 +89,8 @@ export class Flights {
     for (let back = 1; back <= this.#ring.length && found.length < most; back += 1) {
       const flight = this.#ring.at(this.#next - back);
       if (!flight) break;
-      if (id === undefined || flight.ids.includes(id) || flight.ids.includes(JSON.stringify(id)))
-        found.push(reportOf(flight));
+      const { ids } = flight;
+      if (id === undefined || ids.includes(id) || ids.includes(JSON.stringify(id))) found.push(reportOf(flight));
     }
     return found;
   }

@@ -74,6 +74,7 @@ class SessionLane implements Lane {
   readonly #plan: Plan;
   /** The name that was called last, as its client wrote it, and what it means. */
   #name: Uint8Array = new Uint8Array();
+  exposed = "";
   #route: Route | undefined;
 
   constructor(calls: StraightCalls, session: Session, streams: SessionStreams, id: string) {
@@ -112,6 +113,7 @@ class SessionLane implements Lane {
     if (same) return this.#route;
     const route = this.calls.front.router.forwarder.route(latin1Of(bytes, start + 1, end - 1), this.session.facts.view);
     if (!route) return undefined;
+    this.exposed = latin1Of(bytes, start + 1, end - 1);
     this.#name = Uint8Array.prototype.slice.call(bytes, start, end);
     this.#route = route;
     return route;
@@ -159,7 +161,11 @@ class Straight implements StraightCall, Port, LaneCall {
 
   /** It is on its way. */
   started(): void {
-    this.#route.backend.begun("tools/call", this.scope);
+    const { session, exposed, calls } = this.#lane;
+    const { backend } = this.#route;
+    this.caller.flight.backend = backend.plan.name;
+    calls.front.hub.flights.add(this.caller.flight, "tools/call", exposed, session.facts.view.backend);
+    backend.begun("tools/call", this.scope);
     this.#lane.session.add(this.caller);
     this.#lane.calls.add(this);
   }

@@ -59,14 +59,6 @@ export class Forwarder {
     return await this.#send(request, call, target, own);
   }
 
-  /** Takes down that a call came; it says itself what becomes of it. */
-  #record({ method = "" }: Envelope, { flight, session }: ActiveCall, name: string): void {
-    flight.method = method;
-    flight.name = name;
-    flight.view = session.facts.view.backend;
-    this.#hub.flights.add(flight);
-  }
-
   #send(request: Envelope, call: ActiveCall, { backend, edits }: Target, scope: Scope): Promise<Uint8Array> {
     call.flight.backend = backend.plan.name;
     return backend.call(this.#hub.uplinkOf(backend, call.session), request, edits, call, scope);
@@ -90,7 +82,7 @@ export class Forwarder {
   /** `tools/call` and `prompts/get`. */
   named(request: Envelope, call: ActiveCall, kind: ListingKind, span: SpanName = "params.name"): Promise<Uint8Array> {
     const exposed = required(request, span);
-    this.#record(request, call, exposed);
+    this.#hub.flights.add(call.flight, request.method ?? "", exposed, call.session.facts.view.backend);
     const target = this.#byPrefix(exposed, call, kind, request, span);
     if (target) return this.#send(request, call, target, call.scope);
     return this.#byName(exposed, call, kind, request, span).then((found) => this.send(request, call, found));
@@ -99,7 +91,7 @@ export class Forwarder {
   /** `resources/read` and `resources/subscribe`: the owner by catalog, then by template, then whoever knows the URI. */
   async resource(request: Envelope, call: ActiveCall, asking: (owner: Owner) => void = () => {}): Promise<OwnerReply> {
     const uri = required(request, "params.uri");
-    this.#record(request, call, uri);
+    this.#hub.flights.add(call.flight, request.method ?? "", uri, call.session.facts.view.backend);
     const owners = await this.#owners(uri, call);
     let refused: OwnerReply | undefined;
     let failure: unknown;

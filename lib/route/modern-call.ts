@@ -100,7 +100,7 @@ export class ModernCall implements Port {
 
   /** Hands the client's answers, which came with the request `key`, to the backend; what has no answer stays open. */
   answer(responses: ReadonlyMap<string, Uint8Array>, key: string): void {
-    this.#call?.flight.ids.push(key);
+    this.#call?.flight.resumed(key);
     this.#call?.noted(`the client answers ${[...responses.keys()].join(", ")} with request ${key}`);
     for (const [key, result] of responses) {
       const ask = this.#asks.get(key);
