@@ -25,6 +25,8 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
   /** The failure that was judged last: waiting for a replica is no other attempt. */
   #judged: Failed<Each> | undefined;
   #free = 0;
+  /** Since when it waits for a replica, Unix ms. */
+  #waitingSince: number | undefined;
   /** Attempts that were made. */
   made = 0;
   /** An attempt ended without anybody knowing whether it was executed. */
@@ -48,6 +50,14 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
   }
 
   async run(): Promise<Reply> {
+    try {
+      return await this.#run();
+    } finally {
+      if (this.#waitingSince !== undefined) this.#policies.waiting -= 1;
+    }
+  }
+
+  async #run(): Promise<Reply> {
     const { scope } = this.#course;
     for (;;) {
       // Deadline: a scope that is over says why.
@@ -56,6 +66,10 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
       await this.#pause();
       // Replica, and its breaker: one that is open is none.
       const site = this.#course.choose(this.#tried);
+      if (site && this.#waitingSince !== undefined) {
+        await this.#spread(this.#waitingSince);
+        continue;
+      }
       const admitted = site && this.#admit(site);
       if (!admitted) {
         await this.#recover();
@@ -139,25 +153,31 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
   async #recover(): Promise<void> {
     const { retry, backend } = this.#policies;
     const { scope } = this.#course;
-    if (this.#policies.waiting >= maxWaiting) {
-      const text = `${maxWaiting} calls wait for backend "${backend}" already`;
-      throw new GatewayError("overloaded", text, { backend, data: { sent: false, retryAfterMs: retry.waitMs } });
+    if (this.#waitingSince === undefined) {
+      if (this.#policies.waiting >= maxWaiting) {
+        const text = `${maxWaiting} calls wait for backend "${backend}" already`;
+        throw new GatewayError("overloaded", text, { backend, data: { sent: false, retryAfterMs: retry.waitMs } });
+      }
+      this.#policies.waiting += 1;
+      this.#waitingSince = Date.now();
     }
-    const since = Date.now();
-    this.#policies.waiting += 1;
     try {
       await this.#course.recover();
-      const waitedMs = Date.now() - since;
-      this.#course.noted({ kind: "waited", ms: waitedMs, why: "for a replica" });
-      // A crowd that waited must not be a burst.
-      if (this.#policies.waiting > crowd) await sleep(Math.random() * Math.min(spreadMs, waitedMs), scope);
     } catch (error) {
       const awayMs = Date.now() - (this.#course.lostAt ?? -Infinity);
       if (scope.cancelled || awayMs >= retry.waitMs) throw error;
       await sleep(restMs * (0.5 + Math.random() / 2), scope);
-    } finally {
-      this.#policies.waiting -= 1;
     }
+  }
+
+  /** A replica is back. A crowd that waited for it must not be a burst. */
+  async #spread(since: number): Promise<void> {
+    const waitedMs = Date.now() - since;
+    const isCrowd = this.#policies.waiting > crowd;
+    this.#policies.waiting -= 1;
+    this.#waitingSince = undefined;
+    this.#course.noted({ kind: "waited", ms: waitedMs, why: "for a replica" });
+    if (isCrowd) await sleep(Math.random() * Math.min(spreadMs, waitedMs), this.#course.scope);
   }
 
   #second(first: Each): Admitted<Each> | undefined {

@@ -71,7 +71,9 @@ export class HttpReplica implements AsyncDisposable {
     return this.#proc?.pid ?? 0;
   }
 
-  async start(): Promise<void> {
+  /** Starts it again on its port, after a while. */
+  async start(delayMs: number = 0): Promise<void> {
+    await pause(delayMs);
     const port = this.#url === "" ? "0" : new URL(this.#url).port;
     this.#proc = startScript(script, ["http", "--era", this.#era, "--record", this.#record, "--port", port]);
     const [, url = ""] = await this.#proc.line(/^listening (http:\S+)$/);
