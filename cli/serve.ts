@@ -4,11 +4,13 @@ import process from "node:process";
 import {
   defaultPlan,
   demoBackends,
+  type Faults,
   Gateway,
   GatewayError,
   listen,
   type Listener,
   loadPlan,
+  type Observer,
   type Plan,
 } from "../lib/index.ts";
 import { type Command, type Flags, hasFlag, listFlag, textFlag } from "./command.ts";
@@ -31,6 +33,7 @@ const command: Command = {
     host: { type: "string", description: "Address to listen on", valueHint: "address" },
     port: { type: "string", alias: "p", description: "Port to listen on; 0 takes a free one", valueHint: "number" },
     insecure: { type: "boolean", description: "Let other machines in, without authentication" },
+    chaos: { type: "string", description: "Put the faults of this file into calls: for tests", valueHint: "file" },
     "log-level": { type: "string", description: `How much to tell: ${logLevels.join(", ")}`, valueHint: "level" },
   },
   examples: [
@@ -59,7 +62,8 @@ async function serve(flags: Flags): Promise<number> {
   const observer = await createLog(level);
   // Before the first child is started: a signal that nobody listens to would leave it behind.
   using signals = listenForSignals();
-  const gateway = new Gateway({ plan: loaded.plan, version, observer });
+  const faults = await chaos(flags, observer);
+  const gateway = new Gateway({ plan: loaded.plan, version, observer, faults });
   using _following = follow(loaded.files, flags, gateway, observer, signals);
   try {
     if (hasFlag(flags, "stdio")) await serveStdio(gateway, signals);
@@ -68,6 +72,16 @@ async function serve(flags: Flags): Promise<number> {
     await gateway.close();
   }
   return 0;
+}
+
+/** Faults on purpose, which nobody should get without knowing. */
+async function chaos(flags: Flags, observer: Observer): Promise<Faults | undefined> {
+  const file = textFlag(flags, "chaos");
+  if (file === undefined) return undefined;
+  const { createFaults } = await import("../lib/index.ts");
+  const faults = await createFaults(file, observer);
+  observer.log("warn", "gateway", `CHAOS is on: ${faults.ruleCount} rules of ${file} make calls fail on purpose`);
+  return faults;
 }
 
 /** A flag that would do nothing is a misunderstanding. */

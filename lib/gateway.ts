@@ -16,6 +16,7 @@ import { SseFront } from "./front/sse-front.ts";
 import { type Health, Status } from "./front/status.ts";
 import { StdioFront } from "./front/stdio.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
+import type { Faults } from "./ops/faults.ts";
 import { Hub } from "./route/hub.ts";
 import { ModernRouter } from "./route/modern-router.ts";
 import { Router } from "./route/router.ts";
@@ -24,6 +25,8 @@ export interface GatewayOptions {
   readonly plan: Plan;
   readonly version: string;
   readonly observer: Observer;
+  /** Faults on purpose. */
+  readonly faults?: Faults | undefined;
 }
 
 const endpoint = "/mcp";
@@ -56,7 +59,7 @@ export class Gateway {
     this.#modern = new ModernRouter(this.#hub, { listings, forwarder, subscriptions, tasks, identity });
     this.#front = new HttpFront({ hub: this.#hub, router: this.#router, modern: this.#modern, identity });
     this.#sse = new SseFront({ hub: this.#hub, router: this.#router, identity });
-    this.#status = new Status(this.#hub, listings, options.version);
+    this.#status = new Status(this.#hub, listings, options.version, options.faults);
     this.apply(options.plan);
   }
 
@@ -166,6 +169,7 @@ export class Gateway {
       peer: this.#router,
       observer,
       zone,
+      bend: this.#options.faults?.benderOf(plan.name),
       listed: (backend, owner, tool) => this.#router.listings.shelves.tool(backend, owner, tool),
     };
     const isMany = plan.replicas.length > 1;

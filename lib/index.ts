@@ -13,5 +13,7 @@ export { Gateway, type GatewayOptions } from "./gateway.ts";
 export { listen, type Listener, type ListenOptions } from "./listen.ts";
 export { demoBackends } from "./ops/demo-plan.ts";
 export { type DemoName, demoNames, runDemo } from "./ops/demo.ts";
+export type { Faults } from "./ops/faults.ts";
+export { createFaults } from "./ops/faults-file.ts";
 export { askWhy, describeFlight } from "./ops/why.ts";
 export { backendLines, type BackendLine, checkHealth, type RemoteHealth } from "./ops/health.ts";

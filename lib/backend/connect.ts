@@ -14,7 +14,7 @@ import { openWire, pinnedRevision } from "./opening.ts";
 import { openSse } from "./sse.ts";
 import { openStdio } from "./stdio.ts";
 import { tapEvents, tapTransport, type WireTap } from "./tap.ts";
-import type { Transport, TransportEvents } from "./transport.ts";
+import type { Transport, TransportEvents, WireBender } from "./transport.ts";
 
 export interface LinkOptions {
   readonly plan: BackendPlan;
@@ -26,6 +26,8 @@ export interface LinkOptions {
   readonly observer: Observer;
   /** What was found out about the replicas before. */
   readonly eras?: Eras;
+  /** Puts faults on the wires. */
+  readonly bend?: WireBender | undefined;
   /** Hears everything that goes over the wire. */
   readonly tap?: WireTap;
 }
@@ -99,6 +101,17 @@ async function shakeHands(
 }
 
 function openTransport(
+  options: LinkOptions,
+  replica: ReplicaPlan,
+  events: TransportEvents,
+  scope: Scope,
+): Promise<Transport> | Transport {
+  const { bend } = options;
+  const open = (heard: TransportEvents): Promise<Transport> | Transport => openWireTo(options, replica, heard, scope);
+  return bend ? bend(events, open) : open(events);
+}
+
+function openWireTo(
   options: LinkOptions,
   replica: ReplicaPlan,
   events: TransportEvents,

@@ -183,6 +183,10 @@ class ChildTransport implements Transport, StraightWay {
     });
   }
 
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   negotiated(): void {}
 
   opened(): void {}

@@ -42,4 +42,12 @@ export interface Transport {
   opened(): void;
   /** Ends the wire and what belongs to it (session, child process). Idempotent. */
   close(): Promise<void>;
+  /** Of the process that is the other end, where it is a child of this one. */
+  readonly pid?: number | undefined;
 }
+
+/** Puts something between a wire and its link; only where faults are asked for. */
+export type WireBender = (
+  events: TransportEvents,
+  open: (events: TransportEvents) => Promise<Transport> | Transport,
+) => Promise<Transport>;

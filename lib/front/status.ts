@@ -48,6 +48,8 @@ export interface ReplicaHealth {
 }
 
 export interface Health {
+  /** Faults are put into calls on purpose: rules, and faults so far. */
+  readonly chaos?: { readonly rules: number; readonly injected: number };
   readonly status: "ok" | "degraded" | "starting" | "unavailable" | "draining";
   readonly version: string;
   readonly uptimeSeconds: number;
@@ -60,14 +62,23 @@ export interface Health {
   readonly backends: Readonly<Record<string, BackendHealth>>;
 }
 
+/** What is said of faults on purpose. */
+export interface ChaosCount {
+  readonly ruleCount: number;
+  readonly injected: number;
+}
+
 export class Status {
   readonly #hub: Hub;
   readonly #listings: Listings;
   readonly #version: string;
   readonly #startedAt = Date.now();
+  /** Faults on purpose, where there are any. */
+  readonly #faults: ChaosCount | undefined;
   draining = false;
 
-  constructor(hub: Hub, listings: Listings, version: string) {
+  constructor(hub: Hub, listings: Listings, version: string, faults?: ChaosCount) {
+    this.#faults = faults;
     this.#hub = hub;
     this.#listings = listings;
     this.#version = version;
@@ -89,6 +100,7 @@ export class Status {
       parked: this.#hub.parked.size,
       inFlight: all.reduce((sum, backend) => sum + backend.counts.inFlight, 0),
       backends,
+      ...(this.#faults ? { chaos: { rules: this.#faults.ruleCount, injected: this.#faults.injected } } : {}),
     };
   }
 

@@ -213,6 +213,8 @@ export class Forwarder {
     const missing = partial.map((shortfall) => shortfall.backend);
     const shown = this.#hub.backendsOf(view).map(({ plan }) => plan.name);
     call.noted(`no backend of this endpoint lists it: ${shown.join(", ") || "there is none"}`, true);
+    if (direct && !isFree(direct))
+      call.noted(`the config decides which ${kind} of backend "${direct.plan.name}" are shown here`);
     for (const { backend: each, message } of partial) call.noted(`backend "${each}" may have it: ${message}`);
     const what = kind === "prompts" ? "prompt" : "tool";
     const hint = missing.length > 0 ? `; not every backend could be asked: ${missing.join(", ")}` : "";
