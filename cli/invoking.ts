@@ -29,6 +29,7 @@ const callFormats = ["table", "json", "ndjson", "yaml"] as const;
 
 export const callFlags: ArgsDef = {
   ...serverFlags,
+  timeout: { type: "string", description: "How long it may take; 10m if left out", valueHint: "duration" },
   output: outputFlag(callFormats),
   save: { type: "string", description: "Write images, audio and blobs to files there", valueHint: "folder" },
   "no-input": { type: "boolean", description: "Refuse what the server asks, instead of asking here" },
