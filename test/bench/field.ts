@@ -31,6 +31,7 @@ export interface Endpoint {
   readonly url?: string;
   readonly command?: string;
   readonly args?: readonly string[];
+  readonly timeouts?: { readonly connect: string };
 }
 
 export interface Mcpctl extends Way {

@@ -27,7 +27,9 @@ const aloneBefore = (name: string): string => `alone before ${name}`;
 export async function runIsolation(field: Field, effort: Effort): Promise<Finding> {
   const [a, b, dead] = [await field.peer.serve(), await field.peer.serve(), await field.peer.serve("--mute")];
   const healthy = await field.startMcpctl("isolation", { b: { url: b }, a: { url: a } });
-  const beside = await field.startMcpctl("isolation-dead", { b: { url: b }, dead: { url: dead } });
+  // By default a call to a backend that does not come up is refused after half a minute, as it should be: here it hangs.
+  const patient = { url: dead, timeouts: { connect: "1h" } };
+  const beside = await field.startMcpctl("isolation-dead", { b: { url: b }, dead: patient });
   for (const way of [healthy, beside]) await field.awaitReady(way);
   for (const way of [healthy, beside]) await field.peer.load(way, { ...load, seconds: effort.warmSeconds });
 
