@@ -169,7 +169,7 @@ export class Backend {
   call(uplink: Uplink, request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
     const { policies } = this;
     const callMs = policies.hasToolTimes ? policies.timesOf(localName(request, edits)).callMs : this.plan.callMs;
-    this.#started(request.method, scope, callMs);
+    this.begun(request.method, scope, callMs);
     // Nothing to decide, in most cases.
     const first = policies.isCalm ? uplink.link?.call(request, edits, caller, scope) : undefined;
     if (!first) return this.#dispatch(uplink, request, edits, caller, scope);
@@ -182,12 +182,8 @@ export class Backend {
     return isCalm && !hasToolTimes ? uplink.link : undefined;
   }
 
-  /** A call was sent straight; `scope` is of it alone. */
-  begun(method: string, scope: Scope): void {
-    this.#started(method, scope, this.plan.callMs);
-  }
-
-  #started(method: string | undefined, scope: Scope, callMs: number): void {
+  /** A call is under way, which `scope` is of alone. */
+  begun(method: string | undefined, scope: Scope, callMs: number = this.plan.callMs): void {
     scope.limit(callMs, () => this.#late(method, callMs));
     this.#calls += 1;
     this.#inFlight += 1;

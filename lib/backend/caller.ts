@@ -1,6 +1,7 @@
 // Who a link speaks for.
 
 import type { Edit, Envelope } from "../core/envelope.ts";
+import type { Part } from "../core/part.ts";
 import type { Era } from "../protocol/codec.ts";
 
 /** Who waits for the answer of a call, and hears what comes before it. */
@@ -22,6 +23,8 @@ export interface Caller {
   readonly logLevel?: string | undefined;
   /** A message of this call: before its reply, or of the task that it created after it. */
   deliver(message: Uint8Array): void;
+  /** As `deliver`, for a message that is not made yet. */
+  deliverPart?(part: Part): void;
   /** Resolves when the caller, who is behind, takes more; undefined where it keeps up. */
   readonly congestion?: Promise<void> | undefined;
   /** The backend wants the call to be polled: it will go on in `retryMs`. */

@@ -51,6 +51,17 @@ export class Calls {
     return true;
   }
 
+  /** Hands progress on that lies in other bytes; false where it is something else, or of no call in flight. */
+  progress(bytes: Uint8Array, start: number, end: number): boolean {
+    const upstream = end - start > maxStraightBytes ? -1 : this.#glance.progress(bytes, start, end);
+    const call = this.get(upstream)?.call;
+    if (!call?.caller?.deliverPart || !call.token) return false;
+    this.heard(upstream);
+    const { tokenStart: cut, tokenEnd: cutEnd } = this.#glance;
+    call.caller.deliverPart({ bytes, start, end, cut, cutEnd, by: call.token });
+    return true;
+  }
+
   /** False where the call is not in flight. */
   fail(upstream: number, error: unknown): boolean {
     const flight = this.take(upstream);

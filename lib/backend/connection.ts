@@ -62,6 +62,7 @@ export class Connection implements BodySource, StraightWay {
       {
         onHead: (response) => this.#onHead(response),
         onBody: (piece) => this.#exchange?.body?.add(piece),
+        onChunk: (bytes, start, end) => this.#exchange?.body?.offer(bytes, start, end) ?? false,
         onDone: () => this.#onDone(),
       },
       maxHeadBytes,

@@ -10,6 +10,12 @@ const RESUME_BELOW_BYTES = 64 * 1024;
 /** Takes the next piece; the one after it comes when what it returns is resolved. */
 export type Take = (piece: Uint8Array) => Promise<void> | undefined;
 
+/** Takes a piece that comes whole in other bytes, where it can; its reader is then as far behind as `congestion` says. */
+export interface Shortcut {
+  take(bytes: Uint8Array, start: number, end: number): boolean;
+  congestion(): Promise<void> | undefined;
+}
+
 export interface HttpBody {
   /**
    * The next piece, or undefined at the clean end. Rejects with a `GatewayError` "lost" when the connection died before
@@ -18,9 +24,9 @@ export interface HttpBody {
   read(): Promise<Uint8Array | undefined>;
   /**
    * Hands each piece on in the turn in which it comes, and after the time that `take` asks for; settles as the last
-   * `read` would, or fails with what `take` throws.
+   * `read` would, or fails with what `take` throws. Pieces are offered to `shortcut` first, while nothing waits.
    */
-  pipe(take: Take): Promise<void>;
+  pipe(take: Take, shortcut?: Shortcut): Promise<void>;
   /** The whole body where all of it has come already, in one piece of at most `maxBytes`. */
   whole(maxBytes: number): Uint8Array | undefined;
   /** The whole body; a `GatewayError` "replyTooLarge" as soon as it is known to exceed `maxBytes`. */
@@ -56,6 +62,7 @@ export class QueuedBody implements HttpBody {
   #end: End | undefined;
   /** Takes what comes while nothing waits. */
   #take: Take | undefined;
+  #shortcut: Shortcut | undefined;
   /** What the one who takes waits for. */
   #congestion: Promise<void> | undefined;
   #waiting: { resolve(piece: Uint8Array | undefined): void; reject(reason: unknown): void } | undefined;
@@ -81,6 +88,18 @@ export class QueuedBody implements HttpBody {
       this.#paused = true;
       this.#source.pause();
     }
+  }
+
+  /** Called by the connection with a piece in other bytes; false where it is to be added. */
+  offer(bytes: Uint8Array, start: number, end: number): boolean {
+    if (!this.#take || this.#end !== undefined || !this.#shortcut) return false;
+    try {
+      if (!this.#shortcut.take(bytes, start, end)) return false;
+      this.#wait(this.#shortcut.congestion());
+    } catch (error) {
+      this.#giveUp(error);
+    }
+    return true;
   }
 
   /** Called by the connection: the body is complete; what is queued can still be read. */
@@ -115,7 +134,8 @@ export class QueuedBody implements HttpBody {
     });
   }
 
-  async pipe(take: Take): Promise<void> {
+  async pipe(take: Take, shortcut?: Shortcut): Promise<void> {
+    this.#shortcut = shortcut;
     try {
       for (;;) {
         // What came before the reader did, too, so that what is written of it leaves in one go.
@@ -138,12 +158,21 @@ export class QueuedBody implements HttpBody {
   /** In the turn in which it came, and in no promise: streams are made of many small pieces. */
   #handOn(take: Take, piece: Uint8Array): void {
     try {
-      this.#congestion = take(piece);
+      this.#wait(take(piece));
     } catch (error) {
-      this.fail(error);
-      this.#source.abort(this, error);
+      this.#giveUp(error);
     }
-    if (!this.#congestion) return;
+  }
+
+  #giveUp(error: unknown): void {
+    this.fail(error);
+    this.#source.abort(this, error);
+  }
+
+  /** No piece is handed on before that. */
+  #wait(congestion: Promise<void> | undefined): void {
+    this.#congestion = congestion;
+    if (!congestion) return;
     this.#take = undefined;
     this.#waiting?.resolve(nothing);
     this.#waiting = undefined;

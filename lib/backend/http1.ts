@@ -10,6 +10,8 @@ export interface MessageSink<Head> {
   onHead(head: Head): void;
   /** A piece of the body, still backed by the bytes that were pushed. */
   onBody(piece: Uint8Array): void;
+  /** Offered a whole chunk; false where `onBody` has to take it. */
+  onChunk?(bytes: Uint8Array, start: number, end: number): boolean;
   /** The message is complete. */
   onDone(): void;
 }
@@ -233,7 +235,8 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
   #takeWholeChunks(bytes: Uint8Array): number {
     let at = 0;
     for (let chunk = wholeChunk(bytes, at); chunk; chunk = wholeChunk(bytes, at)) {
-      this.#sink.onBody(bytes.subarray(chunk.start, chunk.end));
+      const { start, end } = chunk;
+      if (!this.#sink.onChunk?.(bytes, start, end)) this.#sink.onBody(bytes.subarray(start, end));
       at = chunk.end + 2;
     }
     return at;

@@ -26,7 +26,8 @@ export class Link implements TransportEvents, FlightOwner {
   /** Whose link this is: the key of the principal or session, or the one of all. */
   readonly owner: string;
   readonly #peer: LinkPeer;
-  readonly #calls = new Calls();
+  /** Those in flight. */
+  readonly calls: Calls = new Calls();
   readonly #tasks = new TaskTokens();
   /** Cancelled when the link takes no new calls. */
   readonly life: Scope = new Scope();
@@ -69,10 +70,6 @@ export class Link implements TransportEvents, FlightOwner {
     return !this.life.cancelled && this.facts !== undefined;
   }
 
-  get callCount(): number {
-    return this.#calls.size;
-  }
-
   /** A client session is over. */
   forget(session: object): void {
     this.#tasks.forget(session);
@@ -80,23 +77,20 @@ export class Link implements TransportEvents, FlightOwner {
 
   /** Who waits for a call. */
   caller(call: number): Caller | undefined {
-    return this.#calls.get(call)?.call.caller;
+    return this.calls.get(call)?.call.caller;
   }
 
   paused(call: number, retryMs: number): void {
-    this.#calls.heard(call)?.caller?.paused?.(retryMs);
+    this.calls.heard(call)?.caller?.paused?.(retryMs);
   }
 
   congestion(call: number): Promise<void> | undefined {
-    return this.#calls.get(call)?.call.caller?.congestion;
+    return this.calls.get(call)?.call.caller?.congestion;
   }
 
   waiting(call: number): boolean {
-    return this.#calls.get(call) !== undefined;
+    return this.calls.get(call) !== undefined;
   }
-
-  /** One waiting call of each session that waits right now. */
-  readonly callers = (): readonly Caller[] => this.#calls.callers();
 
   /** Forwards a request; resolves to its reply under the caller's own id. Rejects with a `GatewayError` or the scope's reason. */
   call(request: Envelope, edits: Edits, caller: Caller, scope: Scope, signs?: SignListener): Promise<Uint8Array> {
@@ -116,7 +110,7 @@ export class Link implements TransportEvents, FlightOwner {
     const way = this.usable && !scope.cancelled ? this.#transport?.straight?.() : undefined;
     if (!way) return false;
     const flight = new InFlight(this, (this.#lastId += 1), call, scope, call, call);
-    this.#calls.add(flight);
+    this.calls.add(flight);
     way.carry(flight, call);
     return true;
   }
@@ -129,10 +123,15 @@ export class Link implements TransportEvents, FlightOwner {
   }
 
   #finished(bytes: Uint8Array, start: number): boolean {
-    if (!this.#calls.finish(bytes, start)) return false;
+    if (!this.calls.finish(bytes, start)) return false;
     this.served = true;
     this.#settled();
     return true;
+  }
+
+  progress(bytes: Uint8Array, start: number, end: number): boolean {
+    this.heardAt = Date.now();
+    return this.calls.progress(bytes, start, end);
   }
 
   /** A request of the gateway's own; resolves to the reply's bytes. */
@@ -161,15 +160,15 @@ export class Link implements TransportEvents, FlightOwner {
   /** Takes no new calls, lets those in flight end, then closes the wire. */
   retired(error: GatewayError): void {
     this.life.cancel(error);
-    if (this.#calls.size === 0) void this.close(error);
+    if (this.calls.size === 0) void this.close(error);
   }
 
   closed(error: GatewayError, unsent?: ReadonlySet<number>): void {
     this.life.cancel(error);
     if (this.#wire.cancelled) return;
     this.#wire.cancel(error);
-    this.#calls.cut(error);
-    this.#calls.failAll((upstream) => (unsent?.has(upstream) ? notSent(this.backend, error) : error));
+    this.calls.cut(error);
+    this.calls.failAll((upstream) => (unsent?.has(upstream) ? notSent(this.backend, error) : error));
     this.#peer.ended(this);
     void this.#vanish();
   }
@@ -193,7 +192,7 @@ export class Link implements TransportEvents, FlightOwner {
     if (this.life.cancelled) return Promise.reject(notSent(this.backend, asGatewayError(this.life.reason)));
     const settle = Promise.withResolvers<Uint8Array>();
     const flight = new InFlight(this, upstream, call, scope, settle);
-    this.#calls.add(flight);
+    this.calls.add(flight);
     transport.send(message, upstream, flight.wire).then(
       (outcome) => this.sent(flight, outcome),
       (error: unknown) => this.broken(flight, error),
@@ -202,7 +201,7 @@ export class Link implements TransportEvents, FlightOwner {
   }
 
   abandoned(flight: InFlight, reason: unknown): void {
-    if (!this.#calls.fail(flight.upstream, reason)) return;
+    if (!this.calls.fail(flight.upstream, reason)) return;
     // 2025-11-25, Cancellation: initialize must not be cancelled.
     if (this.facts) this.send(cancelNotice(flight.upstream, reason));
     flight.cut(reason);
@@ -211,26 +210,26 @@ export class Link implements TransportEvents, FlightOwner {
 
   /** The wire has taken a call, or has all of its reply. */
   sent(flight: InFlight, outcome: SendOutcome): void {
-    this.#calls.over(flight);
-    if (outcome === "open" || this.#calls.get(flight.upstream) !== flight) return;
-    this.#calls.fail(flight.upstream, flight.wrong ?? unanswered(this.backend));
+    this.calls.over(flight);
+    if (outcome === "open" || this.calls.get(flight.upstream) !== flight) return;
+    this.calls.fail(flight.upstream, flight.wrong ?? unanswered(this.backend));
     this.#settled();
   }
 
   broken(flight: InFlight, error: unknown): void {
-    this.#calls.over(flight);
-    if (this.#calls.fail(flight.upstream, error)) this.#settled();
+    this.calls.over(flight);
+    if (this.calls.fail(flight.upstream, error)) this.#settled();
   }
 
   /** A link that takes no new calls ends with the last one. */
   #settled(): void {
-    if (this.life.cancelled && this.#calls.size === 0) void this.close();
+    if (this.life.cancelled && this.calls.size === 0) void this.close();
   }
 
   message(bytes: Uint8Array, cause: number | undefined, last: boolean = false): void {
     this.heardAt = Date.now();
     if (cause === undefined && this.#finished(bytes, 0)) return;
-    const own = last ? this.#calls.get(cause) : undefined;
+    const own = last ? this.calls.get(cause) : undefined;
     if (own) own.over = true;
     const scanned = scan(bytes);
     switch (scanned.kind) {
@@ -257,23 +256,23 @@ export class Link implements TransportEvents, FlightOwner {
   #malformed(bytes: Uint8Array, { message, id }: Malformed, cause: number | undefined): void {
     this.#peer.strayed(this, message);
     const error = noMessage(this.backend, message);
-    const call = this.#calls.get(cause);
+    const call = this.calls.get(cause);
     // The answer may still come on the same stream.
     if (call) call.wrong = error;
     if (!id) return;
     if (isMalformedRequest(bytes)) return this.send(errorMessage(id, new GatewayError("invalidRequest", message)));
-    if (this.#calls.refuse(Number(JSON.parse(decodeText(id))), error)) this.#settled();
+    if (this.calls.refuse(Number(JSON.parse(decodeText(id))), error)) this.#settled();
   }
 
   #answered(envelope: Envelope, cause: number | undefined, last: boolean): void {
-    const flight = this.#calls.take(this.#calls.answered(envelope, cause));
+    const flight = this.calls.take(this.calls.answered(envelope, cause));
     if (!flight) return this.#peer.strayed(this, "an answer to no call in flight");
     const { call, upstream } = flight;
     if (call.caller) this.served = true;
     if (call.augmented) this.#tasks.created(this.backend, upstream, call, envelope);
     if (envelope.spans.error) call.caller?.refused?.(this.backend, envelope);
     // What a task says may still come on the stream of the call that created it.
-    this.#calls.linger(flight, this.#tasks.get(upstream) !== undefined);
+    this.calls.linger(flight, this.#tasks.get(upstream) !== undefined);
     const edits = envelope.spans["result.taskId"] && call.caller?.renamed?.(this.backend, envelope);
     flight.resolve(call.crossing?.reply(envelope, call.id) ?? underId(envelope, call.id, last, edits));
     this.#settled();
@@ -282,19 +281,19 @@ export class Link implements TransportEvents, FlightOwner {
   #notified(envelope: Envelope, cause: number | undefined): void {
     const span = envelope.spans["params.progressToken"];
     if (envelope.method !== "notifications/progress" || !span) {
-      return this.#peer.notified(this, envelope, this.#calls.heard(cause)?.caller);
+      return this.#peer.notified(this, envelope, this.calls.heard(cause)?.caller);
     }
     // Progress belongs to the call that gave the token, whatever stream it came on.
     const upstream = spanNumber(envelope, "params.progressToken") ?? 0;
-    const call = this.#calls.get(upstream)?.call ?? this.#tasks.get(upstream);
+    const call = this.calls.get(upstream)?.call ?? this.#tasks.get(upstream);
     if (!call?.caller || !call.token) return this.#peer.strayed(this, "progress of no call in flight");
-    this.#calls.heard(upstream);
+    this.calls.heard(upstream);
     call.caller.deliver(splice(envelope.bytes, [{ span, bytes: call.token }]));
   }
 
   #asked(envelope: Envelope, cause: number | undefined): void {
     const id = spanBytes(envelope, "id");
     if (envelope.method === "ping" && id) return this.send(resultMessage(id, encodeText("{}")));
-    this.#peer.asked(this, envelope, this.#calls.asked(cause)?.caller);
+    this.#peer.asked(this, envelope, this.calls.asked(cause)?.caller);
   }
 }

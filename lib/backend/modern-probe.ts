@@ -81,6 +81,10 @@ export class EraProbe implements TransportEvents {
     else this.#held.push([bytes, cause, last]);
   }
 
+  progress(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#target?.progress?.(bytes, start, end) === true;
+  }
+
   paused(call: number, retryMs: number): void {
     this.#target?.paused(call, retryMs);
   }

@@ -59,6 +59,7 @@ export class EventStreams {
     try {
       await this.#readStream(reply, position, {
         deliver: (data) => this.#events.message(data, call),
+        progress: (bytes, start, end) => this.#events.progress?.(bytes, start, end) === true,
         congestion: () => {
           const congestion = this.#events.congestion(call);
           return congestion && scope.race(congestion);

@@ -85,7 +85,7 @@ export class Strand {
     if (!this.link) return { kind: "connecting", since: Date.now() };
     const silence = this.#unheardSince();
     // A server that works on a call may answer nothing else meanwhile.
-    if (!silence || silence.link.callers().length > 0) return state;
+    if (!silence || silence.link.calls.callers().length > 0) return state;
     return { kind: "down", since: silence.since, error: silence.error, failures: 1 };
   }
 
@@ -176,7 +176,7 @@ export class Strand {
       if (error instanceof GatewayError) return link.retired(error);
       const silence = this.#unheard(link, this.#pingMs);
       // Many servers answer nothing while they work on a call; ending those would end the call.
-      if (link.callers().length === 0) return void link.close(silence);
+      if (link.calls.callers().length === 0) return void link.close(silence);
       if (link.heardAt > since) return;
       this.#silence = { link, since, error: silence };
       for (const mover of [...this.movers]) mover.fellSilent(silence);

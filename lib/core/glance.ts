@@ -10,9 +10,10 @@ const closeBrace = 0x7d;
 const zero = 0x30;
 /** Of `"2.0"`. */
 const version = [quote, 0x32, 0x2e, 0x30, quote] as const;
-const method = "tools/call";
 /** Digits that a number holds without a loss. */
 const maxDigits = 15;
+
+type Form = "call" | "result" | "progress";
 
 /** Which members were seen, as bits: a second one of a name is left to the scan. */
 const seenVersion = 1;
@@ -47,34 +48,47 @@ export class Glance {
   call(bytes: Uint8Array, start: number): boolean {
     this.#begin(bytes);
     const members = seenVersion | seenId | seenMethod | seenParams;
-    return this.#end(this.#message(start, false), members | seenName);
+    return this.#end(this.#isAll(start, "call"), members | seenName);
   }
 
   /** The id of the result that the bytes from `start` on are, where it is a whole number; -1 for anything else. */
   result(bytes: Uint8Array, start: number): number {
     this.#begin(bytes);
-    return this.#end(this.#message(start, true), seenVersion | seenId | seenResult) ? this.#idNumber() : -1;
+    return this.#end(this.#isAll(start, "result"), seenVersion | seenId | seenResult)
+      ? this.#number(this.idStart, this.idEnd)
+      : -1;
+  }
+
+  /**
+   * The progress token of the notification of progress that the bytes are, on one line, where it is a whole number; -1 for
+   * anything else.
+   */
+  progress(bytes: Uint8Array, start: number, end: number): number {
+    this.#begin(bytes);
+    // What follows is looked at only where it is a part of the message.
+    if (!this.#message(start, "progress") || this.#at !== end || this.#skim.breaks || this.tokenEnd === 0) return -1;
+    return this.#end(true, seenVersion | seenMethod | seenParams) ? this.#number(this.tokenStart, this.tokenEnd) : -1;
   }
 
   #begin(bytes: Uint8Array): void {
     this.#skim.bytes = bytes;
     this.#skim.high = 0;
+    this.#skim.breaks = false;
     this.#seen = 0;
     this.#at = 0;
     this.tokenStart = this.tokenEnd = 0;
   }
 
-  #end(isMessage: boolean, needed: number): boolean {
-    if (!isMessage || (this.#seen & needed) !== needed) return false;
+  #end(isWhole: boolean, needed: number): boolean {
     const { bytes, high } = this.#skim;
-    return this.#skim.blank(this.#at) === bytes.length && (high < 0x80 || isUtf8(bytes));
+    return isWhole && (this.#seen & needed) === needed && (high < 0x80 || isUtf8(bytes));
   }
 
-  #idNumber(): number {
+  #number(start: number, end: number): number {
     const { bytes } = this.#skim;
-    if (this.idEnd - this.idStart > maxDigits) return -1;
+    if (end - start > maxDigits) return -1;
     let value = 0;
-    for (let at = this.idStart; at < this.idEnd; at += 1) {
+    for (let at = start; at < end; at += 1) {
       const digit = (bytes[at] ?? 0) - zero;
       if (digit < 0 || digit > 9) return -1;
       value = value * 10 + digit;
@@ -82,7 +96,12 @@ export class Glance {
     return value;
   }
 
-  #message(start: number, isResult: boolean): boolean {
+  /** Whether the bytes from `start` on are nothing but the message. */
+  #isAll(start: number, form: Form): boolean {
+    return this.#message(start, form) && this.#skim.blank(this.#at) === this.#skim.bytes.length;
+  }
+
+  #message(start: number, form: Form): boolean {
     const skim = this.#skim;
     const { bytes } = skim;
     if (bytes[start] !== openBrace) return false;
@@ -94,7 +113,7 @@ export class Glance {
       if (keyEnd < 0) return false;
       const value = skim.value(keyEnd);
       if (value < 0) return false;
-      const end = isResult ? this.#ofReply(key, keyEnd, value) : this.#ofCall(key, keyEnd, value);
+      const end = form === "result" ? this.#ofReply(key, keyEnd, value) : this.#ofMethod(key, keyEnd, value, form);
       if (end < 0) return false;
       at = skim.blank(end);
       if (bytes[at] === closeBrace) break;
@@ -115,17 +134,20 @@ export class Glance {
     return -1;
   }
 
-  #ofCall(key: number, keyEnd: number, value: number): number {
+  #ofMethod(key: number, keyEnd: number, value: number, form: "call" | "progress"): number {
     const skim = this.#skim;
     const length = keyEnd - key;
-    if (length === 2 && skim.reads(key, "id")) return this.#id(value);
+    if (length === 2 && form === "call" && skim.reads(key, "id")) return this.#id(value);
     if (length === 7 && skim.reads(key, "jsonrpc")) return this.#version(value);
-    if (length === 6 && skim.reads(key, "params")) return this.#once(seenParams) ? this.#params(value) : -1;
+    if (length === 6 && skim.reads(key, "params")) {
+      if (!this.#once(seenParams)) return -1;
+      return form === "call" ? this.#params(value) : this.#progress(value);
+    }
     if (length !== 6 || !skim.reads(key, "method") || !this.#once(seenMethod)) return -1;
+    const method = form === "call" ? "tools/call" : "notifications/progress";
     const end = value + method.length + 2;
-    return this.#skim.bytes[value] === quote && skim.reads(value + 1, method) && this.#skim.bytes[end - 1] === quote
-      ? end
-      : -1;
+    const { bytes } = skim;
+    return bytes[value] === quote && skim.reads(value + 1, method) && bytes[end - 1] === quote ? end : -1;
   }
 
   #params(start: number): number {
@@ -174,6 +196,29 @@ export class Glance {
     this.tokenStart = value;
     this.tokenEnd = end;
     return at + 1;
+  }
+
+  #progress(start: number): number {
+    const skim = this.#skim;
+    const { bytes } = skim;
+    if (bytes[start] !== openBrace) return -1;
+    let at = start + 1;
+    for (;;) {
+      at = skim.blank(at);
+      const keyEnd = skim.key(at);
+      const value = keyEnd < 0 ? keyEnd : skim.value(keyEnd);
+      const end = value < 0 ? value : skim.skip(value, 2);
+      if (end < 0) return -1;
+      if (keyEnd - at === 14 && skim.reads(at + 1, "progressToken")) {
+        if (this.tokenEnd > 0) return -1;
+        this.tokenStart = value;
+        this.tokenEnd = end;
+      }
+      at = skim.blank(end);
+      if (bytes[at] === closeBrace) return at + 1;
+      if (bytes[at] !== comma) return -1;
+      at += 1;
+    }
   }
 
   #once(member: number): boolean {

@@ -18,6 +18,8 @@ export class Skim {
   bytes: Uint8Array = new Uint8Array();
   /** All bytes of strings, joined by OR. */
   high = 0;
+  /** A line ended between two tokens. */
+  breaks = false;
 
   /** Whether these ASCII characters are there. */
   reads(start: number, text: string): boolean {
@@ -28,10 +30,12 @@ export class Skim {
   }
 
   blank(start: number): number {
-    const bytes = this.bytes;
+    const { bytes } = this;
     let at = start;
-    for (let byte = bytes[at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = bytes[at])
+    for (let byte = bytes[at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = bytes[at]) {
+      if (byte === 0x0a || byte === 0x0d) this.breaks = true;
       at += 1;
+    }
     return at;
   }
 

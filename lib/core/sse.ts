@@ -1,6 +1,7 @@
 // Server-sent events as bytes: an incremental parser (HTML standard, 9.2 "Server-sent events").
 import { GatewayError } from "./errors.ts";
 import { decode } from "./json.ts";
+import type { LoneEvent } from "./sse-lone.ts";
 import { allocate, copyBytes } from "./text.ts";
 
 export interface SseEvent {
@@ -82,10 +83,20 @@ export class SseParser {
     return events;
   }
 
+  /** Whether these bytes are one whole event in the form that `event` finds, and nothing of another one is held. */
+  lone(bytes: Uint8Array, start: number, end: number, event: LoneEvent): boolean {
+    if (!this.#isBetween || !event.find(bytes, start, end)) return false;
+    this.#atStart = false;
+    return true;
+  }
+
+  get #isBetween(): boolean {
+    return this.#held === 0 && this.#line.length === 0 && !this.#hasData && !this.#afterCr;
+  }
+
   /** Takes the events that lie in the chunk as most do, each without a copy of its lines; returns where the rest begins. */
   #takeWhole(chunk: Uint8Array, events: SseEvent[]): number {
-    const isBetween = this.#held === 0 && this.#line.length === 0 && !this.#hasData && !this.#afterCr;
-    if (!isBetween || (this.#atStart && chunk[0] === bom[0])) return 0;
+    if (!this.#isBetween || (this.#atStart && chunk[0] === bom[0])) return 0;
     if (chunk.length > 0) this.#atStart = false;
     this.#nextCr = find(chunk, cr, 0);
     let pos = 0;

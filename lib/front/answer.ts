@@ -36,6 +36,8 @@ export class AnswerEncoder {
   /** Where small answers are put together, one after another. */
   readonly room: Buffer = Buffer.allocUnsafeSlow(roomBytes);
   #inRoom: Uint8Array | undefined;
+  /** The same for chunks of streams. */
+  readonly chunkRoom: Buffer = Buffer.allocUnsafeSlow(roomBytes);
 
   /** An answer with this body, or with the head that one with it would have; `rest` is what of it is not copied. */
   answer(

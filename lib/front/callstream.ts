@@ -1,6 +1,7 @@
 // The answer to one POST: plain JSON while there is only a reply, an event stream from the first other message on.
 
 import type { GatewayError } from "../core/errors.ts";
+import type { Part } from "../core/part.ts";
 import { after, Scope } from "../core/scope.ts";
 import { joinBytes } from "../core/text.ts";
 import { ClientCancel } from "../backend/link.ts";
@@ -59,6 +60,10 @@ export class CallStream implements Port {
 
   deliver(message: Uint8Array): void {
     if (!this.#over) this.#stream().send(message);
+  }
+
+  deliverPart(part: Part): void {
+    if (!this.#over) this.#stream().sendPart(part);
   }
 
   get congestion(): Promise<void> | undefined {

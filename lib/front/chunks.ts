@@ -1,16 +1,17 @@
 // An event stream on its way to a client: the frames of one turn leave in one chunk.
 
-import { allocate, copyBytes } from "../core/text.ts";
+import { allocate, copyPart } from "../core/text.ts";
 import type { EventSink } from "./eventlog.ts";
 
+/** The connection that a stream is written to. */
 export interface ChunkOutput {
-  /** The head of the answer; leaves with the first frames. */
-  readonly head: Uint8Array;
-  /** False for HTTP/1.0: the end of the connection ends the stream. */
-  readonly chunked: boolean;
+  /** Where a few bytes are put together, to be written by `writeStart` in the same turn. */
+  readonly encoder: { readonly chunkRoom: Uint8Array };
   write(bytes: Uint8Array): void;
-  /** Resolves when the client keeps up again; undefined where it does. */
-  congestion(): Promise<void> | undefined;
+  /** Writes the first of these bytes, which are used again at once. */
+  writeStart(bytes: Uint8Array, length: number): void;
+  /** `congestion` resolves when the client keeps up again; undefined where it does. */
+  readonly out: { readonly congestion: Promise<void> | undefined };
   /** The stream is over, and its last bytes were written. */
   ended(): void;
 }
@@ -20,20 +21,25 @@ export const silentSink: EventSink = { write: () => {}, end: () => {} };
 
 const lineEnd = "\r\n";
 const lastChunk = "0\r\n\r\n";
+/** At most, of what is around the frames. */
+const overhead = 32;
 const nothing = new Uint8Array();
 
 export class ChunkSink implements EventSink {
-  readonly #output: Omit<ChunkOutput, "head">;
+  readonly #output: ChunkOutput;
+  readonly #isChunked: boolean;
   #frames: Uint8Array[] = [];
   #head: Uint8Array | undefined;
+  #flushing: (() => void) | undefined;
   #scheduled = false;
   #state: "open" | "ending" | "over" = "open";
   #gone: (() => void) | undefined;
 
-  constructor(output: ChunkOutput) {
-    const { head, ...rest } = output;
-    this.#output = rest;
+  /** `head` leaves with the first frames. Without chunks (HTTP/1.0) the end of the connection ends the stream. */
+  constructor(output: ChunkOutput, head: Uint8Array, isChunked: boolean) {
+    this.#output = output;
     this.#head = head;
+    this.#isChunked = isChunked;
     this.#schedule();
   }
 
@@ -51,7 +57,7 @@ export class ChunkSink implements EventSink {
   }
 
   get congestion(): Promise<void> | undefined {
-    return this.#state === "open" ? this.#output.congestion() : undefined;
+    return this.#state === "open" ? this.#output.out.congestion : undefined;
   }
 
   end(): void {
@@ -71,7 +77,8 @@ export class ChunkSink implements EventSink {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => this.#flush());
+    this.#flushing ??= () => this.#flush();
+    queueMicrotask(this.#flushing);
   }
 
   #flush(): void {
@@ -79,31 +86,28 @@ export class ChunkSink implements EventSink {
     if (this.#state === "over") return;
     const isEnd = this.#state === "ending";
     if (isEnd) this.#state = "over";
-    const bytes = this.#join(isEnd);
-    if (bytes.length > 0) this.#output.write(bytes);
+    this.#write(isEnd);
     if (isEnd) this.#output.ended();
   }
 
-  /** Head, frames and end, as far as they are due, in one piece. */
-  #join(isEnd: boolean): Uint8Array {
+  /** Writes head, frames and end, as far as they are due, in one piece. */
+  #write(isEnd: boolean): void {
     const head = this.#head ?? nothing;
     const frames = this.#frames;
     this.#head = undefined;
     this.#frames = [];
     let size = 0;
     for (const frame of frames) size += frame.length;
-    const { chunked } = this.#output;
-    const sizeLine = chunked && size > 0 ? `${size.toString(16)}\r\n` : "";
-    const end = chunked ? (sizeLine === "" ? "" : lineEnd) + (isEnd ? lastChunk : "") : "";
-    const bytes = allocate(head.length + sizeLine.length + size + end.length);
-    bytes.set(head);
-    let at = put(bytes, head.length, sizeLine);
-    for (const frame of frames) {
-      copyBytes(frame, 0, frame.length, bytes, at);
-      at += frame.length;
-    }
-    put(bytes, at, end);
-    return bytes;
+    const { chunkRoom: room } = this.#output.encoder;
+    const bytes = head.length + size + overhead <= room.length ? room : allocate(head.length + size + overhead);
+    const isChunk = this.#isChunked && size > 0;
+    let at = copyPart(head, 0, head.length, bytes, 0);
+    if (isChunk) at = put(bytes, at, `${size.toString(16)}\r\n`);
+    for (const frame of frames) at = copyPart(frame, 0, frame.length, bytes, at);
+    if (isChunk) at = put(bytes, at, lineEnd);
+    if (isEnd && this.#isChunked) at = put(bytes, at, lastChunk);
+    if (bytes === room) this.#output.writeStart(room, at);
+    else this.#output.write(bytes.subarray(0, at));
   }
 }
 

@@ -6,7 +6,7 @@ import { giveBack } from "../core/room.ts";
 import type { TcpSocket } from "../core/tcp.ts";
 import { Ahead } from "./ahead.ts";
 import type { AnswerEncoder, AnswerForm } from "./answer.ts";
-import { ChunkSink, silentSink } from "./chunks.ts";
+import { type ChunkOutput, ChunkSink, silentSink } from "./chunks.ts";
 import type { EventBody, Handle, HttpReply, HttpRequest, Lane, LaneClient } from "./exchange.ts";
 import { Outbox } from "./outbox.ts";
 import { type Patience, type Phase, Stillness } from "./patience.ts";
@@ -27,11 +27,11 @@ const maxHeadBytes = 64 * 1024;
 const maxSkippedBytes = 64 * 1024;
 const continueLine = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
-export class ClientConnection implements RequestSource, LaneClient {
+export class ClientConnection implements RequestSource, LaneClient, ChunkOutput {
   readonly #socket: TcpSocket;
   readonly #options: ClientOptions;
   readonly #parser: MessageParser<RequestHead>;
-  readonly #out: Outbox;
+  readonly out: Outbox;
   readonly encoder: AnswerEncoder;
   readonly #stillness = new Stillness();
   #request: IncomingRequest | undefined;
@@ -67,7 +67,7 @@ export class ClientConnection implements RequestSource, LaneClient {
       },
       maxHeadBytes,
     );
-    this.#out = new Outbox(socket, () => this.#drained());
+    this.out = new Outbox(socket, () => this.#drained());
     socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
     socket.on("end", () => this.#lose());
     socket.on("error", () => {});
@@ -99,7 +99,7 @@ export class ClientConnection implements RequestSource, LaneClient {
   }
 
   get #phase(): Phase {
-    if (this.#out.waiting > 0) return "writing";
+    if (this.out.waiting > 0) return "writing";
     if (this.#ended) return "ending";
     if (this.#stream) return "streaming";
     if (this.#track.isBusy || (this.#answering && this.#request?.complete)) return "answering";
@@ -112,7 +112,7 @@ export class ClientConnection implements RequestSource, LaneClient {
     this.#stillness.heard();
     // No request is begun before the one before it is answered.
     if (this.#parser.done || this.#track.isBusy) return this.#ahead.keep(bytes);
-    const isIdle = !this.#request && !this.#last && !this.#parser.started && this.#out.waiting === 0;
+    const isIdle = !this.#request && !this.#last && !this.#parser.started && this.out.waiting === 0;
     if (isIdle && this.#track.take(this, bytes)) return;
     const wrong = this.#parser.push(bytes);
     if (wrong !== undefined) return this.#refuse(notHttp(wrong, this.#parser.isFull));
@@ -131,8 +131,8 @@ export class ClientConnection implements RequestSource, LaneClient {
   sent(length: number): void {
     this.#track.leave();
     this.#stillness.heard();
-    this.#out.writeStart(this.encoder.room, length);
-    this.#done();
+    this.writeStart(this.encoder.room, length);
+    this.ended();
   }
 
   divert(bytes: Uint8Array, answer: (request: HttpRequest) => Promise<HttpReply>): void {
@@ -148,7 +148,7 @@ export class ClientConnection implements RequestSource, LaneClient {
   }
 
   wanted(): void {
-    this.#out.write(continueLine);
+    this.out.write(continueLine);
   }
 
   #hand(request: IncomingRequest): void {
@@ -185,24 +185,19 @@ export class ClientConnection implements RequestSource, LaneClient {
     const form = { isOld: head.isOld, isLast: this.#last };
     if (isEvents(body) && head.method !== "HEAD") return this.#send(reply, body, form);
     this.#put(reply, isEvents(body) ? undefined : body, form, head.method === "HEAD");
-    this.#done();
+    this.ended();
   }
 
   #put({ status, headers }: HttpReply, body: Uint8Array | undefined, form: AnswerForm, isHead: boolean): void {
     const { first, rest } = this.encoder.answer(status, headers, body, form, isHead);
-    this.#write(first);
-    if (rest) this.#write(rest, () => giveBack(rest));
+    this.write(first);
+    if (rest) this.write(rest, () => giveBack(rest));
   }
 
   #send({ status, headers }: HttpReply, body: EventBody, form: AnswerForm): void {
     this.#last ||= form.isOld;
-    const stream = new ChunkSink({
-      head: this.encoder.streamHead(status, headers, { ...form, isLast: this.#last }),
-      chunked: !form.isOld,
-      write: (bytes) => this.#write(bytes),
-      congestion: () => this.#out.congestion,
-      ended: () => this.#done(),
-    });
+    const head = this.encoder.streamHead(status, headers, { ...form, isLast: this.#last });
+    const stream = new ChunkSink(this, head, !form.isOld);
     this.#stream = stream;
     stream.watch(body.open(stream));
     // A stream may stay open for hours.
@@ -213,21 +208,28 @@ export class ClientConnection implements RequestSource, LaneClient {
   }
 
   /** Writes, and gives up a client that does not read. */
-  #write(bytes: Uint8Array, taken?: () => void): void {
+  write(bytes: Uint8Array, taken?: () => void): void {
     if (this.#closed) return;
-    if (this.#out.isUnread) return this.destroy();
-    this.#out.write(bytes, taken);
+    if (this.out.isUnread) return this.destroy();
+    this.out.write(bytes, taken);
+  }
+
+  /** The same with bytes that are used again at once. */
+  writeStart(bytes: Uint8Array, length: number): void {
+    if (this.#closed || length === 0) return;
+    if (this.out.isUnread) return this.destroy();
+    this.out.writeStart(bytes, length);
   }
 
   #drained(): void {
     this.#stillness.heard();
-    if (!this.#behind || this.#out.waiting > 0 || this.#ended) return;
+    if (!this.#behind || this.out.waiting > 0 || this.#ended) return;
     this.#behind = false;
     this.#next();
   }
 
   /** The answer is out: on to the next request. */
-  #done(): void {
+  ended(): void {
     this.#request = undefined;
     this.#stream = undefined;
     this.#answering = false;
@@ -236,7 +238,7 @@ export class ClientConnection implements RequestSource, LaneClient {
     const { done, started } = this.#parser;
     // A request that went straight was never begun there.
     if (started && !done) this.#socket.resume();
-    else if (done && this.#out.isBehind) this.#behind = true;
+    else if (done && this.out.isBehind) this.#behind = true;
     else this.#next();
   }
 
@@ -279,7 +281,7 @@ export class ClientConnection implements RequestSource, LaneClient {
     this.#ahead.drop();
     this.#request = undefined;
     this.#socket.resume();
-    this.#out.end();
+    this.out.end();
   }
 
   #close(): void {

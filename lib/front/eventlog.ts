@@ -1,6 +1,7 @@
 // One event stream of a session: what was sent on it, so that a client that lost its connection can go on.
 
-import { frameComment, frameEvent, frameRetry } from "../core/sse-frames.ts";
+import { type Part, partBytes } from "../core/part.ts";
+import { frameComment, frameEvent, frameNumbered, frameRetry, idField } from "../core/sse-frames.ts";
 import { toLine } from "../core/envelope.ts";
 
 /** The connection that carries a stream right now. */
@@ -20,6 +21,7 @@ export interface LogOptions {
   readonly watch?: (connected: boolean) => void;
 }
 
+const nothing = new Uint8Array();
 const maxEvents = 1000;
 /** How long a client waits before it resumes, ms. */
 const retryMs = 1_000;
@@ -34,6 +36,7 @@ export class EventLog {
   readonly #events: Uint8Array[] = [];
   #bytes = 0;
   #last = 0;
+  #idField: Uint8Array | undefined;
   /** Number of the last event that was written to a connection. */
   #delivered = 0;
   #sinks: EventSink[] = [];
@@ -90,8 +93,21 @@ export class EventLog {
     const line = toLine(message);
     const sink = this.#sinks.at(-1);
     if (!sink && this.#isWaiting(line)) return;
+    this.#put({ bytes: line, start: 0, end: line.length, cut: 0, cutEnd: 0, by: nothing }, sink);
+  }
+
+  /** As `send`, for a message on one line that is not made yet. */
+  sendPart(part: Part): void {
+    if (this.#ended) return;
+    const sink = this.#sinks.at(-1);
+    if (sink) this.#put(part, sink);
+    else this.send(partBytes(part));
+  }
+
+  #put(part: Part, sink: EventSink | undefined): void {
     this.#last += 1;
-    const frame = frameEvent(line, this.#eventId(this.#last));
+    this.#idField ??= idField(`${this.id}-`);
+    const frame = frameNumbered(this.#idField, this.#last, part);
     this.#events.push(frame);
     this.#bytes += frame.length;
     while (this.#events.length > maxEvents || (this.#bytes > this.#options.maxBytes && this.#events.length > 1)) {

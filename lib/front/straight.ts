@@ -6,6 +6,7 @@ import type { Plan } from "../config/plan.ts";
 import { scan } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Glance } from "../core/glance.ts";
+import type { Part } from "../core/part.ts";
 import { Scope } from "../core/scope.ts";
 import { copyPart, digitsOf, latin1Of, putNumber } from "../core/text.ts";
 import { primesStreams } from "../protocol/legacy.ts";
@@ -261,6 +262,10 @@ class Straight implements StraightCall, Port, LaneCall {
 
   deliver(message: Uint8Array): void {
     this.divert().deliver(message);
+  }
+
+  deliverPart(part: Part): void {
+    this.divert().deliverPart(part);
   }
 
   get congestion(): Promise<void> | undefined {

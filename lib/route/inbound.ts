@@ -155,7 +155,7 @@ export class Inbound {
 
   #cause(link: Link, caller: Caller | undefined): Cause {
     if (caller) return known(caller);
-    const callers = link.callers();
+    const callers = link.calls.callers();
     // A call whose client is away was asked and waits: it is most likely not the one that says something now.
     const active = callers.filter((each) => !(each instanceof ActiveCall && each.isAway));
     const likely = active.length > 0 ? active : callers;

@@ -6,6 +6,7 @@ import { ClientCancel } from "../backend/link.ts";
 import type { Edit, Envelope } from "../core/envelope.ts";
 import { spanKey, spanText, spanValue } from "../core/envelope.ts";
 import { Flight } from "../core/flight.ts";
+import { type Part, partBytes } from "../core/part.ts";
 import { after, type Scope } from "../core/scope.ts";
 import { asRecord, encodeJson } from "../core/text.ts";
 import { exposeTask, type View } from "../merge/names.ts";
@@ -23,6 +24,8 @@ export interface Outlet {
 /** Where the messages of one call go before its reply. */
 export interface Port {
   deliver(message: Uint8Array): void;
+  /** As `deliver`, for a message that is not made yet. */
+  deliverPart?(part: Part): void;
   /** Resolves when the client, which is behind, takes more; undefined where it keeps up. */
   readonly congestion?: Promise<void> | undefined;
   /** The query of the endpoint's address as the client wrote it; empty where it has none. */
@@ -93,6 +96,11 @@ export class ActiveCall implements Caller {
 
   get logLevel(): string | undefined {
     return this.session.level;
+  }
+
+  deliverPart(part: Part): void {
+    if (!this.#isTask && this.#port?.deliverPart) this.#port.deliverPart(part);
+    else this.deliver(partBytes(part));
   }
 
   deliver(message: Uint8Array): void {

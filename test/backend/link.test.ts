@@ -207,7 +207,7 @@ test("link: calls leave nothing behind on a link that lives long", async () => {
     wire.sent.at(-1)?.settle("ended");
     await reply;
   }
-  assert.deepEqual([wire.link.callCount, wire.link.callers().length, wire.told.length], [0, 0, 0]);
+  assert.deepEqual([wire.link.calls.size, wire.link.calls.callers().length, wire.told.length], [0, 0, 0]);
   // The scope of each exchange has left that of the wire: it does not hear of its end.
   await turn();
   await wire.link.close();

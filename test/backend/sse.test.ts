@@ -71,7 +71,7 @@ test("sse: an answer may come before its POST is accepted, after it, in it, or i
     await using server = await serveSse({ onPost: (post) => isTool(post) && (answer(post), true) });
     await using opened = await openTo(server.url, sse);
     assert.equal(await call(opened.link, 9), '{"jsonrpc":"2.0","id":9,"result":{"ok":true}}', way);
-    assert.equal(opened.link.callCount, 0);
+    assert.equal(opened.link.calls.size, 0);
     assert.equal(server.posts.filter(isTool).length, 1);
   }
 });

@@ -4,6 +4,8 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { scan, spanNumber, spanText } from "../../lib/core/envelope.ts";
 import { Glance } from "../../lib/core/glance.ts";
+import { LoneEvent } from "../../lib/core/sse-lone.ts";
+import { SseParser } from "../../lib/core/sse.ts";
 
 const glance = new Glance();
 const bytesOf = (text: string): Buffer => Buffer.from(text);
@@ -34,6 +36,32 @@ function agrees(bytes: Uint8Array, start: number = 0): boolean {
     assert.deepEqual([glance.idStart - start, glance.idEnd - start], [id?.start, id?.end]);
   }
   return isCall || result >= 0;
+}
+
+/** Holds what is said of an event of progress against parser and scan; true where it was taken. */
+function agreesOnEvent(event: Buffer): boolean {
+  const lone = new LoneEvent();
+  const parser = new SseParser(10_000);
+  const [before, after] = [Buffer.from("10\r\n"), Buffer.from("\r\n\n\n")];
+  const bytes = Buffer.concat([before, event, after]);
+  if (!parser.lone(bytes, before.length, before.length + event.length, lone)) return false;
+  const token = glance.progress(bytes, lone.start, lone.end);
+  if (token < 0) return false;
+  const events = new SseParser(10_000).push(event);
+  assert.equal(events.length, 1);
+  assert.deepEqual(
+    [events[0]?.id, events[0]?.event ?? "message", events[0]?.retryMs],
+    [undefined, "message", undefined],
+  );
+  const data = events[0]?.data ?? Buffer.alloc(0);
+  assert.deepEqual(Buffer.from(data), bytes.subarray(lone.start, lone.end));
+  const scanned = scan(data);
+  const envelope = scanned.kind === "message" ? scanned.envelope : undefined;
+  assert.deepEqual([envelope?.kind, envelope?.method], ["notification", "notifications/progress"]);
+  assert.equal(envelope && spanNumber(envelope, "params.progressToken"), token);
+  const { start, end } = envelope?.spans["params.progressToken"] ?? {};
+  assert.deepEqual([glance.tokenStart - lone.start, glance.tokenEnd - lone.start], [start, end]);
+  return true;
 }
 
 const call =
@@ -127,6 +155,63 @@ test("glance: never says what the scan does not say, whatever is changed in a me
       }
       if (agrees(bytesOf(changed))) taken += 1;
     }),
+    { numRuns: 3000 },
+  );
+  assert.ok(taken > 300, `only ${taken} were taken`);
+});
+
+const progress =
+  '{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":7,"progress":1,"message":"é"}}';
+const event = `event: message\ndata: ${progress}\n\n`;
+
+test("glance: takes progress in an event of its own, with any line end", () => {
+  const plain = `data:${progress}\n\n`;
+  for (const text of [event, plain, event.replaceAll("\n", "\r\n"), event.replace("data: ", "data:")])
+    assert.ok(agreesOnEvent(bytesOf(text)), text);
+  const left = [
+    "",
+    "\n",
+    "data: \n\n",
+    progress,
+    `id: 1\n${event}`,
+    `${event}${event}`,
+    `${event}\n`,
+    `\uFEFF${event}`,
+    event.slice(0, -1),
+    event.replace("message\n", "other\n"),
+    event.replace("data:", "dato:"),
+    event.replace(',"method"', ',\ndata:"method"'),
+    event.replace(',"method"', ',\r"method"'),
+    event.replace("7", '"7"'),
+    event.replace("7", "7.5"),
+    event.replace('"progressToken":7', '"progressToken":7,"progressToken":8'),
+    event.replace('"progressToken":7', '"progressTokens":7'),
+    event.replace('progress"', 'message"'),
+    event.replace('"params"', '"id":1,"params"'),
+  ];
+  for (const text of left) assert.equal(agreesOnEvent(bytesOf(text)), false, text);
+});
+
+test("glance: says of an event what parser and scan say, whatever is changed in it", () => {
+  let taken = 0;
+  const change = fc.record({
+    at: fc.nat(200),
+    cut: fc.nat(3),
+    put: fc.constantFrom("", "\n", "\r", "\n\n", '"', "1", ",", "é"),
+  });
+  fc.assert(
+    fc.property(
+      fc.constantFrom(event, event.replaceAll("\n", "\r\n")),
+      fc.array(change, { maxLength: 2 }),
+      (text, changes) => {
+        let changed = text;
+        for (const { at, cut, put } of changes) {
+          const from = at % (changed.length + 1);
+          changed = changed.slice(0, from) + put + changed.slice(from + cut);
+        }
+        if (agreesOnEvent(bytesOf(changed))) taken += 1;
+      },
+    ),
     { numRuns: 3000 },
   );
   assert.ok(taken > 300, `only ${taken} were taken`);

@@ -102,34 +102,40 @@ test("streams: ended ones of all sessions stay within one limit of bytes, and li
 });
 
 /** A sink, with the text that it wrote and how often it said that it had ended. */
-function createSink(chunked: boolean = true): { sink: ChunkSink; text: () => string; ends: () => number } {
+function createSink(
+  chunked: boolean = true,
+  roomBytes: number = 1000,
+): { sink: ChunkSink; text: () => string; ends: () => number } {
   const written: Uint8Array[] = [];
   let ends = 0;
-  const sink = new ChunkSink({
-    head: Buffer.from("head;"),
-    chunked,
-    write: (bytes) => void written.push(bytes),
-    congestion: () => undefined,
+  const output = {
+    encoder: { chunkRoom: Buffer.alloc(roomBytes) },
+    out: { congestion: undefined },
+    write: (bytes: Uint8Array) => void written.push(bytes),
+    writeStart: (bytes: Uint8Array, length: number) => void written.push(new Uint8Array(bytes.subarray(0, length))),
     ended: () => void (ends += 1),
-  });
+  };
+  const sink = new ChunkSink(output, Buffer.from("head;"), chunked);
   return { sink, text: () => Buffer.concat(written).toString(), ends: () => ends };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("chunk sink: the head leaves at once, and the frames of one turn in one chunk", async () => {
-  const { sink, text, ends } = createSink();
-  await turn();
-  assert.equal(text(), "head;");
-  for (const frame of ["one", "two"]) sink.write(Buffer.from(frame));
-  await turn();
-  assert.equal(text(), "head;6\r\nonetwo\r\n");
-  sink.write(Buffer.from("x".repeat(26)));
-  sink.end();
-  sink.write(Buffer.from("late"));
-  await turn();
-  assert.equal(text(), `head;6\r\nonetwo\r\n1a\r\n${"x".repeat(26)}\r\n0\r\n\r\n`);
-  assert.equal(ends(), 1);
+  for (const roomBytes of [1000, 45, 0]) {
+    const { sink, text, ends } = createSink(true, roomBytes);
+    await turn();
+    assert.equal(text(), "head;");
+    for (const frame of ["one", "two"]) sink.write(Buffer.from(frame));
+    await turn();
+    assert.equal(text(), "head;6\r\nonetwo\r\n");
+    sink.write(Buffer.from("x".repeat(26)));
+    sink.end();
+    sink.write(Buffer.from("late"));
+    await turn();
+    assert.equal(text(), `head;6\r\nonetwo\r\n1a\r\n${"x".repeat(26)}\r\n0\r\n\r\n`);
+    assert.equal(ends(), 1);
+  }
 });
 
 test("chunk sink: without chunks the frames are all there is", async () => {
