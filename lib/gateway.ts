@@ -17,6 +17,8 @@ import { type Health, Status } from "./front/status.ts";
 import { StdioFront } from "./front/stdio.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
 import type { Faults } from "./ops/faults.ts";
+import { LockKeeper } from "./lock.ts";
+import { computeLock, type Lock } from "./merge/lock.ts";
 import { Hub } from "./route/hub.ts";
 import { ModernRouter } from "./route/modern-router.ts";
 import { Router } from "./route/router.ts";
@@ -43,6 +45,7 @@ export class Gateway {
   readonly #front: HttpFront;
   readonly #sse: SseFront;
   readonly #status: Status;
+  readonly #lock: LockKeeper;
   readonly #options: GatewayOptions;
   readonly #draining = new Set<Promise<void>>();
   /** Heads of requests that came to an allowed host, and not from a page. */
@@ -60,6 +63,7 @@ export class Gateway {
     this.#front = new HttpFront({ hub: this.#hub, router: this.#router, modern: this.#modern, identity });
     this.#sse = new SseFront({ hub: this.#hub, router: this.#router, identity });
     this.#status = new Status(this.#hub, listings, options.version, options.faults);
+    this.#lock = new LockKeeper(this.#hub, listings);
     this.apply(options.plan);
   }
 
@@ -77,6 +81,7 @@ export class Gateway {
     this.#hub.replace(plan, topology);
     this.#welcome = new WeakSet();
     if (!plan.front.sse) this.#sse.end();
+    this.#lock.apply(plan.lock);
     for (const backend of removed) this.#router.listings.forget(backend);
     for (const session of [...this.#hub.sessions.all()]) {
       const { backend } = session.facts.view;
@@ -131,6 +136,24 @@ export class Gateway {
     return await this.#status.health();
   }
 
+  /**
+   * The lock of all tools as they are now, whatever the lock file says, and the backends whose tools could not be read
+   * within `patienceMs`.
+   */
+  async computeLock(patienceMs: number): Promise<{ readonly lock: Lock; readonly missing: readonly string[] }> {
+    using scope = new Scope(undefined, patienceMs);
+    const view = this.#hub.view("");
+    if (!view) return { lock: new Map(), missing: [] };
+    await this.settled(patienceMs);
+    const facts = { key: "", principal: "anonymous", capabilities: {}, view, era: "legacy" } as const;
+    const { partial } = await this.#router.listings.merged({ facts }, "tools", scope);
+    const slabs = [...this.#hub.topology.values()].flatMap((backend) => {
+      const shelf = this.#router.listings.shelves.find(backend, this.#hub.ownerOf(backend, { facts }));
+      return shelf?.get("tools")?.whole ?? [];
+    });
+    return { lock: computeLock(slabs), missing: partial.map(({ backend }) => backend) };
+  }
+
   /** The same gateway on a pair of streams; resolves when the input ends. */
   async serveStdio(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
     const view = this.#hub.view("");
@@ -149,6 +172,7 @@ export class Gateway {
     const fronts = [this.#front, this.#sse, ...this.#stdio];
     this.#status.draining = true;
     this.#router.listings.close();
+    this.#lock[Symbol.dispose]();
     for (const front of fronts) front.drain();
     using scope = new Scope(undefined, drainMs);
     while (fronts.some(({ inFlight }) => inFlight > 0) && !scope.cancelled)

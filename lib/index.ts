@@ -15,5 +15,7 @@ export { demoBackends } from "./ops/demo-plan.ts";
 export { type DemoName, demoNames, runDemo } from "./ops/demo.ts";
 export type { Faults } from "./ops/faults.ts";
 export { createFaults } from "./ops/faults-file.ts";
+export { diffLock, type Lock, type LockChange } from "./merge/lock.ts";
+export { readLock, writeLock } from "./ops/lock-file.ts";
 export { askWhy, describeFlight } from "./ops/why.ts";
 export { backendLines, type BackendLine, checkHealth, type RemoteHealth } from "./ops/health.ts";

@@ -19,7 +19,7 @@ export { type Checked, checkPages } from "./ops/pagecheck.ts";
 
 /** The schemas of documents; their library takes as long to load as the rest of the program. */
 export const loadDocuments = (): Promise<typeof Documents> => import("./ops/documents.ts");
-export { type Change, compareSnapshots } from "./ops/changes.ts";
+export { type Change, compareSnapshots } from "./merge/changes.ts";
 export { checkDeep } from "./ops/deep.ts";
 export type { Finding } from "./ops/finding.ts";
 export { pluginExits, pluginLine, prometheusPage } from "./ops/monitoring.ts";

@@ -83,6 +83,7 @@ export type ErrorCode =
   | "methodNotOffered"
   | "stateRefused"
   | "cursorRefused"
+  | "quarantined"
   | "badListing"
   | "listingLate"
   | "tooManyParked"
@@ -159,6 +160,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   metaInvalid: row("E6121", -32602, 400, 6, false, "say version and capabilities in params._meta"),
   methodNotOffered: row("E6122", -32601, 404, 6, false, "the method is not part of this revision"),
   stateRefused: row("E6123", -32602, 200, 6, false, "send the request again without requestState"),
+  quarantined: row("E6141", -32602, 200, 6, false, "look at the change, and accept it with mcpctl lock"),
   cursorRefused: row("E6140", -32602, 200, 6, false, "list again from the first page, without a cursor"),
   tooManyParked: row("E6124", -32000, 503, 6, true, "answer the calls that wait for input, or raise limits.parked"),
   internal: row("E7001", -32603, 500, 70, false, "this is a bug in mcpctl; please report it"),

@@ -6,6 +6,7 @@ import { GatewayError } from "../core/errors.ts";
 import { attemptsBeforeUnavailable } from "../resilience/backoff.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeJson } from "../core/text.ts";
+import type { Deviation } from "../merge/lock.ts";
 import type { Listings } from "../route/fanout.ts";
 import type { Hub } from "../route/hub.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
@@ -19,6 +20,9 @@ const whyPrefix = "/why/";
 const maxFlights = 20;
 const headers = { "cache-control": "no-store" };
 
+/** Of one backend. */
+const maxDeviations = 100;
+
 export type ListingHealth = ReturnType<Listings["shortfalls"]>[number];
 
 export interface BackendHealth {
@@ -30,6 +34,8 @@ export interface BackendHealth {
   readonly error?: { readonly code: string; readonly message: string };
   /** Listings that are missing, incomplete or out of date. */
   readonly listings?: readonly ListingHealth[];
+  /** Tools that are not as the lock has them. */
+  readonly deviations?: readonly Deviation[];
   readonly calls: number;
   readonly failures: number;
   readonly inFlight: number;
@@ -106,7 +112,12 @@ export class Status {
 
   #backend(backend: Backend): BackendHealth {
     const listings = this.#listings.shortfalls(backend);
-    return { ...backendHealth(backend), ...(listings.length > 0 ? { listings } : {}) };
+    const deviations = this.#listings.shelves.deviations(backend).slice(0, maxDeviations);
+    return {
+      ...backendHealth(backend),
+      ...(listings.length > 0 ? { listings } : {}),
+      ...(deviations.length > 0 ? { deviations } : {}),
+    };
   }
 
   /** Answers one of these paths, or undefined for any other. */

@@ -6,10 +6,10 @@ import { GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
-import { isShortened, splitName, type View } from "../merge/names.ts";
+import { exposeName, isShortened, splitName, type View } from "../merge/names.ts";
 import { hasOwnMethods } from "../protocol/modern.ts";
 import type { Listings } from "./fanout.ts";
-import type { Hub } from "./hub.ts";
+import type { Hub, Viewer } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
 
 /** A backend that may have a resource, and the URI there. */
@@ -210,6 +210,8 @@ export class Forwarder {
     // A tool's own name may look like a shortened one.
     if (asSplit && !item) return asSplit;
     if (item && backend) return { backend, edits: replaced(request, span, exposed, item.local) };
+    const held = kind === "tools" && this.#held(session, exposed);
+    if (held) throw held;
     const missing = partial.map((shortfall) => shortfall.backend);
     const shown = this.#hub.backendsOf(view).map(({ plan }) => plan.name);
     call.noted(`no backend of this endpoint lists it: ${shown.join(", ") || "there is none"}`, true);
@@ -219,6 +221,22 @@ export class Forwarder {
     const what = kind === "prompts" ? "prompt" : "tool";
     const hint = missing.length > 0 ? `; not every backend could be asked: ${missing.join(", ")}` : "";
     throw new GatewayError("invalidParams", `unknown ${what} ${JSON.stringify(exposed)}${hint}`, { data: { missing } });
+  }
+
+  /** The refusal of a tool that the lock holds back. */
+  #held(viewer: Viewer, exposed: string): GatewayError | undefined {
+    const { view } = viewer.facts;
+    if (this.#hub.lock?.mode !== "enforce") return undefined;
+    for (const backend of this.#hub.backendsOf(view)) {
+      const { name } = backend.plan;
+      for (const { tool, what } of this.#listings.shelves.deviations(backend)) {
+        const isMeant = exposed === exposeName(view, name, tool) || (view.naming === "conflict" && exposed === tool);
+        if (!isMeant || this.#hub.filterOf(view)?.shows("tools", exposed) === false) continue;
+        const text = `the tool ${JSON.stringify(exposed)} is not as the lock has it: ${what}`;
+        return new GatewayError("quarantined", text, { backend: name, data: { change: what } });
+      }
+    }
+    return undefined;
   }
 
   /** Backends that may be asked for a URI: what is hidden there is nowhere. */

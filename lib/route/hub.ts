@@ -10,6 +10,7 @@ import { Flights } from "../core/flight.ts";
 import type { Observer } from "../core/observer.ts";
 import { Sealer } from "../core/seal.ts";
 import type { ListingKind } from "../core/nouns.ts";
+import type { LockGuard } from "../merge/lock.ts";
 import { Filter } from "../merge/filter.ts";
 import type { View } from "../merge/names.ts";
 import { Rules } from "../merge/rules.ts";
@@ -38,6 +39,8 @@ export class Hub {
   #filters: ReadonlyMap<string, Filter> = new Map();
   /** Of the backends that have any. */
   readonly #rules = new WeakMap<Backend, Rules>();
+  /** What tools are held against; undefined without a lock. */
+  lock: LockGuard | undefined;
   readonly #releaseListeners: ((session: Session) => void)[] = [];
 
   constructor(plan: Plan, observer: Observer) {
@@ -84,6 +87,7 @@ export class Hub {
 
   /** Whether the listing decides what can be used: names alone do not say what is hidden. */
   guards(view: View, backend: Backend, kind: ListingKind): boolean {
+    if (kind === "tools" && this.lock?.mode === "enforce") return true;
     return this.filterOf(view) !== undefined || this.rulesOf(backend)?.guards(kind) === true;
   }
 

@@ -14,7 +14,10 @@ import { readListing } from "./reading.ts";
 
 /** One listing as it stands. */
 export interface Snapshot {
+  /** What may be listed and used. */
   readonly slab: Slab;
+  /** The same with what the lock holds back. */
+  readonly whole: Slab;
   /** When the items were read, Unix ms; 0 = never. */
   readonly readAt: number;
   /** What the backend said of caching when they were. */
@@ -37,6 +40,8 @@ export interface ShelfOptions {
   readonly changed: (kind: ListingKind, before: Slab) => void;
   /** The same items as another owner has, if it has: then they are kept once. */
   readonly share: (kind: ListingKind, slab: Slab) => Slab;
+  /** The part of the items that may be listed and used. */
+  readonly judge: (kind: ListingKind, slab: Slab) => Slab;
   /** The items as clients are to see them. */
   readonly shape: (kind: ListingKind, slab: Slab) => Slab;
 }
@@ -174,25 +179,35 @@ export class Shelf {
     const source = { link: reading.link, kind, backend, limits: this.#options.limits(), fail };
     const outcome = await readListing(source, scope);
     if (outcome.kind === "whole")
-      this.#put(kind, { slab: shape(kind, outcome.slab), hint: outcome.hint, readAt: Date.now(), trouble: undefined });
+      this.#put(kind, { whole: shape(kind, outcome.slab), hint: outcome.hint, readAt: Date.now(), trouble: undefined });
     // The failure of a link that has been replaced says nothing of the backend.
     else if (!reading.again) this.#keep(kind, outcome.error, outcome.found && shape(kind, outcome.found));
   }
 
   /** What was known last stays; what a first reading has found before it failed is better than nothing. */
   #keep(kind: ListingKind, error: GatewayError, found: Slab = this.#empty): void {
-    const { slab, hint, readAt, trouble } = this.#snapshots.get(kind) ?? unread(this.#empty);
+    const { whole, hint, readAt, trouble } = this.#snapshots.get(kind) ?? unread(this.#empty);
     const { since = Date.now(), failures = 0 } = trouble ?? {};
     // One that fails now here and now there must not be told of each time.
-    const isMore = readAt === 0 && found.locals.length > slab.locals.length;
+    const isMore = readAt === 0 && found.locals.length > whole.locals.length;
     const failed = { error, since, at: Date.now(), failures: failures + 1 };
-    this.#put(kind, { slab: isMore ? found : slab, hint, readAt, trouble: failed });
+    this.#put(kind, { whole: isMore ? found : whole, hint, readAt, trouble: failed });
   }
 
-  #put(kind: ListingKind, snapshot: Snapshot): void {
-    const known = this.#snapshots.get(kind)?.slab;
-    const slab = known && sameSlab(known, snapshot.slab) ? known : this.#options.share(kind, snapshot.slab);
-    this.#snapshots.set(kind, { ...snapshot, slab });
+  #put(kind: ListingKind, snapshot: Omit<Snapshot, "slab">): void {
+    const known = this.#snapshots.get(kind)?.whole;
+    const isSame = known !== undefined && sameSlab(known, snapshot.whole);
+    const whole = isSame ? known : this.#options.share(kind, snapshot.whole);
+    this.#snapshots.set(kind, { ...snapshot, whole, slab: this.#options.judge(kind, whole) });
+  }
+
+  /** What may be used has to be decided again. */
+  judge(): void {
+    for (const [kind, snapshot] of [...this.#snapshots]) {
+      this.#put(kind, snapshot);
+      const { slab } = this.#snapshots.get(kind) ?? snapshot;
+      if (!sameSlab(snapshot.slab, slab)) this.#options.changed(kind, snapshot.slab);
+    }
   }
 
   #fail(code: ErrorCode, kind: ListingKind, why: string): GatewayError {
@@ -202,5 +217,5 @@ export class Shelf {
 }
 
 function unread(slab: Slab): Snapshot {
-  return { slab, readAt: 0, hint: undefined, trouble: undefined };
+  return { slab, whole: slab, readAt: 0, hint: undefined, trouble: undefined };
 }

@@ -7,6 +7,7 @@ import type { ListingKind } from "../core/nouns.ts";
 import { after } from "../core/scope.ts";
 import { kinds, listingKinds } from "../merge/catalog.ts";
 import { sameSection } from "../merge/filter.ts";
+import type { Deviation } from "../merge/lock.ts";
 import { buildIndex } from "../merge/merged.ts";
 import type { View } from "../merge/names.ts";
 import { sameSlab, type Slab } from "../merge/slab.ts";
@@ -65,10 +66,11 @@ export class Shelves {
         const isSeen = (view: View): boolean => !after || this.#differs(view, kind, before, after);
         this.#announcer.changedAt(backend.plan.name, owner, kinds[kind].capability, isSeen);
       },
+      judge: (kind, slab) => (kind === "tools" ? (this.#hub.lock?.judge(slab).slab ?? slab) : slab),
       shape: (kind, slab) => this.#hub.rulesOf(backend)?.apply(kind, slab) ?? slab,
       share: (kind, slab) => {
         for (const other of shelves.values()) {
-          const known = other.get(kind)?.slab;
+          const known = other.get(kind)?.whole;
           if (known && sameSlab(known, slab)) return known;
         }
         return slab;
@@ -154,6 +156,18 @@ export class Shelves {
       const slab = shelf.get(kind)?.slab;
       if (slab) this.#dropped(slab);
     }
+  }
+
+  /** What may be used has to be decided again: the lock is another one. */
+  judge(): void {
+    for (const shelves of this.#shelves.values()) for (const shelf of shelves.values()) shelf.judge();
+  }
+
+  /** Tools of a backend that are not as the lock has them, for any owner. */
+  deviations(backend: Backend): readonly Deviation[] {
+    const { lock } = this.#hub;
+    const slabs = [...(this.#shelves.get(backend)?.values() ?? [])].flatMap((shelf) => shelf.get("tools")?.whole ?? []);
+    return lock ? [...new Set(slabs)].flatMap((slab) => lock.judge(slab).deviations) : [];
   }
 
   /** What is wrong with the listings of a backend, for any owner. */

@@ -36,6 +36,7 @@ async function withShelf(run: (shelf: Shelf, changes: ListingKind[]) => Promise<
         changed: (kind) => changes.push(kind),
         share: (_kind, slab) => slab,
         shape: (_kind, slab) => slab,
+        judge: (_kind, slab) => slab,
       }),
       changes,
     );

@@ -1,7 +1,7 @@
 // What a change of a listing means for callers.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compareSnapshots } from "../../lib/ops/changes.ts";
+import { compareSnapshots } from "../../lib/merge/changes.ts";
 
 const tool = (inputSchema: object, more: object = {}): object => ({
   name: "t",
