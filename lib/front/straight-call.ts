@@ -1,0 +1,221 @@
+// One tool call on the straight way: who waits for it in its session, at the backend and on the connection of its client.
+
+import type { Uplink } from "../backend/uplink.ts";
+import type { StraightCall } from "../backend/flight.ts";
+import { scan } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
+import type { Glance } from "../core/glance.ts";
+import type { Part } from "../core/part.ts";
+import { Scope } from "../core/scope.ts";
+import { copyPart, digitsOf, latin1Of, putNumber } from "../core/text.ts";
+import { primesStreams } from "../protocol/legacy.ts";
+import type { Route } from "../route/forward.ts";
+import type { Hub } from "../route/hub.ts";
+import type { Router } from "../route/router.ts";
+import { ActiveCall, type Port, type Session } from "../route/session.ts";
+import { CallStream } from "./callstream.ts";
+import type { HttpReply, LaneCall, LaneClient } from "./exchange.ts";
+import type { SessionStreams } from "./streams.ts";
+
+/** What the front does for calls that leave the straight way. */
+export interface StraightFront {
+  readonly hub: Hub;
+  readonly router: Router;
+  /** Calls that are answered by a stream, each until it is. */
+  readonly open: Map<CallStream, Promise<void>>;
+  /** Takes calls. */
+  isOpen(): boolean;
+}
+
+/** What the calls of one session have in common. */
+export interface StraightLane {
+  readonly calls: {
+    readonly front: StraightFront;
+    /** What it found in the request of the call that is made. */
+    readonly glance: Glance;
+    add(call: Straight): void;
+    delete(call: Straight): void;
+  };
+  readonly session: Session;
+  readonly streams: SessionStreams;
+  /** The name that its client called. */
+  readonly exposed: string;
+}
+
+export class Straight implements StraightCall, Port, LaneCall {
+  readonly augmented = false;
+  readonly caller: ActiveCall;
+  readonly scope: Scope = new Scope();
+  readonly at: number = Date.now();
+  readonly #lane: StraightLane;
+  readonly #client: LaneClient;
+  readonly #route: Route;
+  readonly #uplink: Uplink;
+  readonly #bytes: Uint8Array;
+  readonly #start: number;
+  readonly #idStart: number;
+  readonly #idEnd: number;
+  readonly #nameStart: number;
+  readonly #nameEnd: number;
+  readonly #tokenStart: number;
+  readonly #tokenEnd: number;
+  /** Where the call has left the straight way. */
+  #stream: CallStream | undefined;
+  #over: (() => void) | undefined;
+
+  constructor(lane: StraightLane, client: LaneClient, bytes: Uint8Array, start: number, route: Route, uplink: Uplink) {
+    const { idStart, idEnd, nameStart, nameEnd, tokenStart, tokenEnd } = lane.calls.glance;
+    this.#lane = lane;
+    this.#client = client;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.#route = route;
+    this.#uplink = uplink;
+    this.#idStart = idStart;
+    this.#idEnd = idEnd;
+    this.#nameStart = nameStart;
+    this.#nameEnd = nameEnd;
+    this.#tokenStart = tokenStart;
+    this.#tokenEnd = tokenEnd;
+    this.caller = new ActiveCall(lane.session, latin1Of(bytes, idStart, idEnd), this.scope, this);
+  }
+
+  /** It is on its way. */
+  started(): void {
+    const { session, exposed, calls } = this.#lane;
+    const { backend } = this.#route;
+    this.caller.flight.backend = backend.plan.name;
+    calls.front.hub.flights.add(this.caller.flight, "tools/call", exposed, session.facts.view.backend);
+    backend.begun("tools/call", this.scope);
+    this.#lane.session.add(this.caller);
+    this.#lane.calls.add(this);
+  }
+
+  get id(): Uint8Array {
+    return this.#bytes.subarray(this.#idStart, this.#idEnd);
+  }
+
+  get token(): Uint8Array | undefined {
+    return this.#tokenEnd > 0 ? this.#bytes.subarray(this.#tokenStart, this.#tokenEnd) : undefined;
+  }
+
+  size(upstream: number): number {
+    const digits = digitsOf(upstream);
+    const token = this.#tokenEnd > 0 ? digits - (this.#tokenEnd - this.#tokenStart) : 0;
+    const name = this.#route.local.length - (this.#nameEnd - this.#nameStart);
+    return this.#bytes.length - this.#start + digits - (this.#idEnd - this.#idStart) + name + token;
+  }
+
+  put(upstream: number, target: Uint8Array, at: number): number {
+    const bytes = this.#bytes;
+    const { local } = this.#route;
+    let from = this.#start;
+    let to = at;
+    // The three members come in any order.
+    for (;;) {
+      const id = this.#idStart >= from ? this.#idStart : bytes.length;
+      const name = this.#nameStart >= from ? this.#nameStart : bytes.length;
+      const token = this.#tokenEnd > 0 && this.#tokenStart >= from ? this.#tokenStart : bytes.length;
+      const next = Math.min(id, name, token);
+      to = copyPart(bytes, from, next, target, to);
+      if (next === bytes.length) return to;
+      to = next === name ? copyPart(local, 0, local.length, target, to) : putNumber(upstream, target, to);
+      from = next === name ? this.#nameEnd : next === id ? this.#idEnd : this.#tokenEnd;
+    }
+  }
+
+  finish(bytes: Uint8Array, start: number, { idStart, idEnd }: Glance): void {
+    this.#route.backend.ended();
+    if (this.#stream) {
+      const reply = new Uint8Array(bytes.length - start - (idEnd - idStart) + this.#idEnd - this.#idStart);
+      this.#splice(bytes, start, idStart, idEnd, reply, 0);
+      return this.#end(reply);
+    }
+    const size = bytes.length - start - (idEnd - idStart) + this.#idEnd - this.#idStart;
+    this.#lane.calls.delete(this);
+    this.#lane.calls.front.router.finished(this.caller);
+    const { encoder } = this.#client;
+    const at = encoder.json(size);
+    this.#splice(bytes, start, idStart, idEnd, encoder.room, at);
+    this.#client.sent(at + size);
+  }
+
+  #splice(bytes: Uint8Array, start: number, idStart: number, idEnd: number, target: Uint8Array, at: number): void {
+    let to = copyPart(bytes, start, idStart, target, at);
+    to = copyPart(this.#bytes, this.#idStart, this.#idEnd, target, to);
+    copyPart(bytes, idEnd, bytes.length, target, to);
+  }
+
+  resolve(reply: Uint8Array): void {
+    this.#route.backend.ended();
+    this.divert();
+    this.#end(reply);
+  }
+
+  reject(failure: unknown): void {
+    this.divert();
+    void this.#again(failure);
+  }
+
+  async #again(failure: unknown): Promise<void> {
+    const { backend, local } = this.#route;
+    const scanned = scan(this.#bytes.subarray(this.#start));
+    try {
+      const span = scanned.kind === "message" && scanned.envelope.spans["params.name"];
+      if (!span) throw failure;
+      const edits = [{ span, bytes: local }];
+      this.#end(await backend.again(this.#uplink, scanned.envelope, edits, this.caller, this.scope, failure));
+    } catch (error) {
+      this.#end(this.#lane.calls.front.router.failed(this.caller, this.id, error));
+    }
+  }
+
+  #end(reply: Uint8Array | undefined): void {
+    const stream = this.#stream;
+    const { front } = this.#lane.calls;
+    front.router.finished(this.caller);
+    if (!stream) return;
+    stream.reply(reply);
+    front.open.delete(stream);
+    this.#over?.();
+  }
+
+  deliver(message: Uint8Array): void {
+    this.divert().deliver(message);
+  }
+
+  deliverPart(part: Part): void {
+    this.divert().deliverPart(part);
+  }
+
+  get congestion(): Promise<void> | undefined {
+    return this.#stream?.congestion;
+  }
+
+  pause(retryMs: number): void {
+    this.divert().pause(retryMs);
+  }
+
+  /** From here on the call is answered like any other. */
+  divert(): CallStream {
+    if (this.#stream) return this.#stream;
+    const { calls, session, streams } = this.#lane;
+    const { front } = calls;
+    calls.delete(this);
+    this.#client.divert(this.#bytes, (request): Promise<HttpReply> => {
+      this.#stream = new CallStream({
+        streams,
+        prime: primesStreams(session.facts.version),
+        resumeMs: front.hub.plan.timeouts.resumeMs,
+        replies: 1,
+        isBatch: false,
+        request,
+        begun: { scope: this.scope, at: this.at },
+      });
+      return this.#stream.response;
+    });
+    if (!this.#stream) throw new GatewayError("internal", "a call has lost its client");
+    front.open.set(this.#stream, new Promise((resolve) => (this.#over = resolve)));
+    return this.#stream;
+  }
+}
