@@ -72,9 +72,10 @@ export async function print(text: string | Uint8Array): Promise<boolean> {
   throw new GatewayError("output", `the answer could not be written (${failure.message})`, { cause: failure });
 }
 
-/** Resolves when all that was said has left. */
-export async function flush(): Promise<void> {
-  for (const stream of [process.stdout, process.stderr]) {
+/** Resolves when all that was said has left, and the answer too, if it could be written. */
+export async function flush(isAnswered: boolean): Promise<void> {
+  // Deno calls nobody back who writes where a write has failed.
+  for (const stream of isAnswered ? [process.stdout, process.stderr] : [process.stderr]) {
     await new Promise<void>((resolve) => {
       try {
         quiet(stream).write("", () => resolve());
