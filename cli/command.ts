@@ -38,6 +38,8 @@ const repeatable: ReadonlySet<string> = new Set([
   "report",
   "fault",
   "part",
+  "group",
+  "scope",
 ]);
 
 type Shape = Pick<Command, "takesCommand" | "variadic" | "optional">;

@@ -6,9 +6,14 @@ import { type Flags, hasFlag, textFlag } from "./command.ts";
 /** The plan with the address that the flags name; refuses one that lets everybody in. */
 export function withFlags(plan: Plan, flags: Flags): Plan {
   const host = textFlag(flags, "host") ?? plan.listen.host;
-  if (!isLoopback(host) && !hasFlag(flags, "insecure") && !hasFlag(flags, "stdio")) {
-    const message = `${host} can be reached from other machines, and this gateway has no authentication`;
-    throw new GatewayError("insecureBind", message);
+  if (!isLoopback(host) && !hasFlag(flags, "stdio")) {
+    if (!plan.auth && !hasFlag(flags, "insecure"))
+      throw new GatewayError(
+        "insecureBind",
+        `${host} can be reached from other machines, and this gateway has no authentication`,
+      );
+    if (plan.auth && plan.auth.issuers.length > 0 && plan.publicUrl === undefined)
+      throw new GatewayError("configInvalid", `tokens are made for an address, and ${host} is none: set publicUrl`);
   }
   return freeze({ ...plan, listen: { host, port: portFlag(flags) ?? plan.listen.port } });
 }

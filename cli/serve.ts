@@ -113,6 +113,7 @@ async function load(flags: Flags): Promise<{ readonly plan: Plan; readonly files
 async function serveHttp(gateway: Gateway, isDemo: boolean, signals: Signals): Promise<void> {
   const { host, port } = gateway.plan.listen;
   const listener = await listen({ host, port, handle: (request) => gateway.handle(request) });
+  gateway.listensAt(listener.url);
   try {
     await Promise.all([greet(new URL("/mcp", listener.url).href, gateway, isDemo, signals), signals.stopped]);
   } finally {

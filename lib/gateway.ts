@@ -6,8 +6,10 @@ import type { BackendPlan, Plan } from "./config/plan.ts";
 import { GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import { Scope, sleep } from "./core/scope.ts";
+import { anonymous } from "./core/principal.ts";
 import { preflight, share } from "./front/cors.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
+import { Gate, type Route } from "./front/gate.ts";
 import { refuseForeign } from "./front/guard.ts";
 import { HttpFront } from "./front/http.ts";
 import { viewAt } from "./front/place.ts";
@@ -51,6 +53,9 @@ export class Gateway {
   /** Heads of requests that came to an allowed host, and not from a page. */
   #welcome = new WeakSet<object>();
   readonly #stdio = new Set<StdioFront>();
+  /** Absent where everybody may come in. */
+  #gate: Gate | undefined;
+  #address: string | undefined;
 
   /** Starts connecting to all backends, in the background and in parallel. */
   constructor(options: GatewayOptions) {
@@ -80,6 +85,7 @@ export class Gateway {
     );
     this.#hub.replace(plan, topology);
     this.#welcome = new WeakSet();
+    this.#guard();
     if (!plan.front.sse) this.#sse.end();
     this.#lock.apply(plan.lock);
     for (const backend of removed) this.#router.listings.forget(backend);
@@ -95,6 +101,17 @@ export class Gateway {
     if (removed.length === 0) return;
     const done = drain(removed, plan.timeouts.drainMs).finally(() => this.#draining.delete(done));
     this.#draining.add(done);
+  }
+
+  /** Says where the gateway listens: without `publicUrl`, tokens are made for that address. */
+  listensAt(url: URL): void {
+    this.#address = url.origin;
+    this.#guard();
+  }
+
+  #guard(): void {
+    const { plan, observer } = this.#hub;
+    this.#gate = plan.auth && new Gate(plan, plan.auth, observer, this.#address);
   }
 
   /** Answers one HTTP request. */
@@ -116,13 +133,18 @@ export class Gateway {
   #answer(request: HttpRequest): HttpReply | Promise<HttpReply> {
     const { path: sent } = request;
     const path = sent.length > 1 && sent.endsWith("/") ? sent.slice(0, -1) : sent;
-    const view = viewAt(this.#hub, endpoint, path);
-    if (view) return this.#front.handle(request, view);
-    return this.#sse.handle(request, path) ?? this.#state(request, path);
+    return this.#gate ? this.#gate.pass(request, path, this.#route) : this.#route(request, path, anonymous);
   }
 
-  async #state(request: HttpRequest, path: string): Promise<HttpReply> {
-    const answer = await this.#status.handle(request, path);
+  /** Nobody is known only where a path is open to strangers. */
+  readonly #route: Route = (request, path, who) => {
+    const view = who && viewAt(this.#hub, endpoint, path);
+    if (view) return this.#front.handle(request, view, who);
+    return (who && this.#sse.handle(request, path, who)) ?? this.#state(request, path, who === undefined);
+  };
+
+  async #state(request: HttpRequest, path: string, isStranger: boolean): Promise<HttpReply> {
+    const answer = await this.#status.handle(request, path, isStranger);
     return answer ?? errorReply(new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`), undefined);
   }
 

@@ -2,6 +2,7 @@
 // as the rest of the program: it is asked only about a config that is refused here.
 
 import { catalogFields, rulesFields } from "./accept-catalog.ts";
+import { authReader, listenTlsReader, publicUrlReader } from "./accept-auth.ts";
 import {
   anyText,
   type Fields,
@@ -136,6 +137,9 @@ const listenMap = fieldsOf<ListenConfig>({ host: matching(hostPattern), port: in
 
 const topFields: Fields<Config> = {
   $schema: anyText,
+  auth: authReader,
+  publicUrl: publicUrlReader,
+  tls: listenTlsReader,
   listen,
   naming: oneOf("prefix", "none", "conflict"),
   zone: filled,

@@ -15,6 +15,7 @@ import {
 import type { BackendConfig, Config, EndpointConfig, ReplicaConfig } from "./rules.ts";
 import type { LockPlan } from "./catalog.ts";
 import { compileRules, compileViews } from "./compile-catalog.ts";
+import { compileDoor } from "./compile-auth.ts";
 import { compileResilience } from "./compile-resilience.ts";
 import { type Node, entryOf } from "./tree.ts";
 
@@ -35,6 +36,7 @@ export function compilePlan(config: Config, root: Node): Plan {
       host: config.listen?.host?.replace(/^\[(.*)\]$/, "$1") ?? listen.host,
       port: config.listen?.port ?? listen.port,
     },
+    ...compileDoor(config, root),
     naming: config.naming ?? planDefaults.naming,
     ...(config.zone === undefined ? {} : { zone: config.zone }),
     separator: planDefaults.separator,

@@ -2,6 +2,7 @@
 
 import type { BackendName, Isolation } from "../core/nouns.ts";
 import type { Disclosure, LockPlan, RulesPlan, ViewPlan } from "./catalog.ts";
+import type { AuthPlan, ListenTlsPlan } from "./auth.ts";
 import type { ResiliencePlan } from "./resilience.ts";
 
 /** How tools and prompts are exposed; `conflict`: with the prefix where several backends have the name. */
@@ -10,6 +11,12 @@ export type Naming = "prefix" | "none" | "conflict";
 export interface Plan {
   readonly listen: { readonly host: string; readonly port: number };
   readonly naming: Naming;
+  /** Absent: everybody is let in. */
+  readonly auth?: AuthPlan;
+  /** Under which clients reach the gateway, without a slash at the end; absent: where it listens. */
+  readonly publicUrl?: string;
+  /** Absent: plain HTTP. */
+  readonly tls?: ListenTlsPlan;
   /** Between backend and local name where `naming` is `prefix`. */
   readonly separator: string;
   /** Who wins a name or a URI that several backends own; backends that are left out follow in config order. */

@@ -68,8 +68,11 @@ export function mapOf<T>(key: Reader<string>, item: Reader<T>): Reader<Readonly<
 }
 
 // The type of the fields is the type of what they read, which the compiler cannot follow through a loop.
-export function fieldsOf<T>(fields: Fields<T>): Reader<T>;
-export function fieldsOf(fields: Readonly<Record<string, Reader<unknown>>>): Reader<Readonly<Record<string, unknown>>> {
+export function fieldsOf<T>(fields: Fields<T>, required?: readonly (keyof T & string)[]): Reader<T>;
+export function fieldsOf(
+  fields: Readonly<Record<string, Reader<unknown>>>,
+  required: readonly string[] = [],
+): Reader<Readonly<Record<string, unknown>>> {
   return (value) => {
     if (!isRecord(value)) return undefined;
     const read: Record<string, unknown> = {};
@@ -78,6 +81,6 @@ export function fieldsOf(fields: Readonly<Record<string, Reader<unknown>>>): Rea
       if (item === undefined) return undefined;
       read[key] = item;
     }
-    return read;
+    return required.every((key) => Object.hasOwn(read, key)) ? read : undefined;
   };
 }

@@ -1,6 +1,7 @@
 // What a config is once it is read, and the rules that both of its readers keep: the quick one, and the schema that explains.
 
 import type { Isolation } from "../core/nouns.ts";
+import type { AuthConfig, ListenTlsConfig } from "./rules-auth.ts";
 
 /** What a backend may be called: no separator in it, and none that could form at its end. */
 export const namePattern: RegExp = /^(?!.*__)(?!.*_$)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
@@ -124,6 +125,9 @@ export interface BackendConfig extends EndpointConfig, RulesConfig {
 /** A config file as its readers leave it: durations in milliseconds, sizes in bytes, nothing filled in. */
 export interface Config extends CatalogConfig {
   readonly $schema?: string | undefined;
+  readonly auth?: AuthConfig | undefined;
+  readonly publicUrl?: string | undefined;
+  readonly tls?: ListenTlsConfig | undefined;
   readonly listen?: ListenConfig | undefined;
   readonly naming?: "prefix" | "none" | "conflict" | undefined;
   readonly zone?: string | undefined;

@@ -15,6 +15,7 @@ import {
   sealKeyPattern,
 } from "./rules.ts";
 import { catalogShape, rulesShape } from "./schema-catalog.ts";
+import { frontShape } from "./schema-auth.ts";
 import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
 import { duration, filled, flag, integer, size, strict, text, textError } from "./schema-values.ts";
 
@@ -99,6 +100,7 @@ const topShape = {
     )
     .optional()
     .describe("Where clients come in."),
+  ...frontShape,
   naming: z
     .enum(["prefix", "none", "conflict"])
     .optional()

@@ -55,6 +55,10 @@ export type ErrorCode =
   | "replyTooLarge"
   | "overloaded"
   | "unauthorized"
+  | "unauthenticated"
+  | "badCredentials"
+  | "insufficientScope"
+  | "authUnavailable"
   | "badProtocol"
   | "refused"
   | "foreignOutput"
@@ -105,7 +109,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   untrusted: row("E3005", -32603, 500, 3, false, "read the file; if you trust it, add the --trust that is named above"),
   configNotFound: row("E3001", -32603, 500, 3, false, "name a file with -c, or start with --demo"),
   configInvalid: row("E3002", -32603, 500, 3, false, "mend the places named above"),
-  insecureBind: row("E3003", -32603, 500, 3, false, "bind to 127.0.0.1, or say --insecure"),
+  insecureBind: row("E3003", -32603, 500, 3, false, "bind to 127.0.0.1, configure auth, or say --insecure"),
   portInUse: row("E3004", -32603, 500, 3, false, "choose another port with --port"),
   unreachable: row("E4101", -32000, 502, 4, true, "is the server running, and is the address right?"),
   spawnFailed: row("E4102", -32000, 502, 4, true, "check the command, its path and its permissions"),
@@ -119,6 +123,17 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   replyTooLarge: row("E4110", -32000, 502, 4, false, "the call has run; ask the server for a smaller answer"),
   overloaded: row("E4111", -32000, 503, 4, true, "wait retryAfterMs, or raise concurrency of the backend"),
   unauthorized: row("E5001", -32000, 401, 5, false, "check the backend's headers or token"),
+  unauthenticated: row("E5101", -32600, 401, 5, false, "sign in, and send Authorization: Bearer with each request"),
+  badCredentials: row(
+    "E5102",
+    -32600,
+    400,
+    5,
+    false,
+    "send one Authorization: Bearer header, and no token in the address",
+  ),
+  insufficientScope: row("E5103", -32600, 403, 5, false, "ask for a token with the scopes that are named"),
+  authUnavailable: row("E5104", -32000, 503, 5, true, "the authorization server cannot be asked; try again"),
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),
   badListing: row("E6020", -32000, 502, 6, false, "the server must end its listing and give each cursor once"),
   badProtocol: row("E6001", -32000, 502, 6, false, "the server does not speak MCP at this address"),

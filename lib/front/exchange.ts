@@ -19,6 +19,8 @@ export interface HttpRequest {
   readonly head: object;
   /** Requests of its connection that begin like this one may go straight from here on. */
   offer?(lane: () => Lane): void;
+  /** What the client showed of itself when TLS began, where that is trusted. */
+  certificate?: ClientCertificate | undefined;
   /** Calls `listener`, the one that there may be, when the client is gone before it has the whole answer. */
   whenGone(listener: () => void): void;
 }
@@ -44,6 +46,18 @@ export interface LaneClient {
   sent(length: number): void;
   /** The request is to be read like any other, and `answer` gives its answer. */
   divert(bytes: Uint8Array, answer: (request: HttpRequest) => Promise<HttpReply>): void;
+}
+
+/** A certificate of a client, from an authority that the config names. */
+export interface ClientCertificate {
+  /** Its URI, else its common name. */
+  readonly name: string;
+  /** Organizational units. */
+  readonly groups: readonly string[];
+  /** SHA-256 in base64url, as tokens that are bound to it say it. */
+  readonly thumbprint: string;
+  /** Unix ms. */
+  readonly expiresAt: number;
 }
 
 export type Headers = Readonly<Record<string, string>>;

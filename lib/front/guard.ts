@@ -1,6 +1,7 @@
 // Who may speak to the front: Host and Origin are checked, so that a web page cannot reach a local gateway.
 
 import { GatewayError } from "../core/errors.ts";
+import { isLoopback } from "../core/loopback.ts";
 import type { HttpRequest } from "./exchange.ts";
 
 export interface GuardOptions {
@@ -10,12 +11,6 @@ export interface GuardOptions {
   readonly allowedHosts: readonly string[];
   /** More origins, as `scheme://host[:port]`, or `*`. */
   readonly allowedOrigins: readonly string[];
-}
-
-const loopbackHosts: ReadonlySet<string> = new Set(["localhost", "127.0.0.1", "[::1]", "::1"]);
-
-export function isLoopback(host: string): boolean {
-  return loopbackHosts.has(host) || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
 /** Why the request is refused, or undefined (2025-11-25, Transports, "Security Warning"). */

@@ -2,6 +2,7 @@
 
 import { type Envelope, scan, type Scanned, spanBytes } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { anonymous, type Principal } from "../core/principal.ts";
 import { resultMessage } from "../core/rpc.ts";
 import { after, Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
@@ -32,8 +33,6 @@ export interface HttpFrontOptions {
   readonly identity: ServerIdentity;
 }
 
-/** Without authentication there is one principal. */
-const principal = "anonymous";
 const maxBatch = 1000;
 /** For calls that were cut at the end to be answered. */
 const farewellMs = 1_000;
@@ -65,16 +64,16 @@ export class HttpFront {
     return this.#open.size + this.#straight.size + this.#modern.inFlight;
   }
 
-  /** Answers one request to the endpoint of a view. */
-  handle(request: HttpRequest, view: View): HttpReply | Promise<HttpReply> {
+  /** Answers one request to the endpoint of a view; `who` sent it. */
+  handle(request: HttpRequest, view: View, who: Principal = anonymous): HttpReply | Promise<HttpReply> {
     try {
       switch (request.method) {
         case "POST":
-          return this.#post(request, view);
+          return this.#post(request, view, who);
         case "GET":
-          return this.#listen(request, view);
+          return this.#listen(request, view, who);
         case "DELETE":
-          return this.#end(request, view);
+          return this.#end(request, view, who);
         default: {
           const error = new GatewayError("methodNotAllowed", `the endpoint does not take ${request.method}`);
           return errorReply(error, undefined, { allow: "POST, GET, DELETE" });
@@ -103,12 +102,12 @@ export class HttpFront {
     for (const session of this.#hub.sessions.all()) session.close();
   }
 
-  #post(request: HttpRequest, view: View): HttpReply | Promise<HttpReply> {
+  #post(request: HttpRequest, view: View, who: Principal): HttpReply | Promise<HttpReply> {
     const verdict = this.#checked.get(request.head) ?? this.#check(request);
     const body = request.body(this.#hub.plan.limits.bodyBytes);
-    if (body instanceof Uint8Array) return this.#message(request, body, verdict, view);
+    if (body instanceof Uint8Array) return this.#message(request, body, verdict, view, who);
     return body
-      .then((late) => this.#message(request, late, verdict, view))
+      .then((late) => this.#message(request, late, verdict, view, who))
       .catch((error: unknown) => this.#refuse(error, undefined));
   }
 
@@ -121,13 +120,19 @@ export class HttpFront {
     return verdict;
   }
 
-  #message(request: HttpRequest, body: Uint8Array, verdict: EraVerdict, view: View): HttpReply | Promise<HttpReply> {
+  #message(
+    request: HttpRequest,
+    body: Uint8Array,
+    verdict: EraVerdict,
+    view: View,
+    who: Principal,
+  ): HttpReply | Promise<HttpReply> {
     const scanned = scan(body);
     if (scanned.kind === "malformed") return malformed(scanned);
     try {
       if (scanned.kind === "batch") {
         requireLegacy(verdict);
-        return this.#batch(this.#session(request, view), body, scanned, request);
+        return this.#batch(this.#session(request, view, who), body, scanned, request);
       }
     } catch (error) {
       return this.#refuse(error, undefined);
@@ -136,11 +141,11 @@ export class HttpFront {
     try {
       const mayBeModern = verdict.kind !== "legacy" || envelope.spans["params._meta"] !== undefined;
       if (mayBeModern && claimsModern(envelope, request.header(headerNames.version)))
-        return this.#modern.handle(request, envelope, principal, view);
+        return this.#modern.handle(request, envelope, who, view);
       if (envelope.method === legacyCodec.openMethod && envelope.kind === "request" && verdict.kind !== "refused")
-        return this.#greet(envelope, legacyCodec, view);
+        return this.#greet(envelope, legacyCodec, view, who);
       requireLegacy(verdict);
-      return this.#exchange(this.#session(request, view), [envelope], false, request);
+      return this.#exchange(this.#session(request, view, who), [envelope], false, request);
     } catch (error) {
       return this.#refuse(error, envelope.kind === "request" ? spanBytes(envelope, "id") : undefined);
     }
@@ -152,24 +157,25 @@ export class HttpFront {
     return errorReply(failure, id);
   }
 
-  #greet(request: Envelope, codec: EraCodec, view: View): HttpReply {
+  #greet(request: Envelope, codec: EraCodec, view: View, who: Principal): HttpReply {
     const id = spanBytes(request, "id") ?? encodeText("null");
     if (this.#state !== "open") throw shuttingDown();
-    const facts = readInitialize(request, codec, view, principal);
+    const facts = readInitialize(request, codec, view, who.id);
     const { limits, timeouts } = this.#hub.plan;
     const session = this.#hub.sessions.create(facts, new SessionStreams(this.#archive), {
       sessions: limits.sessions,
       idleMs: timeouts.sessionIdleMs,
     });
+    session.who = who;
     this.#router.prepare(session);
     const reply = resultMessage(id, greet(this.#hub, view, facts.version, this.#identity));
     return jsonReply(reply, { [sessionHeader]: this.#hub.sessions.seal(session) });
   }
 
-  #session(request: HttpRequest, view: View): Session {
+  #session(request: HttpRequest, view: View, who: Principal): Session {
     const id = request.header(sessionHeader);
     if (id === undefined) throw new GatewayError("sessionMissing", "the request has no MCP-Session-Id header");
-    const session = this.#hub.sessions.open(id, principal, view, () => new SessionStreams(this.#archive));
+    const session = this.#hub.sessions.open(id, who, view, () => new SessionStreams(this.#archive));
     if (!session) throw new GatewayError("sessionUnknown", "the session is unknown or has ended");
     return session;
   }
@@ -251,17 +257,17 @@ export class HttpFront {
     call.reply(await this.#router.request(session, request, own, call));
   }
 
-  #listen(request: HttpRequest, view: View): HttpReply {
+  #listen(request: HttpRequest, view: View, who: Principal): HttpReply {
     requireSession(request);
     requireAccept(request, ["text/event-stream"]);
     if (this.#state === "closed") throw shuttingDown();
-    const session = this.#session(request, view);
+    const session = this.#session(request, view, who);
     return streamsOf(session).listen(request.header("last-event-id"), primesStreams(session.facts.version));
   }
 
-  #end(request: HttpRequest, view: View): HttpReply {
+  #end(request: HttpRequest, view: View, who: Principal): HttpReply {
     requireSession(request);
-    this.#hub.sessions.end(this.#session(request, view));
+    this.#hub.sessions.end(this.#session(request, view, who));
     return emptyReply(200);
   }
 

@@ -4,6 +4,7 @@ import { ClientCancel } from "../backend/link.ts";
 import { type Envelope, spanBytes, spanKey } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { errorMessage } from "../core/rpc.ts";
+import { anonymous } from "../core/principal.ts";
 import { Scope } from "../core/scope.ts";
 import type { View } from "../merge/names.ts";
 import { judgeModern } from "../protocol/modern-request.ts";
@@ -13,7 +14,6 @@ import { factsOf } from "./modern.ts";
 
 export interface ModernPipeOptions {
   readonly router: ModernRouter;
-  readonly principal: string;
   readonly view: View;
   readonly port: Port;
 }
@@ -32,7 +32,7 @@ export class ModernPipe {
   async request(message: Envelope, outer: Scope): Promise<Uint8Array | undefined> {
     const verdict = judgeModern(message, undefined);
     if (verdict.kind === "refused") return errorMessage(spanBytes(message, "id"), verdict.error);
-    const { router, principal, view, port } = this.#options;
+    const { router, view, port } = this.#options;
     const key = spanKey(message, "id");
     if (this.#open.has(key)) {
       const error = new GatewayError("invalidRequest", "a request with this id is in flight");
@@ -42,7 +42,7 @@ export class ModernPipe {
     this.#open.set(key, own);
     if (message.method === "subscriptions/listen") this.#listening.add(own);
     try {
-      return await router.request(message, factsOf(verdict.request, principal, view), own, port);
+      return await router.request(message, factsOf(verdict.request, anonymous, view), own, port);
     } finally {
       this.#open.delete(key);
       this.#listening.delete(own);

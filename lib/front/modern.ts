@@ -2,6 +2,7 @@
 
 import { type Envelope, spanBytes } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { Principal } from "../core/principal.ts";
 import { Scope } from "../core/scope.ts";
 import type { View } from "../merge/names.ts";
 import { judgeModern, type ModernRequest } from "../protocol/modern-request.ts";
@@ -35,7 +36,7 @@ export class ModernFront {
   }
 
   /** Answers a message that claims to be modern. */
-  handle(http: HttpRequest, message: Envelope, principal: string, view: View): HttpReply | Promise<HttpReply> {
+  handle(http: HttpRequest, message: Envelope, who: Principal, view: View): HttpReply | Promise<HttpReply> {
     switch (message.kind) {
       case "notification":
         // The one that a client may send takes back a stream, which its end does too.
@@ -51,7 +52,7 @@ export class ModernFront {
     const verdict = judgeModern(message, (name) => http.header(name));
     if (verdict.kind === "refused") return errorReply(verdict.error, spanBytes(message, "id"));
     if (this.#state !== "open") return errorReply(shuttingDown(), spanBytes(message, "id"));
-    const facts = factsOf(verdict.request, principal, view);
+    const facts = factsOf(verdict.request, who, view);
     const stream = new ModernStream(http);
     const isListening = verdict.request.method === "subscriptions/listen";
     if (isListening) this.#listening += 1;
@@ -93,11 +94,12 @@ export class ModernFront {
 }
 
 /** What the router needs to know of who asks. */
-export function factsOf(request: ModernRequest, principal: string, view: View): ModernFacts {
+export function factsOf(request: ModernRequest, who: Principal, view: View): ModernFacts {
   const { version, capabilities, clientInfo, logLevel } = request;
   const name = clientInfo?.["name"];
   return {
-    principal,
+    principal: who.id,
+    who,
     version,
     capabilities,
     client: typeof name === "string" ? name.slice(0, 100) : "",

@@ -4,6 +4,7 @@
 import { type Envelope, scan, type Scanned, spanBytes, toLine } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
+import type { Principal } from "../core/principal.ts";
 import { Scope } from "../core/scope.ts";
 import { frameComment, frameMessage } from "../core/sse-frames.ts";
 import { encodeText } from "../core/text.ts";
@@ -20,7 +21,8 @@ export interface SseClientOptions {
   readonly hub: Hub;
   readonly router: Router;
   readonly identity: ServerIdentity;
-  readonly principal: string;
+  /** Who opened the stream. */
+  readonly who: Principal;
   readonly sink: EventSink;
   /** Hears once that the stream is over, whoever ended it. */
   readonly ended: (client: SseClient) => void;
@@ -41,6 +43,7 @@ export class SseClient implements Outlet {
   readonly #port: Port;
   readonly #openedAt = Date.now();
   #session: Session | undefined;
+  #who: Principal;
   /** Why nothing new is begun. */
   #refusal: GatewayError | undefined;
   #isOver = false;
@@ -49,6 +52,7 @@ export class SseClient implements Outlet {
   constructor(options: SseClientOptions) {
     const { sink } = options;
     this.#options = options;
+    this.#who = options.who;
     this.#port = {
       deliver: (message) => this.send(message),
       get congestion() {
@@ -74,8 +78,10 @@ export class SseClient implements Outlet {
     this.#write(frameMessage(toLine(message)));
   }
 
-  /** What a POST brought; throws a `GatewayError` where that is no message. */
-  take(body: Uint8Array, view: View): void {
+  /** What a POST of `who` brought; throws a `GatewayError` where that is no message. */
+  take(body: Uint8Array, view: View, who: Principal): void {
+    this.#who = who;
+    if (this.#session) this.#session.who = who;
     const scanned = scan(body);
     switch (scanned.kind) {
       case "malformed":
@@ -182,10 +188,11 @@ export class SseClient implements Outlet {
   }
 
   #greet(request: Envelope, view: View, id: Uint8Array): Uint8Array {
-    const { hub, router, identity, principal } = this.#options;
-    const facts = readInitialize(request, legacyCodec, view, principal);
+    const { hub, router, identity } = this.#options;
+    const facts = readInitialize(request, legacyCodec, view, this.#who.id);
     const { limits, timeouts } = hub.plan;
     const session = hub.sessions.create(facts, this, { sessions: limits.sessions, idleMs: timeouts.sessionIdleMs });
+    session.who = this.#who;
     this.#session = session;
     router.prepare(session);
     return resultMessage(id, greet(hub, view, facts.version, identity));

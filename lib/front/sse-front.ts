@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { anonymous, type Principal } from "../core/principal.ts";
 import { after, Scope } from "../core/scope.ts";
 import { frameEndpoint } from "../core/sse-frames.ts";
 import { decodeText, encodeJson } from "../core/text.ts";
@@ -26,8 +27,6 @@ const streamPath = "/sse";
 const messagePath = "/messages";
 const sessionParam = "sessionId";
 const purpose = "sse";
-/** Without authentication there is one principal. */
-const principal = "anonymous";
 /** A stream on which nobody begins a session is not kept for longer. */
 const greetingMs = 60_000;
 /** For calls that were cut at the end to be answered. */
@@ -55,13 +54,13 @@ export class SseFront {
   }
 
   /** Answers one request; undefined where the path is not of this transport, or that is switched off. */
-  handle(request: HttpRequest, path: string): HttpReply | Promise<HttpReply> | undefined {
+  handle(request: HttpRequest, path: string, who: Principal = anonymous): HttpReply | Promise<HttpReply> | undefined {
     if (!this.#hub.plan.front.sse) return undefined;
     const stream = viewAt(this.#hub, streamPath, path);
     const messages = stream ? undefined : viewAt(this.#hub, messagePath, path);
     try {
-      if (stream) return this.#open(request, stream);
-      return messages && this.#post(request, messages);
+      if (stream) return this.#open(request, stream, who);
+      return messages && this.#post(request, messages, who);
     } catch (error) {
       return this.#refuse(error);
     }
@@ -88,7 +87,7 @@ export class SseFront {
     for (const client of [...this.#clients.values()]) client.close();
   }
 
-  #open(request: HttpRequest, view: View): HttpReply {
+  #open(request: HttpRequest, view: View, who: Principal): HttpReply {
     if (request.method !== "GET") return refuseMethod(request, "GET");
     // Clients of that revision need not say what they take.
     if (request.header("accept") !== undefined) requireAccept(request, ["text/event-stream"]);
@@ -96,35 +95,35 @@ export class SseFront {
     const { sessions } = this.#hub.plan.limits;
     if (this.#clients.size >= sessions)
       throw new GatewayError("tooManySessions", `${sessions} event streams are open, and there may not be more`);
-    return eventReply((sink) => this.#attach(sink, view));
+    return eventReply((sink) => this.#attach(sink, view, who));
   }
 
-  #attach(sink: EventSink, view: View): () => void {
+  #attach(sink: EventSink, view: View, who: Principal): () => void {
     const key = randomUUID();
     const ended = (): void => void this.#clients.delete(key);
-    const client = new SseClient({ ...this.#options, principal, sink, ended });
+    const client = new SseClient({ ...this.#options, who, sink, ended });
     this.#clients.set(key, client);
-    const id = this.#hub.sealer.seal(purpose, encodeJson([key, principal, view.backend]));
+    const id = this.#hub.sealer.seal(purpose, encodeJson([key, who.id, view.backend]));
     sink.write(frameEndpoint(`${pathOf(messagePath, view)}?${sessionParam}=${id}`));
     return () => client.close();
   }
 
-  #post(request: HttpRequest, view: View): HttpReply | Promise<HttpReply> {
+  #post(request: HttpRequest, view: View, who: Principal): HttpReply | Promise<HttpReply> {
     if (request.method !== "POST") return refuseMethod(request, "POST");
-    const client = this.#clientOf(request, view);
+    const client = this.#clientOf(request, view, who);
     requireJson(request);
     const body = request.body(this.#hub.plan.limits.bodyBytes);
-    if (body instanceof Uint8Array) return take(client, body, view);
-    return body.then((late) => take(client, late, view)).catch((error: unknown) => this.#refuse(error));
+    if (body instanceof Uint8Array) return take(client, body, view, who);
+    return body.then((late) => take(client, late, view, who)).catch((error: unknown) => this.#refuse(error));
   }
 
-  #clientOf(request: HttpRequest, view: View): SseClient {
+  #clientOf(request: HttpRequest, view: View, who: Principal): SseClient {
     const id = new URLSearchParams(request.query).get(sessionParam);
     if (id === null)
       throw new GatewayError("sessionMissing", `the address has no ${sessionParam}: GET ${streamPath} gives one`);
     const opened = this.#hub.sealer.open(purpose, id);
     const [key, owner, backend] = opened ? readParts(decodeText(opened)) : [];
-    const client = key !== undefined && owner === principal && backend === view.backend && this.#clients.get(key);
+    const client = key !== undefined && owner === who.id && backend === view.backend && this.#clients.get(key);
     return client || unknown();
   }
 
@@ -147,10 +146,10 @@ export class SseFront {
   }
 }
 
-function take(client: SseClient, body: Uint8Array, view: View): HttpReply {
+function take(client: SseClient, body: Uint8Array, view: View, who: Principal): HttpReply {
   // The stream may have ended while the body came.
   if (!client.connected) unknown();
-  client.take(body, view);
+  client.take(body, view, who);
   return emptyReply(202);
 }
 

@@ -120,8 +120,8 @@ export class Status {
     };
   }
 
-  /** Answers one of these paths, or undefined for any other. */
-  async handle({ method }: HttpRequest, path: string): Promise<HttpReply | undefined> {
+  /** Answers one of these paths, or undefined for any other. A stranger hears how it is, and nothing of who is behind it. */
+  async handle({ method }: HttpRequest, path: string, isStranger = false): Promise<HttpReply | undefined> {
     const asked = path.startsWith(whyPrefix) ? decodePath(path.slice(whyPrefix.length)) : undefined;
     if (asked === undefined && !paths.has(path)) return undefined;
     if (method !== "GET" && method !== "HEAD") {
@@ -132,9 +132,10 @@ export class Status {
     if (asked !== undefined || path === "/why")
       return jsonReply(encodeJson({ calls: this.#hub.flights.find(asked, maxFlights) }), headers);
     const health = await this.health();
+    const said = isStranger ? { status: health.status } : health;
     const status = health.status === "ok" || health.status === "degraded" ? 200 : 503;
     return path === "/health"
-      ? jsonReply(encodeJson(health), headers, status)
+      ? jsonReply(encodeJson(said), headers, status)
       : textReply(`${health.status}\n`, headers, status);
   }
 }

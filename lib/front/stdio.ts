@@ -5,6 +5,7 @@ import { LineSplitter } from "../backend/lines.ts";
 import { type Envelope, scan, type Scanned, spanBytes } from "../core/envelope.ts";
 import { asGatewayError, type ErrorCode, GatewayError } from "../core/errors.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
+import { anonymous } from "../core/principal.ts";
 import { Scope } from "../core/scope.ts";
 import type { View } from "../merge/names.ts";
 import { allowsBatch, legacyCodec } from "../protocol/legacy.ts";
@@ -31,7 +32,6 @@ export interface StdioFrontOptions {
 /** Takes the reply of one call; undefined where the client took the call back. */
 type Answer = (reply: Uint8Array | undefined) => void;
 
-const principal = "anonymous";
 const emptyResult = Buffer.from("{}");
 const shuttingDown = (): GatewayError => new GatewayError("draining", "the gateway is shutting down");
 
@@ -51,7 +51,7 @@ export class StdioFront implements Outlet {
     const { input, output } = options;
     this.#options = options;
     const { modern: router, view } = options;
-    this.#modern = new ModernPipe({ router, principal, view, port: this.#port });
+    this.#modern = new ModernPipe({ router, view, port: this.#port });
     // A client that does not read its answers may not ask for more of them.
     this.#writer = new LineWriter(output, {
       full: () => input.pause(),
@@ -199,7 +199,7 @@ export class StdioFront implements Outlet {
 
   #greet(request: Envelope, id: Uint8Array): Uint8Array {
     const { hub, router, view, identity } = this.#options;
-    const facts = readInitialize(request, legacyCodec, view, principal);
+    const facts = readInitialize(request, legacyCodec, view, anonymous.id);
     const { limits, timeouts } = hub.plan;
     const session = hub.sessions.create(facts, this, { sessions: limits.sessions, idleMs: timeouts.sessionIdleMs });
     this.#session = session;

@@ -55,6 +55,8 @@ class SessionLane implements Lane, StraightLane {
   readonly streams: SessionStreams;
   readonly #id: string;
   readonly #plan: Plan;
+  /** Until when what the client showed is good, Unix ms. */
+  readonly #until: number;
   /** The name that was called last, as its client wrote it, and what it means. */
   #name: Uint8Array = new Uint8Array();
   exposed = "";
@@ -66,10 +68,12 @@ class SessionLane implements Lane, StraightLane {
     this.streams = streams;
     this.#id = id;
     this.#plan = calls.front.hub.plan;
+    this.#until = session.who.expiresAt;
   }
 
   get isLive(): boolean {
     const { hub } = this.calls.front;
+    if (this.#until !== Infinity && this.#until <= Date.now()) return false;
     // A new plan may mean other hosts, other names and other limits.
     return hub.plan === this.#plan && hub.sessions.at(this.#id) === this.session;
   }

@@ -174,6 +174,10 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
   Change: change,
   ListingDiff: { same: z.boolean(), changes: z.array(z.object(change)) },
   ...benchShapes,
+  ApiKey: {
+    key: z.string().describe("To be shown once, and kept by its holder alone."),
+    config: z.record(z.string(), z.unknown()).describe("What lets its holder in."),
+  },
   Explanation: explanation,
   Explanations: { items: z.array(z.object(explanation)) },
   Version: {

@@ -23,7 +23,12 @@ const causes: Readonly<Partial<Record<ErrorCode, string>>> = {
   untrusted: "a config that merely lies in the working directory can start programs, so its first use needs your word",
   configNotFound: "no file was named, and the working directory has none of the known names",
   configInvalid: "the config has mistakes, so nothing of it is used",
-  insecureBind: "an address that other machines reach would let everybody in: the gateway has no authentication",
+  insecureBind: "an address that other machines reach would let everybody in: the config has no auth",
+  unauthenticated:
+    "the gateway lets in who shows a key, a token or a certificate that it knows; this request showed none",
+  badCredentials: "a token is sent in one way alone, so that it is in no log and in no history of a browser",
+  insufficientScope: "the token is good, but it does not allow this",
+  authUnavailable: "whether the token is good could not be found out",
   portInUse: "another program listens on that address already, often an older mcpctl",
   unreachable: "no connection to the server's address could be made",
   spawnFailed: "the operating system could not start the command",

@@ -4,6 +4,7 @@ import { ClientCancel } from "../backend/link.ts";
 import { type Envelope, scan, spanBytes, spanNumber, splice } from "../core/envelope.ts";
 import { asGatewayError, type GatewayError } from "../core/errors.ts";
 import { errorMessage } from "../core/rpc.ts";
+import type { Principal } from "../core/principal.ts";
 import { after, Scope } from "../core/scope.ts";
 import { encodeNumber } from "../core/text.ts";
 import { legacyAnswer, modernAsk } from "../protocol/bridge-input.ts";
@@ -17,12 +18,16 @@ const gatherMs = 20;
 /** A modern client hears nothing but what belongs to its request. */
 const silent: Outlet = { connected: true, send: () => {}, close: () => {} };
 
-export type ModernFacts = Omit<SessionFacts, "key" | "era"> & { readonly logLevel: string | undefined };
+export interface ModernFacts extends Omit<SessionFacts, "key" | "era"> {
+  readonly who: Principal;
+  readonly logLevel: string | undefined;
+}
 
 /** What stands for a modern client while one of its requests is answered. */
-export function sessionOf({ logLevel, ...facts }: ModernFacts, outlet: Outlet = silent): Session {
+export function sessionOf({ logLevel, who, ...facts }: ModernFacts, outlet: Outlet = silent): Session {
   const session = new Session({ ...facts, key: "", era: "modern" }, outlet);
   session.level = logLevel;
+  session.who = who;
   return session;
 }
 

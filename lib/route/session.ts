@@ -7,6 +7,7 @@ import type { Edit, Envelope } from "../core/envelope.ts";
 import { spanKey, spanText, spanValue } from "../core/envelope.ts";
 import { Flight } from "../core/flight.ts";
 import { type Part, partBytes } from "../core/part.ts";
+import { anonymous, type Principal } from "../core/principal.ts";
 import { after, type Scope } from "../core/scope.ts";
 import { asRecord, encodeJson } from "../core/text.ts";
 import { exposeTask, type View } from "../merge/names.ts";
@@ -189,6 +190,8 @@ export class Session {
   readonly #calls = new Map<string, ActiveCall>();
   /** Least severe level that the client wants; undefined until it says so. */
   level: string | undefined;
+  /** Who sent the last request, with what was shown then; always the principal of the facts. */
+  who: Principal = anonymous;
   usedAt: number = Date.now();
   /** The sealed id that the client sends; empty until it has. */
   id = "";

@@ -3,6 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { GatewayError } from "../core/errors.ts";
 import type { SessionId } from "../core/nouns.ts";
+import type { Principal } from "../core/principal.ts";
 import type { Sealer } from "../core/seal.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
@@ -84,9 +85,11 @@ export class Sessions {
    * The session of an id, for this principal and view; undefined for any other id. A session that this process does not
    * hold (it was idle, or another gateway's) goes on with a new outlet.
    */
-  open(id: string, principal: string, view: View, createOutlet: () => Outlet): Session | undefined {
+  open(id: string, who: Principal, view: View, createOutlet: () => Outlet): Session | undefined {
+    const { id: principal } = who;
     const known = this.#byId.get(id);
     if (known && known.facts.principal === principal && known.facts.view.backend === view.backend) {
+      known.who = who;
       return known;
     }
     const opened = this.#sealer.open(purpose, id);
@@ -100,6 +103,7 @@ export class Sessions {
     }
     // One id a session, so that this map is no larger than the other.
     if (!session.id) this.#byId.set((session.id = id), session);
+    session.who = who;
     session.usedAt = Date.now();
     return session;
   }

@@ -164,6 +164,38 @@ const backends = mapOf({
 });
 const addresses = among(["localhost:1", "[::1]", 7337, "65535", "127.0.0.1", -0], ["99999", "::1", "a b", 65_536, 1.5]);
 const ports = among([0, 1, 65_535, "65535", "0", -0], [65_536, "65536", -1, "-1", 1.5]);
+const safeUrls = among(
+  ["https://id.example.com", "http://127.0.0.1:1/x", "https://a/b/"],
+  ["http://id.example.com", "https://u@a", "https://a?b", "https://a#", "ftp://a", "a", "https://a/\n", nul],
+);
+const scopeLists = among([[], ["a", "a:b/c*"]], [[""], ["a b"], ['"'], ["\\"], [nul], "a"]);
+const hash = `sha256:${"0a".repeat(32)}`;
+const keys = mapOf({
+  hash: among([hash], [hash.toUpperCase(), `${hash}0`, ""]),
+  groups: filledLists,
+  scopes: scopeLists,
+  expires: among(["2027-01-01", "2027-01-01T10:00Z"], ["2027-13-01", "tomorrow", "2027-01-01T10:00", 1]),
+});
+const issuers = mapOf({
+  issuer: safeUrls,
+  jwks: safeUrls,
+  audiences: filledLists,
+  algorithms: among([["RS256"], ["EdDSA", "ES256"]], [[], ["HS256"], ["none"], "RS256"]),
+  groupsClaim: filled,
+  skew: among(["0s", "5m"], ["6m", 1]),
+  introspection: mapOf({ url: safeUrls, clientId: filled, clientSecret: filled }),
+});
+const auths = mapOf({
+  keys: fc.dictionary(fc.constantFrom("a", "a.b-c_d", "", "-a", "x".repeat(65)), keys, { maxKeys: 2 }),
+  issuers: fc.array(issuers, { maxLength: 2 }),
+  scopes: scopeLists,
+  certificates: flags,
+});
+const doors = mapOf({
+  auth: fc.oneof(auths, among(["none"], ["all", ""])),
+  publicUrl: among(["https://a.example/gw/", "http://b:80"], ["a", "https://u:p@a", "https://a/?b", "ws://a", ""]),
+  tls: mapOf({ cert: filled, key: filled, clientCa: filled }),
+});
 const configs = mapOf({
   $schema: among(["", "x", nul], [1]),
   listen: fc.oneof(addresses, mapOf({ host: among(["a", "::1", "[::1]"], ["", "a b"]), port: ports })),
@@ -201,7 +233,9 @@ test("accept: says what the schema says, of near misses of every kind", () => {
     assert.deepEqual(accepted, config, JSON.stringify({ value, issues: parsed.issues }));
   };
   for (const scrap of scraps) compare(scrap);
-  fc.assert(fc.property(configs, compare), { numRuns: 4000 });
+  fc.assert(fc.property(fc.oneof({ weight: 3, arbitrary: configs }, { weight: 1, arbitrary: doors }), compare), {
+    numRuns: 5000,
+  });
   assert.ok(seen.accepted > 400 && seen.refused > 400, JSON.stringify(seen));
 });
 

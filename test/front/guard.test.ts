@@ -1,7 +1,8 @@
 // Who may speak to the front: Host, Origin, and what a browser is told.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type GuardOptions, isLoopback, refuseForeign } from "../../lib/front/guard.ts";
+import { isLoopback } from "../../lib/core/loopback.ts";
+import { type GuardOptions, refuseForeign } from "../../lib/front/guard.ts";
 import { incomingOf } from "./exchange.ts";
 import { type Changes, FrontClient, startBench } from "./kit.ts";
 import { record } from "./peer.ts";

@@ -84,6 +84,8 @@ export class FrontClient {
   path = "/mcp";
   sessionId: string | undefined;
   version: string | undefined;
+  /** What it shows with each request. */
+  token: string | undefined;
   #lastId = 0;
 
   constructor(gateway: Gateway) {
@@ -109,6 +111,7 @@ export class FrontClient {
     const headers = new Headers({ accept: "application/json, text/event-stream", "content-type": "application/json" });
     if (this.sessionId !== undefined) headers.set("mcp-session-id", this.sessionId);
     if (this.version !== undefined) headers.set("mcp-protocol-version", this.version);
+    if (this.token !== undefined) headers.set("authorization", `Bearer ${this.token}`);
     for (const [name, value] of Object.entries(changes)) {
       if (value === undefined) headers.delete(name);
       else headers.set(name, value);

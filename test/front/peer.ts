@@ -46,11 +46,14 @@ export async function within<T>(promise: Promise<T>, what: string, ms: number = 
 export class PeerCall {
   readonly message: Message;
   readonly params: Message;
+  /** The upstream session that it came in. */
+  readonly session: unknown;
   readonly #response: ServerResponse;
   readonly #dropped: Promise<void>;
 
-  constructor(message: Message, response: ServerResponse) {
+  constructor(message: Message, response: ServerResponse, session: unknown) {
     this.message = message;
+    this.session = session;
     this.params = record(message["params"]);
     this.#response = response;
     this.#dropped = new Promise((resolve) => response.on("close", () => resolve()));
@@ -143,7 +146,8 @@ export class Peer implements AsyncDisposable {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) if (chunk instanceof Uint8Array) chunks.push(chunk);
     const message = record(JSON.parse(Buffer.concat(chunks).toString()));
-    if (message["method"] === "tools/call") return this.calls.push(new PeerCall(message, response));
+    if (message["method"] === "tools/call")
+      return this.calls.push(new PeerCall(message, response, request.headers["mcp-session-id"]));
     if (message["id"] === undefined || message["method"] === undefined) {
       const pinged = message["method"] === undefined ? this.#pings.get(message["id"]) : undefined;
       if (pinged) pinged();

@@ -91,24 +91,30 @@ Link.prototype.straight = function count(this: Link, ...args): boolean {
 
 export const wentStraight = (): number => straight;
 
-export type BenchSettings = Settings & { readonly callMs?: number };
+export type BenchSettings = Settings & {
+  readonly callMs?: number;
+  /** What the client shows with each request. */
+  readonly key?: string;
+};
 
 export class Bench implements AsyncDisposable {
   readonly backend: Backend = new Backend();
   gateway!: Gateway;
   #listener: Listener | undefined;
   #session = "";
+  #shown: Readonly<Record<string, string>> = {};
 
-  static async start({ callMs = backendDefaults.callMs, ...settings }: BenchSettings = {}): Promise<Bench> {
+  static async start({ callMs = backendDefaults.callMs, key, ...settings }: BenchSettings = {}): Promise<Bench> {
     const bench = new Bench();
     const replicas = [{ kind: "http" as const, url: await bench.backend.listen(), headers: {} }];
     const backends = [{ ...backendDefaults, name: "b" as BackendName, replicas, callMs }];
-    bench.gateway = createGateway({ ...settings, plan: { backends } }, {});
+    bench.gateway = createGateway({ ...settings, plan: { ...settings.plan, backends } }, {});
+    if (key !== undefined) bench.#shown = { authorization: `Bearer ${key}` };
     await bench.gateway.settled(5_000);
     bench.#listener = await listen({ host: "127.0.0.1", port: 0, handle: (request) => bench.gateway.handle(request) });
     const wire = bench.connect();
     const params = '{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"c","version":"1"}}';
-    wire.request("POST", { sessionId: "" }, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":${params}}`);
+    bench.post(wire, `{"jsonrpc":"2.0","id":1,"method":"initialize","params":${params}}`);
     await wire.until(/"result"/);
     bench.#session = /mcp-session-id: (\S+)/.exec(wire.text)?.[1] ?? "";
     wire.socket.destroy();
@@ -120,7 +126,7 @@ export class Bench implements AsyncDisposable {
   }
 
   post(wire: Wire, message: string): void {
-    wire.request("POST", { sessionId: this.#session }, message);
+    wire.request("POST", { sessionId: this.#session }, message, this.#shown);
   }
 
   /** A connection whose next call with the same head goes straight. */

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { scan } from "../../lib/core/envelope.ts";
 import { GatewayError } from "../../lib/core/errors.ts";
+import { anonymous } from "../../lib/core/principal.ts";
 import { Sealer } from "../../lib/core/seal.ts";
 import { encodeJson } from "../../lib/core/text.ts";
 import { ModernCall } from "../../lib/route/modern-call.ts";
@@ -13,7 +14,8 @@ const ada: Claim = { principal: "ada", view: "", digest: "d" };
 const room = { calls: 10, ms: 60_000 };
 
 function callOf(principal: string): ModernCall {
-  return new ModernCall({ principal, version: "", capabilities: {}, client: "", view, logLevel: undefined });
+  const facts = { principal, who: anonymous, version: "", capabilities: {}, client: "", view, logLevel: undefined };
+  return new ModernCall(facts);
 }
 
 function reasonOf(work: () => unknown): unknown {

@@ -1,0 +1,65 @@
+// Reads what a config says of who comes in, without a mistake.
+
+import {
+  type Algorithm,
+  algorithms,
+  type AuthConfig,
+  type IntrospectionConfig,
+  isDate,
+  isPublicUrl,
+  isSafeUrl,
+  type IssuerConfig,
+  type KeyConfig,
+  keyHashPattern,
+  keyNamePattern,
+  type ListenTlsConfig,
+  maxSkewMs,
+  scopePattern,
+  type SignInConfig,
+} from "./rules-auth.ts";
+import { fieldsOf, flag, listOf, mapOf, matching, oneOf, quantity, type Reader } from "./readers.ts";
+import { textPattern } from "./rules.ts";
+import { parseDuration } from "./units.ts";
+
+const text = matching(textPattern);
+const filled: Reader<string> = (value) => (value === "" ? undefined : text(value));
+const such = (isGood: (text: string) => boolean): Reader<string> => {
+  return (value) => (typeof value === "string" && isGood(value) ? value : undefined);
+};
+const safeUrl = such(isSafeUrl);
+const scopes = listOf(matching(scopePattern));
+
+const issuer = fieldsOf<IssuerConfig>(
+  {
+    issuer: safeUrl,
+    jwks: safeUrl,
+    audiences: listOf(filled),
+    algorithms: listOf<Algorithm>(oneOf(...algorithms), 1),
+    groupsClaim: filled,
+    skew: quantity(parseDuration, 0, maxSkewMs),
+    introspection: fieldsOf<IntrospectionConfig>({ url: safeUrl, clientId: filled, clientSecret: filled }, [
+      "clientId",
+      "clientSecret",
+    ]),
+  },
+  ["issuer"],
+);
+
+const signIn = fieldsOf<SignInConfig>({
+  keys: mapOf(
+    matching(keyNamePattern),
+    fieldsOf<KeyConfig>({ hash: matching(keyHashPattern), groups: listOf(filled), scopes, expires: such(isDate) }, [
+      "hash",
+    ]),
+  ),
+  issuers: listOf(issuer),
+  scopes,
+  certificates: flag,
+});
+
+export const authReader: Reader<AuthConfig> = (value) => (value === "none" ? value : signIn(value));
+export const publicUrlReader: Reader<string> = such(isPublicUrl);
+export const listenTlsReader: Reader<ListenTlsConfig> = fieldsOf<ListenTlsConfig>(
+  { cert: filled, key: filled, clientCa: filled },
+  ["cert", "key"],
+);

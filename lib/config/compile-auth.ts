@@ -1,0 +1,63 @@
+// What a checked config says of who comes in, as a plan.
+
+import { resolve } from "node:path";
+import { type AuthPlan, authDefaults, type IssuerPlan, type ListenTlsPlan } from "./auth.ts";
+import type { Plan } from "./plan.ts";
+import type { Config } from "./rules.ts";
+import { algorithms, type IssuerConfig, type SignInConfig } from "./rules-auth.ts";
+import { entryOf, type Node } from "./tree.ts";
+
+/** The parts of the plan that say who may come in; empty where the config says nothing of it. */
+export function compileDoor({ auth, publicUrl, tls }: Config, root: Node): Pick<Plan, "auth" | "publicUrl" | "tls"> {
+  return {
+    ...(auth === undefined || auth === "none" ? {} : { auth: compileAuth(auth) }),
+    ...(publicUrl === undefined ? {} : { publicUrl: new URL(publicUrl).href.replace(/\/+$/, "") }),
+    ...(tls === undefined ? {} : { tls: compileTls(tls, entryOf(root, "tls")?.node ?? root) }),
+  };
+}
+
+function compileAuth({ keys = {}, issuers = [], scopes = [], certificates = false }: SignInConfig): AuthPlan {
+  return {
+    keys: Object.entries(keys).map(([name, key]) => ({
+      name,
+      hash: key.hash.slice("sha256:".length),
+      groups: key.groups ?? [],
+      scopes: key.scopes ?? [],
+      expiresAt: key.expires === undefined ? Infinity : Date.parse(key.expires),
+    })),
+    issuers: issuers.map(compileIssuer),
+    scopes,
+    certificates,
+  };
+}
+
+function compileIssuer({ issuer, jwks, introspection, ...rest }: IssuerConfig): IssuerPlan {
+  return {
+    issuer,
+    ...(jwks === undefined ? {} : { jwks }),
+    audiences: rest.audiences ?? [],
+    algorithms: rest.algorithms ?? algorithms,
+    groupsClaim: rest.groupsClaim ?? authDefaults.groupsClaim,
+    skewMs: rest.skew ?? authDefaults.skewMs,
+    ...(introspection === undefined
+      ? {}
+      : {
+          introspection: {
+            ...(introspection.url === undefined ? {} : { url: introspection.url }),
+            clientId: introspection.clientId,
+            clientSecret: introspection.clientSecret,
+          },
+        }),
+  };
+}
+
+function compileTls({ cert, key, clientCa }: NonNullable<Config["tls"]>, node: Node): ListenTlsPlan {
+  // Of the file that says it: with several files, each one's paths start from its own folder.
+  const file = (name: string, written: string): string =>
+    resolve((entryOf(node, name)?.node ?? node).place.source.folder, written);
+  return {
+    cert: file("cert", cert),
+    key: file("key", key),
+    ...(clientCa === undefined ? {} : { clientCa: file("clientCa", clientCa) }),
+  };
+}

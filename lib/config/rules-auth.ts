@@ -1,0 +1,82 @@
+// What a config may say of who comes in: its sections as they are read, and the rules that both readers keep.
+
+import { isLoopback } from "../core/loopback.ts";
+
+export interface KeyConfig {
+  readonly hash: string;
+  readonly groups?: readonly string[] | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  readonly expires?: string | undefined;
+}
+
+export interface IntrospectionConfig {
+  readonly url?: string | undefined;
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+export interface IssuerConfig {
+  readonly issuer: string;
+  readonly jwks?: string | undefined;
+  readonly audiences?: readonly string[] | undefined;
+  readonly algorithms?: readonly Algorithm[] | undefined;
+  readonly groupsClaim?: string | undefined;
+  readonly skew?: number | undefined;
+  readonly introspection?: IntrospectionConfig | undefined;
+}
+
+export interface SignInConfig {
+  readonly keys?: Readonly<Record<string, KeyConfig>> | undefined;
+  readonly issuers?: readonly IssuerConfig[] | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  readonly certificates?: boolean | undefined;
+}
+
+export type AuthConfig = "none" | SignInConfig;
+
+export interface ListenTlsConfig {
+  readonly cert: string;
+  readonly key: string;
+  readonly clientCa?: string | undefined;
+}
+
+/** With a public key each: whoever can check a token must not be able to make one. */
+export const algorithms = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "Ed25519",
+] as const;
+export type Algorithm = (typeof algorithms)[number];
+
+export const keyNamePattern: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+export const keyHashPattern: RegExp = /^sha256:[0-9a-f]{64}$/;
+/** RFC 6749, section 3.3. */
+export const scopePattern: RegExp = /^[\x21\x23-\x5b\x5d-\x7e]{1,256}$/;
+export const datePattern: RegExp = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?Z)?$/;
+export const maxSkewMs = 300_000;
+
+export function isDate(text: string): boolean {
+  return datePattern.test(text) && Number.isFinite(Date.parse(text));
+}
+
+/** An address whose answers can be believed: over TLS, or on this machine. */
+export function isSafeUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (!url || url.username !== "" || url.password !== "" || url.search !== "" || /[#\s\0]/.test(text)) return false;
+  return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+}
+
+/** Under which clients reach the gateway, where a proxy may speak TLS, or nobody does. */
+export function isPublicUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (!url || url.username !== "" || url.password !== "" || /[?#\s\0]/.test(text)) return false;
+  return url.protocol === "https:" || url.protocol === "http:";
+}

@@ -1,0 +1,96 @@
+// What a config file may say of who comes in, as a schema.
+
+import * as z from "zod";
+import { authDefaults } from "./auth.ts";
+import {
+  type AuthConfig,
+  algorithms,
+  datePattern,
+  isDate,
+  isPublicUrl,
+  isSafeUrl,
+  keyHashPattern,
+  keyNamePattern,
+  type ListenTlsConfig,
+  maxSkewMs,
+  scopePattern,
+} from "./rules-auth.ts";
+import { duration, filled, flag, strict, text } from "./schema-values.ts";
+
+const scope = text.regex(scopePattern, { error: "expected a scope: no blanks, quotes or backslashes" });
+const safeError = "expected an https address (or http on this machine), without user, query and fragment";
+const safeUrl = z.string({ error: safeError }).refine(isSafeUrl, { error: safeError });
+
+const key = strict({
+  hash: text
+    .regex(keyHashPattern, { error: "expected sha256: and 64 hex digits, as mcpctl auth key create prints it" })
+    .describe("SHA-256 of the key; the key itself is nowhere in the config."),
+  groups: z.array(filled).optional().describe("Groups of whoever holds the key."),
+  scopes: z.array(scope).optional().describe("Scopes of whoever holds the key."),
+  expires: text
+    .regex(datePattern, { error: 'expected a date like "2030-12-31"' })
+    .refine(isDate, { error: "there is no such date" })
+    .optional()
+    .describe("Day, or time in UTC, from which on the key is refused."),
+});
+
+const introspection = strict({
+  url: safeUrl.optional().describe("Where tokens are looked up; left out: as the issuer's metadata says."),
+  clientId: filled.describe("Name of the gateway at the issuer."),
+  clientSecret: filled.describe("Secret of the gateway at the issuer."),
+});
+
+const issuer = strict({
+  issuer: safeUrl.describe("Identifier of the authorization server, exactly as its tokens name it."),
+  jwks: safeUrl.optional().describe("Where its public keys are; left out: as its metadata says."),
+  audiences: z
+    .array(filled)
+    .optional()
+    .describe("Audiences that are accepted beside the gateway's own address, for issuers that cannot name that."),
+  algorithms: z
+    .array(z.enum(algorithms))
+    .min(1, { error: "must not be empty" })
+    .optional()
+    .describe("Signatures that are accepted; left out: all that have a public key."),
+  groupsClaim: filled
+    .optional()
+    .meta({ fallback: authDefaults.groupsClaim })
+    .describe("Claim that lists the groups of the subject."),
+  skew: duration(authDefaults.skewMs, 0)
+    .refine((ms) => (ms ?? 0) <= maxSkewMs, { error: 'expected a duration of at most "5m"' })
+    .describe("How far the issuer's clock may be off."),
+  introspection: introspection.optional().describe("Asks the issuer about tokens that are not signed (RFC 7662)."),
+});
+
+const signIn = strict({
+  keys: z.record(text.regex(keyNamePattern), key).optional().describe("API keys by name; see mcpctl auth key create."),
+  issuers: z.array(issuer).optional().describe("Authorization servers whose access tokens are accepted (OAuth 2.1)."),
+  scopes: z.array(scope).optional().describe("Scopes without which no token is let in."),
+  certificates: flag.optional().meta({ fallback: false }).describe("Let in who shows a certificate of tls.clientCa."),
+});
+
+const publicError = "expected an http or https address without user, query and fragment";
+
+/** Keys of the whole config. */
+export const frontShape: {
+  readonly auth: z.ZodType<AuthConfig | undefined>;
+  readonly publicUrl: z.ZodType<string | undefined>;
+  readonly tls: z.ZodType<ListenTlsConfig | undefined>;
+} = {
+  auth: z
+    .union([z.literal("none"), signIn], { error: 'expected "none" or a map of keys, issuers or certificates' })
+    .optional()
+    .describe("Who may come in: none for everybody who can reach the address, or the ways to sign in."),
+  publicUrl: z
+    .string({ error: publicError })
+    .refine(isPublicUrl, { error: publicError })
+    .optional()
+    .describe("Address under which clients reach the gateway, without /mcp; tokens are made for it."),
+  tls: strict({
+    cert: filled.describe("PEM file of the certificate and those that lead to it; read again when it changes."),
+    key: filled.describe("PEM file of its private key."),
+    clientCa: filled.optional().describe("PEM file of the authorities that clients' certificates must be from."),
+  })
+    .optional()
+    .describe("Serve HTTPS, with these files, relative to the folder of this file."),
+};

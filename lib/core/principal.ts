@@ -1,0 +1,24 @@
+// Who is calling, after authentication: one type, whatever it was proved with.
+
+export interface Principal {
+  /** Unique over all ways to sign in; sessions, cursors, states and links are bound to it. */
+  readonly id: string;
+  /** Name of the key, subject of the token, or name in the certificate. */
+  readonly subject: string;
+  readonly groups: readonly string[];
+  readonly scopes: readonly string[];
+  /** Of the token; empty for others. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Until when what was shown is good, Unix ms; Infinity where it does not end. */
+  readonly expiresAt: number;
+}
+
+/** Everybody, where there is no authentication. */
+export const anonymous: Principal = Object.freeze({
+  id: "anonymous",
+  subject: "anonymous",
+  groups: Object.freeze([]),
+  scopes: Object.freeze([]),
+  claims: Object.freeze({}),
+  expiresAt: Infinity,
+});

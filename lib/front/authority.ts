@@ -1,0 +1,115 @@
+// What is asked of an authorization server: its metadata, its keys, and whether a token is active; nothing else is fetched.
+
+import { isSafeUrl } from "../config/rules-auth.ts";
+import { GatewayError } from "../core/errors.ts";
+import { Scope } from "../core/scope.ts";
+import { decodeText, isRecord, joinBytes } from "../core/text.ts";
+
+type Document = Readonly<Record<string, unknown>>;
+
+const answerMs = 5_000;
+const maxBytes = 1024 * 1024;
+/** How long metadata is believed, and how soon after a failure it is asked for again. */
+const freshMs = 3_600_000;
+const pauseMs = 5_000;
+
+/** One request: no redirects, no more than a MiB, no longer than five seconds. Rejects with `authUnavailable`. */
+export async function ask(url: string, init: RequestInit): Promise<{ status: number; bytes: Uint8Array<ArrayBuffer> }> {
+  const abort = new AbortController();
+  using scope = new Scope(undefined, answerMs, () => new Error(`no answer within ${answerMs} ms`));
+  scope.onCancel((reason) => abort.abort(reason));
+  try {
+    const response = await fetch(url, { ...init, redirect: "manual", signal: abort.signal });
+    const pieces: Uint8Array[] = [];
+    let length = 0;
+    for await (const piece of response.body ?? []) {
+      length += piece.length;
+      if (length > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
+      pieces.push(piece);
+    }
+    return { status: response.status, bytes: new Uint8Array(joinBytes(pieces)) };
+  } catch (error) {
+    abort.abort();
+    const why = error instanceof Error ? error.message : String(error);
+    throw unavailable(
+      url,
+      scope.cancelled ? `did not answer within ${answerMs} ms` : `cannot be asked (${why})`,
+      error,
+    );
+  }
+}
+
+/** The JSON object that an address answers with; undefined for another status than 200. */
+export async function askJson(url: string, init: RequestInit = {}): Promise<Document | undefined> {
+  const { status, bytes } = await ask(url, init);
+  if (status !== 200) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(decodeText(bytes));
+  } catch (error) {
+    throw unavailable(url, "does not answer with JSON", error);
+  }
+  if (!isRecord(value)) throw unavailable(url, "does not answer with a JSON object", undefined);
+  return value;
+}
+
+export function unavailable(url: string, why: string, cause: unknown): GatewayError {
+  return new GatewayError("authUnavailable", `the authorization server at ${url} ${why}`, { cause });
+}
+
+/** The metadata of one issuer, read when it is first needed, and by one request at a time. */
+export class Authority {
+  readonly #issuer: string;
+  #reading: Promise<Document> | undefined;
+  #readAt = 0;
+  #failed: { readonly error: unknown; readonly at: number } | undefined;
+
+  constructor(issuer: string) {
+    this.#issuer = issuer;
+  }
+
+  /** An address that its metadata names; rejects with `authUnavailable` where that cannot be read, or names none. */
+  async endpoint(name: "jwks_uri" | "introspection_endpoint"): Promise<string> {
+    const url = (await this.#metadata())[name];
+    if (typeof url === "string" && isSafeUrl(url)) return url;
+    throw unavailable(this.#issuer, `names no ${name} that can be used`, undefined);
+  }
+
+  #metadata(): Promise<Document> {
+    if (this.#reading && Date.now() - this.#readAt < freshMs) return this.#reading;
+    if (this.#failed && Date.now() - this.#failed.at < pauseMs) return Promise.reject(asError(this.#failed.error));
+    this.#readAt = Date.now();
+    const reading = readMetadata(this.#issuer);
+    this.#reading = reading;
+    reading.then(
+      () => (this.#failed = undefined),
+      (error: unknown) => {
+        this.#reading = undefined;
+        this.#failed = { error, at: Date.now() };
+      },
+    );
+    return reading;
+  }
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
+
+/** 2026-07-28, Authorization Server Discovery: three places, in this order; the document must name the issuer itself. */
+async function readMetadata(issuer: string): Promise<Document> {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname.replace(/\/$/, "");
+  const places = [
+    `${origin}/.well-known/oauth-authorization-server${path}`,
+    `${origin}/.well-known/openid-configuration${path}`,
+    ...(path === "" ? [] : [`${origin}${path}/.well-known/openid-configuration`]),
+  ];
+  for (const place of places) {
+    const document = await askJson(place);
+    if (!document) continue;
+    if (document["issuer"] !== issuer) throw unavailable(place, `is of another issuer than ${issuer}`, undefined);
+    return document;
+  }
+  throw unavailable(issuer, "has no metadata", undefined);
+}
