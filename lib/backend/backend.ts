@@ -12,6 +12,7 @@ import { told as failureTold } from "./failures.ts";
 import type { Caller, Link } from "./link.ts";
 import { withAttempts } from "./marks.ts";
 import { BackendPolicies } from "./policies.ts";
+import { readThrough } from "./reads.ts";
 import type { Replica } from "./replica.ts";
 import { bestOf, type StrandState } from "./strand.ts";
 import { localName } from "./traits.ts";
@@ -167,6 +168,13 @@ export class Backend {
 
   /** Forwards one call on a link of the owner, within the time that the plan gives it. `scope`: of this call alone. */
   call(uplink: Uplink, request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
+    const { cache } = this.policies;
+    if (!cache || request.method !== "resources/read") return this.#call(uplink, request, edits, caller, scope);
+    const read = { request, edits, caller, owner: uplink.owner, scope };
+    return readThrough(cache, read, () => this.#call(uplink, request, edits, caller, scope));
+  }
+
+  #call(uplink: Uplink, request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
     const { policies } = this;
     const callMs = policies.hasToolTimes ? policies.timesOf(localName(request, edits)).callMs : this.plan.callMs;
     this.begun(request.method, scope, callMs);

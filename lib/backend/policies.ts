@@ -9,6 +9,7 @@ import { Balance } from "../resilience/balance.ts";
 import { Breaker } from "../resilience/breaker.ts";
 import { Budget } from "../resilience/budget.ts";
 import { Bulkhead } from "../resilience/bulkhead.ts";
+import { Cache } from "../resilience/cache.ts";
 import type { Failing } from "../resilience/classes.ts";
 import type { Policies, RetryTerms } from "../resilience/course.ts";
 import { Hedge } from "../resilience/hedge.ts";
@@ -31,6 +32,7 @@ export class BackendPolicies implements Policies {
   readonly hedge: Hedge | undefined;
   readonly outliers: Outliers | undefined;
   readonly balance: Balance;
+  readonly cache: Cache | undefined;
   readonly isDeclared: (tool: string) => boolean;
   readonly #log: (what: string) => void;
   readonly #isPlain: boolean;
@@ -57,6 +59,7 @@ export class BackendPolicies implements Policies {
     const isAlone = this.replicas.length === 1;
     this.outliers = plan.outliers && !isAlone ? new Outliers(plan.outliers, this.replicas.length) : undefined;
     this.balance = new Balance(plan.balance, zone);
+    this.cache = plan.cache && new Cache(plan.cache);
     this.isDeclared = matcherOf(plan.retry.tools);
     this.#log = (what) => observer.log("warn", `backend ${backend.name}`, what);
     this.#callTimes = { callMs: backend.callMs, firstMs: plan.firstMs, idleMs: plan.idleMs };

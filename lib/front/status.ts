@@ -4,6 +4,7 @@ import type { Backend, ReplicaStatus } from "../backend/backend.ts";
 import type { StrandState } from "../backend/strand.ts";
 import { GatewayError } from "../core/errors.ts";
 import { attemptsBeforeUnavailable } from "../resilience/backoff.ts";
+import type { CacheCounts } from "../resilience/cache.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeJson } from "../core/text.ts";
 import type { Deviation } from "../merge/lock.ts";
@@ -40,6 +41,8 @@ export interface BackendHealth {
   readonly failures: number;
   readonly inFlight: number;
   readonly links: number;
+  /** Of a backend whose reads are cached. */
+  readonly cache?: CacheCounts;
   /** Of a backend with several. */
   readonly replicas?: readonly ReplicaHealth[];
 }
@@ -162,6 +165,7 @@ function backendHealth(backend: Backend): BackendHealth {
     since: new Date(state.since).toISOString(),
     transport: plan.replicas.map(({ kind }) => kind).join("+"),
     ...backend.counts,
+    ...(backend.policies.cache ? { cache: backend.policies.cache.counts } : {}),
     ...(plan.replicas.length > 1 ? { replicas: backend.replicas.map(replicaHealth) } : {}),
   };
   switch (state.kind) {

@@ -3,7 +3,8 @@
 import type { Backend } from "../backend/backend.ts";
 import type { Caller, Link, LinkPeer } from "../backend/link.ts";
 import { ClientCancel } from "../backend/link.ts";
-import { type Envelope, spanBytes } from "../core/envelope.ts";
+import { dropReads } from "../backend/reads.ts";
+import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
@@ -161,6 +162,7 @@ export class Router implements LinkPeer {
       case "notifications/resources/list_changed":
         return this.#listChanged(link, "resources");
       case "notifications/resources/updated":
+        this.#dropReads(link, spanText(notification, "params.uri"));
         if (this.#hub.isCurrent(link)) this.subscriptions.updated(link, notification);
         return;
       case "notifications/message":
@@ -183,8 +185,15 @@ export class Router implements LinkPeer {
     this.#inbound.asked(link, request, caller);
   }
 
+  /** What is kept of a backend's resources may be old. */
+  #dropReads({ backend }: Link, uri: string = ""): void {
+    const cache = this.#hub.topology.get(backend)?.policies.cache;
+    if (cache) dropReads(cache, uri);
+  }
+
   /** One of a link that is not in use any more must not bring the old listing back. */
   #listChanged(link: Link, member: string): void {
+    if (member === "resources") this.#dropReads(link);
     const backend = this.#hub.topology.get(link.backend);
     if (backend && this.#hub.isCurrent(link)) this.listings.stale(backend, link, member);
   }
