@@ -117,6 +117,7 @@ export async function startGateway(
 }
 
 export interface Outcome {
+  readonly tool: string;
   readonly nonce: string;
   readonly tookMs: number;
   /** When it was sent, ms since the load began. */
@@ -148,6 +149,7 @@ export async function callOnce(
   const content = Array.isArray(result["content"]) ? recordOf(result["content"][0]) : {};
   const error = recordOf(reply["error"]);
   return {
+    tool,
     nonce,
     atMs: began - since,
     tookMs: performance.now() - began,

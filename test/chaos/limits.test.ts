@@ -1,0 +1,111 @@
+// What the config limits: calls at the same time, and the time of a call in total, until its first sign and between two.
+import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
+import { test } from "node:test";
+import { Gateway, until } from "../e2e/kit.ts";
+import { callOnce, childReplica, HttpReplica, Load, Records, startGateway } from "./kit.ts";
+
+test("limits: calls over the limit wait, those over the queue are told at once when to come back", async () => {
+  using records = new Records();
+  await using server = await HttpReplica.start(records.file("r"));
+  await using gateway = await startGateway({ b: { url: server.url, concurrency: { inFlight: 2, queued: 3 } } });
+  const client = await gateway.client();
+  const since = performance.now();
+  const all = await Promise.all(Array.from({ length: 8 }, () => callOnce(client, "b__add", { delayMs: 300 })));
+  const refused = all.filter(({ text }) => text === undefined);
+  assert.equal(refused.length, 3);
+  for (const { data, tookMs } of refused) {
+    assert.deepEqual([data["code"], data["class"], data["attempts"]], ["E4111", "notSent", 0]);
+    assert.ok(Number(data["retryAfterMs"]) > 0);
+    assert.ok(tookMs < 250, `${tookMs} ms`);
+  }
+  // Five calls, two at a time.
+  assert.ok(performance.now() - since > 850);
+});
+
+test("limits: a call that is over its time is taken back and costs the others nothing", async () => {
+  using records = new Records();
+  await using gateway = await startGateway({
+    b: { ...childReplica(records.file("r")), timeouts: { tools: { ad: { call: "50ms" }, "a*": { call: "200ms" } } } },
+  });
+  const client = await gateway.client();
+  const [slow, quick] = await Promise.all([
+    callOnce(client, "b__add", { delayMs: 3_000 }),
+    callOnce(client, "b__put", { delayMs: 400 }),
+  ]);
+  assert.match(slow.message, /did not answer tools\/call within 200 ms/);
+  assert.equal(slow.data["class"], "unknown");
+  assert.ok(slow.tookMs < 390, `${slow.tookMs} ms`);
+  assert.notEqual(quick.text, undefined);
+  assert.equal((await callOnce(client, "b__add")).text, quick.text);
+});
+
+test("limits: a call without a sign goes to another replica where it may, before its own time is over", async () => {
+  using records = new Records();
+  const record = records.file("r");
+  await using one = await HttpReplica.start(record);
+  await using two = await HttpReplica.start(record);
+  await using gateway = await startGateway({
+    b: { replicas: [{ url: one.url }, { url: two.url }], timeouts: { first: "200ms", call: "5s" } },
+  });
+  const client = await gateway.client();
+  const safe = await callOnce(client, "b__read", { fault: "hang" });
+  assert.equal(safe.attempts, 2);
+  assert.ok(safe.tookMs < 1_000);
+  const unsafe = await callOnce(client, "b__add", { fault: "hang" });
+  assert.match(unsafe.message, /gave no sign of the call for 200 ms; see timeouts\.first/);
+});
+
+test("limits: a hash of an argument sends equal ones to one replica, and a weight gives it more", async () => {
+  using records = new Records();
+  const record = records.file("r");
+  await using one = await HttpReplica.start(record, "modern");
+  await using two = await HttpReplica.start(record, "modern");
+  const replicas = [{ url: one.url, weight: 3 }, { url: two.url }];
+  await using gateway = await Gateway.start({
+    backends: { hashed: { replicas, balance: "hash(argument:user)" }, weighed: { replicas, balance: "round-robin" } },
+  });
+  for (const backend of ["hashed", "weighed"])
+    for (const replica of [0, 1])
+      await gateway.proc.line(new RegExp(`backend ${backend}: is up.*: replica ${replica}`), "stderr");
+  const client = await gateway.client();
+  const places = new Map<number, Set<string>>();
+  for (let call = 0; call < 60; call += 1) {
+    const user = call % 12;
+    const { text = "" } = await callOnce(client, "hashed__read", { user });
+    places.set(user, (places.get(user) ?? new Set()).add(text));
+  }
+  assert.ok([...places.values()].every(({ size }) => size === 1));
+  assert.equal(new Set([...places.values()].flatMap((each) => [...each])).size, 2);
+  const counts = new Map<string, number>();
+  for (let call = 0; call < 40; call += 1) {
+    const { text = "" } = await callOnce(client, "weighed__read");
+    counts.set(text, (counts.get(text) ?? 0) + 1);
+  }
+  assert.deepEqual([counts.get(String(one.pid)), counts.get(String(two.pid))], [30, 10]);
+});
+
+test("limits: a replica that mostly fails is left out, and the others serve", async () => {
+  using records = new Records();
+  const record = records.file("r");
+  await using one = await HttpReplica.start(record, "modern");
+  await using two = await HttpReplica.start(record, "modern");
+  await using gateway = await startGateway({
+    b: {
+      replicas: [{ url: one.url }, { url: two.url }],
+      timeouts: { down: "20ms" },
+      breaker: { failures: 3, open: "10s" },
+      retry: { attempts: 1 },
+    },
+  });
+  const clients = await Promise.all(Array.from({ length: 4 }, () => gateway.client()));
+  const failing = new Load(clients, ["b__add"], 20, { fault: "resetAfter" });
+  await pause(600);
+  await failing.stop();
+  await until(async () => (await gateway.health()).status !== "starting", "health is known");
+  const { replicas } = JSON.parse(await (await fetch(new URL("/health", gateway.url()))).text()).backends.b;
+  assert.ok(
+    replicas.some(({ left }: { left?: string }) => left?.includes("its last calls failed")),
+    JSON.stringify(replicas),
+  );
+});
