@@ -1,6 +1,6 @@
 // What a view of the config shows: some backends, and of their items those whose exposed names its globs fit.
 
-import type { ViewPlan } from "../config/catalog.ts";
+import type { Disclosure, ViewPlan } from "../config/catalog.ts";
 import type { BackendPlan } from "../config/plan.ts";
 import { matcherOf } from "../core/glob.ts";
 import type { ListingKind } from "../core/nouns.ts";
@@ -22,6 +22,11 @@ export class Filter {
       resources,
       resourceTemplates: resources,
     };
+  }
+
+  /** Undefined where the view says nothing of it. */
+  get disclosure(): Disclosure | undefined {
+    return this.#plan.disclosure;
   }
 
   hasBackend({ name, tags = [] }: BackendPlan): boolean {

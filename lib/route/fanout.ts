@@ -22,6 +22,7 @@ import type { Slab } from "../merge/slab.ts";
 import { agedCache, type CacheHint, mergeCache } from "../protocol/modern-cache.ts";
 import { type ResultExtras, writeListing } from "./answer.ts";
 import { Announcer } from "./announcer.ts";
+import { finderSections } from "./finder.ts";
 import type { Hub, Viewer } from "./hub.ts";
 import { cursorOf, pageSizeOf } from "./paging.ts";
 import type { Session } from "./session.ts";
@@ -131,7 +132,8 @@ export class Listings {
     const use = { kind, view: view.backend, principal };
     const walk = cursor === undefined ? walkStart : this.#cursors.open(use, cursor);
     const { index, partial, cache } = await this.#merge(viewer, kind, scope, cursor !== undefined);
-    const cut = cutPage(index.sections, walk, size);
+    const isShort = kind === "tools" && this.#hub.searches(view);
+    const cut = cutPage(isShort ? finderSections() : index.sections, walk, size);
     const answer = {
       id: spanBytes(request, "id") ?? encodeText("null"),
       member: kinds[kind].member,

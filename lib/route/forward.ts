@@ -8,6 +8,7 @@ import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import { exposeName, isShortened, splitName, type View } from "../merge/names.ts";
 import { hasOwnMethods } from "../protocol/modern.ts";
+import { Finder, isFinder } from "./finder.ts";
 import type { Listings } from "./fanout.ts";
 import type { Hub, Viewer } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
@@ -44,12 +45,14 @@ const notFoundCode = -32002;
 export class Forwarder {
   readonly #hub: Hub;
   readonly #listings: Listings;
+  readonly #finder: Finder;
   readonly #routes = new Map<string, Route>();
   #routesOf: unknown;
 
   constructor(hub: Hub, listings: Listings) {
     this.#hub = hub;
     this.#listings = listings;
+    this.#finder = new Finder(listings);
   }
 
   /** Sends a request to a backend on the links of its session; resolves to the reply under the client's id. */
@@ -83,6 +86,8 @@ export class Forwarder {
   named(request: Envelope, call: ActiveCall, kind: ListingKind, span: SpanName = "params.name"): Promise<Uint8Array> {
     const exposed = required(request, span);
     this.#hub.flights.add(call.flight, request.method ?? "", exposed, call.session.facts.view.backend);
+    if (kind === "tools" && isFinder(exposed) && this.#hub.searches(call.session.facts.view))
+      return this.#finder.answer(request, call.session, exposed, call.scope, (inner) => this.named(inner, call, kind));
     const target = this.#byPrefix(exposed, call, kind, request, span);
     if (target) return this.#send(request, call, target, call.scope);
     return this.#byName(exposed, call, kind, request, span).then((found) => this.send(request, call, found));

@@ -85,6 +85,11 @@ export class Hub {
     return backend === "" ? undefined : this.#filters.get(backend);
   }
 
+  /** Whether clients of a view find the tools, and do not list them. */
+  searches(view: View): boolean {
+    return (this.filterOf(view)?.disclosure ?? this.#plan.disclosure) === "search";
+  }
+
   /** Whether the listing decides what can be used: names alone do not say what is hidden. */
   guards(view: View, backend: Backend, kind: ListingKind): boolean {
     if (kind === "tools" && this.lock?.mode === "enforce") return true;
