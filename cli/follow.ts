@@ -40,6 +40,9 @@ async function reload(flags: Flags, gateway: Gateway, observer: Observer): Promi
   if (plan.listen.host !== host || plan.listen.port !== port) {
     observer.log("warn", "gateway", `it still listens on ${host}:${port}; restart to change that`);
   }
+  if (JSON.stringify(plan.tls) !== JSON.stringify(gateway.plan.tls)) {
+    observer.log("warn", "gateway", "tls keeps its files; restart to name others");
+  }
   if (plan.sealKeys.join() !== gateway.plan.sealKeys.join()) {
     observer.log("warn", "gateway", "sealKeys stay as they were; restart to change them");
   }

@@ -67,7 +67,7 @@ async function serve(flags: Flags): Promise<number> {
   using _following = follow(loaded.files, flags, gateway, observer, signals);
   try {
     if (hasFlag(flags, "stdio")) await serveStdio(gateway, signals);
-    else await serveHttp(gateway, isDemo, signals);
+    else await serveHttp(gateway, isDemo, signals, observer);
   } finally {
     await gateway.close();
   }
@@ -110,9 +110,9 @@ async function load(flags: Flags): Promise<{ readonly plan: Plan; readonly files
   return { plan, files: loaded.files };
 }
 
-async function serveHttp(gateway: Gateway, isDemo: boolean, signals: Signals): Promise<void> {
-  const { host, port } = gateway.plan.listen;
-  const listener = await listen({ host, port, handle: (request) => gateway.handle(request) });
+async function serveHttp(gateway: Gateway, isDemo: boolean, signals: Signals, observer: Observer): Promise<void> {
+  const { listen: at, tls } = gateway.plan;
+  const listener = await listen({ ...at, tls, observer, handle: (request) => gateway.handle(request) });
   gateway.listensAt(listener.url);
   try {
     await Promise.all([greet(new URL("/mcp", listener.url).href, gateway, isDemo, signals), signals.stopped]);

@@ -1,8 +1,12 @@
 // The sockets of the front: accepts connections, ends those that stall, and closes them all.
 
+import { followPem, readPem } from "./certificates.ts";
+import type { ListenTlsPlan } from "./config/auth.ts";
 import { GatewayError } from "./core/errors.ts";
+import { type Observer, silentObserver } from "./core/observer.ts";
 import { every, Scope, sleep } from "./core/scope.ts";
 import { serveTcp, type TcpServer, type TcpSocket } from "./core/tcp.ts";
+import { type ClientCertificate, serveTls } from "./core/tls-server.ts";
 import { AnswerEncoder } from "./front/answer.ts";
 import { ClientConnection } from "./front/client.ts";
 import type { Handle } from "./front/exchange.ts";
@@ -21,11 +25,18 @@ export interface ListenOptions {
   readonly port: number;
   readonly handle: Handle;
   readonly patience?: Patience;
+  /** Files of TLS; absent: plain HTTP. */
+  readonly tls?: ListenTlsPlan | undefined;
+  /** How often those files are looked at, ms. */
+  readonly tlsCheckMs?: number;
+  /** Hears what became of changed files. */
+  readonly observer?: Observer;
 }
 
 /** A client that has not read an answer by then does not read it. */
 const flushMs = 500;
 const flushStepMs = 10;
+const defaultCheckMs = 10_000;
 
 /** Listens; rejects with `portInUse` where somebody else does. */
 export async function listen(options: ListenOptions): Promise<Listener> {
@@ -33,8 +44,17 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const clients = new Set<ClientConnection>();
   const encoder = new AnswerEncoder();
   const closed = (client: ClientConnection): void => void clients.delete(client);
-  const server = await open(host, port, (socket) => {
-    clients.add(new ClientConnection(socket, { handle, encoder, closed }));
+  const files = options.tls;
+  const accept = (socket: TcpSocket, shown?: ClientCertificate): void => {
+    clients.add(new ClientConnection(socket, { handle: shown ? showing(shown, handle) : handle, encoder, closed }));
+  };
+  const { observer = silentObserver, tlsCheckMs = defaultCheckMs } = options;
+  let stopFollowing = (): void => {};
+  const server = await open(host, port, async () => {
+    if (!files) return await serveTcp(host, port, accept);
+    const secure = await serveTls({ host, port, handshakeMs: patience.silentMs }, readPem(files), accept);
+    stopFollowing = followPem(files, secure, observer, tlsCheckMs);
+    return secure;
   });
   // As often as the shortest of the times: none is exceeded by more than that.
   const sweepMs = Math.min(...Object.values(patience));
@@ -42,18 +62,28 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     for (const client of clients) client.sweep(sweepMs, patience);
   });
   return {
-    url: new URL(`http://${host.includes(":") ? `[${host}]` : host}:${server.port}`),
+    url: new URL(`${files ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${server.port}`),
     close: (now) => {
+      stopFollowing();
       if (now) stopSweeping();
       return close(server, clients, now);
     },
   };
 }
 
-async function open(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
+/** Requests of a connection whose client showed a certificate. */
+function showing(certificate: ClientCertificate, handle: Handle): Handle {
+  return (request) => {
+    request.certificate = certificate;
+    return handle(request);
+  };
+}
+
+async function open(host: string, port: number, serve: () => Promise<TcpServer>): Promise<TcpServer> {
   try {
-    return await serveTcp(host, port, accept);
+    return await serve();
   } catch (error) {
+    if (error instanceof GatewayError) throw error;
     const code = error instanceof Error && "code" in error ? String(error.code) : "";
     const said = error instanceof Error ? error.message : "";
     const why = code === "EADDRINUSE" ? "is in use by another program" : `cannot be opened: ${said || code}`;

@@ -1,5 +1,6 @@
 // One HTTP request of a client and its answer, as the routes of the front see them.
 
+import type { ClientCertificate } from "../core/tls-server.ts";
 import type { EventSink } from "./eventlog.ts";
 
 export interface HttpRequest {
@@ -46,18 +47,6 @@ export interface LaneClient {
   sent(length: number): void;
   /** The request is to be read like any other, and `answer` gives its answer. */
   divert(bytes: Uint8Array, answer: (request: HttpRequest) => Promise<HttpReply>): void;
-}
-
-/** A certificate of a client, from an authority that the config names. */
-export interface ClientCertificate {
-  /** Its URI, else its common name. */
-  readonly name: string;
-  /** Organizational units. */
-  readonly groups: readonly string[];
-  /** SHA-256 in base64url, as tokens that are bound to it say it. */
-  readonly thumbprint: string;
-  /** Unix ms. */
-  readonly expiresAt: number;
 }
 
 export type Headers = Readonly<Record<string, string>>;
