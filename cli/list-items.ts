@@ -1,6 +1,7 @@
 // `mcpctl list`: items in one list, those of all servers together.
 
-import { type ItemKind, type ListedItem, type Target, tokensOf } from "../lib/toolbox.ts";
+import process from "node:process";
+import { type ItemKind, keepItems, type ListedItem, type Target, tokensOf } from "../lib/toolbox.ts";
 import { document, Raw, show, toJson } from "./answer.ts";
 import { concludeAll, fullName, type ListRequest, serverBodies, walkAll } from "./listing.ts";
 import { print, say } from "./output.ts";
@@ -27,9 +28,19 @@ export async function listItems(request: ListRequest): Promise<number> {
   // An error has no answer beside it; somebody who stops has seen enough, and gets what there is.
   const isEmpty =
     listed.every(({ failure }) => failure !== undefined) && !(request.bound.interrupted && rows.length > 0);
+  if (keeps && request.grep === undefined) keepNames(request, rows);
   if (!isEmpty && keeps) await showRows(request, sortRows(request, rows), serverBodies(listed));
   if (!keeps) say(`${count} items written to ${request.dump}`);
   return concludeAll(listed, request);
+}
+
+/** For completion: all that the servers of a config have of a kind. */
+function keepNames({ targets, kinds }: ListRequest, rows: readonly Row[]): void {
+  if (targets.some(({ place, item }) => !place || item !== undefined)) return;
+  for (const kind of kinds) {
+    const names = rows.filter((row) => row.kind === kind).map(({ target, item }) => fullName(target, item.key));
+    if (names.length > 0) keepItems(process.cwd(), kind, names, process.env);
+  }
 }
 
 /** Each page leaves when it has come; nothing of it is kept. */

@@ -30,6 +30,7 @@ const commands: Readonly<Record<string, Entry>> = {
   why: { about: "Say what a running gateway did with a call, and why", load: () => import("./why.ts") },
   schema: { about: "Print the JSON Schema of the config, or of an answer", load: () => import("./schema.ts") },
   explain: { about: "Say what an error code means, and what to do", load: () => import("./explain.ts") },
+  completion: { about: "Print a script that completes words in a shell", load: () => import("./completion.ts") },
   version: { about: "Show the version", load: () => import("./about.ts") },
   demo: { about: "Run one demo backend on stdin and stdout", load: () => import("./demo.ts"), hidden: true },
 };
@@ -51,6 +52,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (argv.length === 1 && (first === "--version" || first === "-v" || first === "version"))
       return await print(version);
     if (name === undefined) return await withoutCommand(argv);
+    if (name === "complete")
+      return await (await import("./complete.ts")).complete(rest, { names: shown, find: known, at: commandAt });
     if (name === "help") return await help(rest.length > 0 ? rest.slice(0, 2).join(" ") : undefined);
     const command = await find(name);
     if (asksHelp(rest)) return await help(name);
@@ -103,9 +106,14 @@ function asksJson(argv: readonly string[]): boolean {
   });
 }
 
-async function find(name: string): Promise<Command> {
+async function known(name: string): Promise<Command | undefined> {
   const entry = Object.hasOwn(commands, name) ? commands[name] : undefined;
-  if (entry) return (await entry.load()).default;
+  return entry && (await entry.load()).default;
+}
+
+async function find(name: string): Promise<Command> {
+  const command = await known(name);
+  if (command) return command;
   const { GatewayError, suggest } = await import("../lib/index.ts");
   const near = suggest(name, shown);
   throw new GatewayError("usage", `unknown command ${JSON.stringify(name)}${near ? `; did you mean ${near}?` : ""}`);

@@ -40,3 +40,4 @@ export { checkOnline } from "./ops/online.ts";
 export { checkPortable } from "./ops/portable.ts";
 export { type FoundProblem, toGithub, toJunit, toSarif } from "./ops/problem-forms.ts";
 export { importConfig } from "./config/import.ts";
+export { knownItems, keepItems } from "./ops/names.ts";
