@@ -87,5 +87,7 @@ function costText({ lists }: ProbeReport): readonly string[] {
   const entries = Object.entries(lists);
   if (entries.length === 0) return [];
   const tokens = entries.reduce((sum, [, list]) => sum + list.tokens, 0);
-  return [`  catalog: ${entries.map(([kind, { items }]) => `${items} ${kind}`).join(", ")}, about ${tokens} tokens`];
+  return [
+    `  catalog: ${entries.map(([kind, { items }]) => `${items} ${items === 1 ? kind.replace(/s$/, "") : kind}`).join(", ")}, about ${tokens} tokens`,
+  ];
 }

@@ -1,0 +1,65 @@
+// `mcpctl wait`: until a running gateway, or some of its backends, are ready.
+
+import { asGatewayError, checkHealth, GatewayError } from "../lib/index.ts";
+import { sleep } from "../lib/toolbox.ts";
+import { type Command, listFlag } from "./command.ts";
+import { timeoutOf } from "./common.ts";
+import { limits } from "./patience.ts";
+
+const defaultMs = 60_000;
+const answerMs = 2_000;
+const stepMs = 100;
+
+const command: Command = {
+  meta: { name: "wait", description: "Wait until a running gateway or a backend is ready" },
+  args: {
+    url: { type: "positional", description: "Its address; http://127.0.0.1:7337 if left out", required: false },
+    for: { type: "string", description: "ready, or backend=NAME; ready if left out", valueHint: "what" },
+    timeout: { type: "string", description: "How long to wait at most; 60s if left out", valueHint: "duration" },
+  },
+  examples: ["mcpctl wait", "mcpctl wait --for backend=weather --timeout 2m"],
+  async run(flags) {
+    const wishes = listFlag(flags, "for").flatMap((each) => each.split(","));
+    for (const wish of wishes)
+      if (wish !== "ready" && !/^backend=./.test(wish))
+        throw new GatewayError("usage", `--for must be ready or backend=NAME, not ${JSON.stringify(wish)}`);
+    const timeoutMs = timeoutOf(flags, defaultMs);
+    using bound = limits(timeoutMs);
+    let missing = "";
+    while (Date.now() < bound.until && !bound.interrupted) {
+      missing = await missingAt(
+        flags.positionals[0],
+        wishes.length > 0 ? wishes : ["ready"],
+        Math.min(answerMs, timeoutMs),
+      );
+      if (missing === "") return 0;
+      await sleep(stepMs, bound.scope).catch(() => {});
+    }
+    if (bound.interrupted) return 130;
+    throw new GatewayError("unavailable", `it was waited ${timeoutMs / 1000} s in vain: ${missing}`);
+  },
+};
+
+export default command;
+
+/** What is not as it should be yet; empty where all is. */
+async function missingAt(url: string | undefined, wishes: readonly string[], timeoutMs: number): Promise<string> {
+  try {
+    const health = await checkHealth(url, timeoutMs);
+    for (const wish of wishes) {
+      const name = wish.replace(/^backend=/, "");
+      const backend = health.backends.find((each) => each.name === name);
+      if (wish === "ready" && !health.healthy) return `the gateway is ${health.status}`;
+      if (wish === "ready") continue;
+      if (!backend) return `there is no backend ${name}`;
+      if (backend.state !== "up")
+        return `the backend ${name} is ${backend.state}${backend.error === "" ? "" : ` (${backend.error})`}`;
+    }
+    return "";
+  } catch (error) {
+    const failure = asGatewayError(error);
+    // An address that is none stays one.
+    if (failure.code === "usage") throw failure;
+    return failure.message;
+  }
+}
