@@ -2,13 +2,13 @@
 import { GatewayError } from "../core/errors.ts";
 import type { Rooms } from "../core/room.ts";
 import type { Scope } from "../core/scope.ts";
-import { type TcpSocket, writeStart } from "../core/tcp.ts";
+import { listenTo, type TcpListener, type TcpSocket, writeStart } from "../core/tcp.ts";
 import { type Asker, type Carrier, Exchange } from "./exchange.ts";
 import type { InFlight, StraightCall } from "./flight.ts";
 import { type BodySource, QueuedBody } from "./http1-body.ts";
 import { type ResponseHead, responseGrammar } from "./http1-head.ts";
 import type { KnownHeads } from "./http1-known.ts";
-import { MessageParser } from "./http1.ts";
+import { MessageParser, type MessageSink } from "./http1.ts";
 import { encodeStart, type HttpRequest, type StartRoom } from "./request.ts";
 import { errorCode } from "./socket.ts";
 import type { StraightWay } from "./straight.ts";
@@ -33,7 +33,7 @@ export interface ConnectionOwner {
 const grammar = responseGrammar(false);
 
 /** One socket, with at most one exchange on it: requests are never pipelined. */
-export class Connection implements BodySource, StraightWay {
+export class Connection implements MessageSink<ResponseHead>, TcpListener, BodySource, StraightWay {
   readonly #socket: TcpSocket;
   /** host:port, for messages. */
   readonly name: string;
@@ -57,25 +57,9 @@ export class Connection implements BodySource, StraightWay {
   constructor(socket: TcpSocket, name: string, maxHeadBytes: number, owner: ConnectionOwner) {
     this.#socket = socket;
     this.name = name;
-    this.#parser = new MessageParser(
-      grammar,
-      {
-        onHead: (response) => this.#onHead(response),
-        onBody: (piece) => this.#exchange?.body?.add(piece),
-        onChunk: (bytes, start, end) => this.#exchange?.body?.offer(bytes, start, end) ?? false,
-        onDone: () => this.#onDone(),
-      },
-      maxHeadBytes,
-      owner.heads.memory,
-    );
+    this.#parser = new MessageParser(grammar, this, maxHeadBytes, owner.heads.memory);
     this.#owner = owner;
-    socket.on("data", (bytes: Uint8Array) => this.#onData(bytes));
-    socket.on("end", () => this.#onEnd());
-    socket.on("error", (error: unknown) => {
-      this.#lastError = error;
-      this.#fail(this.#lost(error));
-    });
-    socket.on("close", () => this.#onClose());
+    listenTo(socket, this);
   }
 
   /** False once the server has closed its side, has said something unasked, or anything failed. */
@@ -184,7 +168,7 @@ export class Connection implements BodySource, StraightWay {
     pump();
   }
 
-  #onData(bytes: Uint8Array): void {
+  onData(bytes: Uint8Array): void {
     const flight = this.#flight;
     if (flight) {
       this.#answered = true;
@@ -200,7 +184,15 @@ export class Connection implements BodySource, StraightWay {
     else if (this.#parser.surplus > 0) this.#fail(undefined);
   }
 
-  #onHead(response: ResponseHead): void {
+  onBody(piece: Uint8Array): void {
+    this.#exchange?.body?.add(piece);
+  }
+
+  onChunk(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#exchange?.body?.offer(bytes, start, end) ?? false;
+  }
+
+  onHead(response: ResponseHead): void {
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     exchange.head = response;
@@ -229,7 +221,7 @@ export class Connection implements BodySource, StraightWay {
     if (this.#exchange?.body === body) this.#fail(reason);
   }
 
-  #onDone(): void {
+  onDone(): void {
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     exchange.release();
@@ -242,13 +234,18 @@ export class Connection implements BodySource, StraightWay {
     this.#owner.released(this, head.idleMs);
   }
 
-  #onEnd(): void {
+  onError(error: unknown): void {
+    this.#lastError = error;
+    this.#fail(this.#lost(error));
+  }
+
+  onEnd(): void {
     this.#usable = false;
     this.#parser.end();
     this.#fail(this.#lost(undefined));
   }
 
-  #onClose(): void {
+  onClose(): void {
     this.#fail(this.#lost(this.#lastError));
     this.#noteClosed();
   }

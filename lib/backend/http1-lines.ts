@@ -3,12 +3,14 @@
 const CR = 13;
 const LF = 10;
 
+const nothing = new Uint8Array();
+
 /** What is wrong with the bytes, in words that go into an error message. */
 export type Violation = string;
 
 /** Collects bytes until an empty line; a block that comes in one piece is not copied. */
 export class LineBuffer {
-  #held = new Uint8Array(0);
+  #held = nothing;
   #size = 0;
   #scanned = 0;
 

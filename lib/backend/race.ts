@@ -21,6 +21,9 @@ export function interleave(addresses: readonly Address[]): Address[] {
   return turns.flat().filter((address) => address !== undefined);
 }
 
+/** Of no function that runs: it would keep all that was needed for the race. */
+const ignore = (): void => {};
+
 /**
  * Resolves with the first socket that connects; all others are destroyed. Rejects with the scope's reason, with the only
  * address's error, or with an `AggregateError` of every address's error in the order of `addresses`.
@@ -56,7 +59,7 @@ export function connectFirst<Socket extends TcpSocket>(
       const socket = dial(address);
       open.add(socket);
       // An error after the race, or after the socket was given up, must not end the process.
-      socket.on("error", () => {});
+      socket.on("error", ignore);
       const fail = (error: unknown): void => {
         if (!open.delete(socket)) return;
         socket.destroy();

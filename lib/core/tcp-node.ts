@@ -1,10 +1,18 @@
 // TCP where the runtime has node:net and nothing faster.
 
 import { net } from "./builtins.ts";
-import { probeMs, type TcpAddress, type TcpServer, type TcpSocket } from "./tcp-socket.ts";
+import { probeMs, type TcpAddress, type TcpListener, type TcpServer, type TcpSocket } from "./tcp-socket.ts";
 
 /** Connections that wait to be accepted. */
 const backlog = 4096;
+
+export function listenNode(socket: TcpSocket, listener: TcpListener): void {
+  socket.on("data", (bytes) => listener.onData(bytes));
+  socket.on("drain", () => listener.onDrain?.());
+  socket.on("end", () => listener.onEnd());
+  socket.on("error", (error) => listener.onError?.(error));
+  socket.on("close", () => listener.onClose());
+}
 
 export function connectNode(address: TcpAddress): TcpSocket {
   return net().connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs });

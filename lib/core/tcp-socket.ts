@@ -14,6 +14,16 @@ export interface TcpEvents {
   close: [];
 }
 
+/** Who hears all of a connection for as long as it lives, without a function for each kind of event. */
+export interface TcpListener {
+  onData(bytes: Uint8Array): void;
+  onDrain?(): void;
+  onEnd(): void;
+  /** "close" follows. */
+  onError?(error: unknown): void;
+  onClose(): void;
+}
+
 /** What the program uses of a socket; those of node:net and node:tls have it too. */
 export interface TcpSocket {
   readonly destroyed: boolean;

@@ -1,16 +1,17 @@
 // TCP on every runtime: Bun's own sockets where it runs, node:net elsewhere; nothing else of the program knows the difference.
 
-import { connectNode, serveNode } from "./tcp-node.ts";
+import { connectNode, listenNode, serveNode } from "./tcp-node.ts";
 import {
   probeMs,
   type TcpEvents,
   type TcpAddress,
+  type TcpListener,
   type TcpServer,
   type TcpSocket,
   type TlsTerms,
 } from "./tcp-socket.ts";
 
-export type { TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.ts";
+export type { TcpListener, TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.ts";
 
 /** Whether the runtime has TLS without streams, which cost more than the encryption. */
 export const hasPlainTls: boolean = typeof Bun !== "undefined";
@@ -20,6 +21,12 @@ export function connectTcp(address: TcpAddress, terms?: TlsTerms): TcpSocket {
   if (typeof Bun !== "undefined") return connectBun(address, terms);
   if (terms) throw new Error("this runtime's TLS needs streams");
   return connectNode(address);
+}
+
+/** From here on the listener hears the socket, beside those that listen to single events. */
+export function listenTo(socket: TcpSocket, listener: TcpListener): void {
+  if (socket instanceof BunSocket) socket.listener = listener;
+  else listenNode(socket, listener);
 }
 
 /** Writes the first `length` bytes, which the caller may write over at once; else as {@link TcpSocket.write}. */
@@ -95,9 +102,9 @@ class BunSocket implements TcpSocket {
   #native: Native | undefined;
   readonly #terms: TlsTerms | undefined;
   #isSecure = false;
-  readonly #listeners: Listeners = {};
-  /** The one that hears almost everything. */
-  #onData: ((bytes: Uint8Array) => void) | undefined;
+  /** Hears almost everything. */
+  listener: TcpListener | undefined;
+  #listeners: Listeners | undefined;
   /** What the system has not taken. */
   #queue: Uint8Array[] = [];
   writableLength = 0;
@@ -111,9 +118,9 @@ class BunSocket implements TcpSocket {
   }
 
   on<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): this {
+    this.#listeners ??= {};
     const listeners: ((...args: TcpEvents[Name]) => void)[] = (this.#listeners[name] ??= []);
     listeners.push(listener);
-    this.#noteData();
     return this;
   }
 
@@ -127,10 +134,10 @@ class BunSocket implements TcpSocket {
   }
 
   off<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): this {
-    const listeners: unknown[] = this.#listeners[name] ?? [];
+    const listeners: unknown[] = this.#listeners?.[name] ?? [];
     const at = Math.max(listeners.indexOf(listener), listeners.indexOf(onceOf.get(listener)));
     if (at >= 0) listeners.splice(at, 1);
-    this.#noteData();
+    if (listeners.length === 0) delete this.#listeners?.[name];
     return this;
   }
 
@@ -229,8 +236,8 @@ class BunSocket implements TcpSocket {
 
   received(bytes: Uint8Array): void {
     if (this.destroyed) return;
-    if (this.#onData) this.#onData(bytes);
-    else this.#emit("data", bytes);
+    this.listener?.onData(bytes);
+    if (this.#listeners) this.#emit("data", bytes);
   }
 
   drained(): void {
@@ -245,19 +252,25 @@ class BunSocket implements TcpSocket {
       this.#queue.shift();
     }
     if (!this.writable && !this.destroyed) this.#shut();
-    else this.#emit("drain");
+    else {
+      this.listener?.onDrain?.();
+      this.#emit("drain");
+    }
   }
 
   ended(): void {
     this.#peerEnded = true;
     if (this.destroyed) return;
     const isShut = !this.writable && this.#queue.length === 0;
+    this.listener?.onEnd();
     this.#emit("end");
     if (isShut) this.#native?.end();
   }
 
   broke(error: unknown): void {
-    if (!this.destroyed) this.#emit("error", error);
+    if (this.destroyed) return;
+    this.listener?.onError?.(error);
+    this.#emit("error", error);
   }
 
   closed(): void {
@@ -265,17 +278,13 @@ class BunSocket implements TcpSocket {
     this.#isClosed = true;
     this.destroyed = true;
     this.writable = false;
+    this.listener?.onClose();
     this.#emit("close");
   }
 
-  #noteData(): void {
-    const listeners = this.#listeners.data ?? [];
-    this.#onData = listeners.length === 1 ? listeners[0] : undefined;
-  }
-
   #emit<Name extends keyof TcpEvents>(name: Name, ...args: TcpEvents[Name]): void {
-    const listeners: readonly ((...args: TcpEvents[Name]) => void)[] | undefined = this.#listeners[name];
-    for (const listener of [...(listeners ?? [])]) listener(...args);
+    const listeners: readonly ((...args: TcpEvents[Name]) => void)[] | undefined = this.#listeners?.[name];
+    if (listeners) for (const listener of [...listeners]) listener(...args);
   }
 }
 

@@ -1,9 +1,9 @@
 // One connection of a client: its requests one after another, and their answers, with back-pressure both ways.
 
-import { MessageParser } from "../backend/http1.ts";
+import { MessageParser, type MessageSink } from "../backend/http1.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { giveBack } from "../core/room.ts";
-import type { TcpSocket } from "../core/tcp.ts";
+import { listenTo, type TcpListener, type TcpSocket } from "../core/tcp.ts";
 import { Ahead } from "./ahead.ts";
 import type { AnswerEncoder, AnswerForm } from "./answer.ts";
 import { type ChunkOutput, ChunkSink, silentSink } from "./chunks.ts";
@@ -27,7 +27,7 @@ const maxHeadBytes = 64 * 1024;
 const maxSkippedBytes = 64 * 1024;
 const continueLine = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
 
-export class ClientConnection implements RequestSource, LaneClient, ChunkOutput {
+export class ClientConnection implements MessageSink<RequestHead>, TcpListener, RequestSource, LaneClient, ChunkOutput {
   readonly #socket: TcpSocket;
   readonly #options: ClientOptions;
   readonly #parser: MessageParser<RequestHead>;
@@ -58,20 +58,9 @@ export class ClientConnection implements RequestSource, LaneClient, ChunkOutput 
     this.#ahead = new Ahead(socket);
     this.#options = options;
     this.encoder = options.encoder;
-    this.#parser = new MessageParser(
-      requestGrammar,
-      {
-        onHead: (head) => this.#begin(head),
-        onBody: (piece) => this.#request?.add(piece),
-        onDone: () => this.#request?.finish(),
-      },
-      maxHeadBytes,
-    );
-    this.out = new Outbox(socket, () => this.#drained());
-    socket.on("data", (bytes: Uint8Array) => this.#read(bytes));
-    socket.on("end", () => this.#lose());
-    socket.on("error", () => {});
-    socket.on("close", () => this.#close());
+    this.#parser = new MessageParser(requestGrammar, this, maxHeadBytes);
+    this.out = new Outbox(socket);
+    listenTo(socket, this);
   }
 
   /** Ends after the request that has begun, or now where there is none. */
@@ -84,7 +73,7 @@ export class ClientConnection implements RequestSource, LaneClient, ChunkOutput 
 
   destroy(): void {
     this.#socket.destroy();
-    this.#close();
+    this.onClose();
   }
 
   /** Called from time to time, `passedMs` after the last time: gives up what does not come or is not read. */
@@ -107,7 +96,7 @@ export class ClientConnection implements RequestSource, LaneClient, ChunkOutput 
     return this.#parser.started ? "head" : "idle";
   }
 
-  #read(bytes: Uint8Array): void {
+  onData(bytes: Uint8Array): void {
     if (this.#ended || this.#closed) return;
     this.#stillness.heard();
     // No request is begun before the one before it is answered.
@@ -143,8 +132,16 @@ export class ClientConnection implements RequestSource, LaneClient, ChunkOutput 
     if (request) this.#answerLater(request, answer(request));
   }
 
-  #begin(head: RequestHead): void {
+  onHead(head: RequestHead): void {
     this.#request = new IncomingRequest(head, this, this.#socket);
+  }
+
+  onBody(piece: Uint8Array): void {
+    this.#request?.add(piece);
+  }
+
+  onDone(): void {
+    this.#request?.finish();
   }
 
   wanted(): void {
@@ -221,7 +218,8 @@ export class ClientConnection implements RequestSource, LaneClient, ChunkOutput 
     this.out.writeStart(bytes, length);
   }
 
-  #drained(): void {
+  onDrain(): void {
+    this.out.drained();
     this.#stillness.heard();
     if (!this.#behind || this.out.waiting > 0 || this.#ended) return;
     this.#behind = false;
@@ -249,7 +247,7 @@ export class ClientConnection implements RequestSource, LaneClient, ChunkOutput 
     const ahead = this.#ahead.take();
     this.#socket.resume();
     // In another turn, or a long row of requests would nest.
-    queueMicrotask(() => this.#read(ahead));
+    queueMicrotask(() => this.onData(ahead));
   }
 
   #refuse(error: GatewayError): void {
@@ -265,7 +263,7 @@ export class ClientConnection implements RequestSource, LaneClient, ChunkOutput 
   }
 
   /** A client that closes its side is gone, as far as anybody can tell; it may still read what need not be called off. */
-  #lose(): void {
+  onEnd(): void {
     this.#track.divert();
     this.#halfClosed = true;
     this.#last = true;
@@ -284,7 +282,8 @@ export class ClientConnection implements RequestSource, LaneClient, ChunkOutput 
     this.out.end();
   }
 
-  #close(): void {
+  onClose(): void {
+    this.out.relieve();
     if (this.#closed) return;
     this.#track.divert();
     this.#closed = true;

@@ -15,7 +15,6 @@ const unreadBytes = 16 * 2 ** 20;
 
 export class Outbox {
   readonly #socket: TcpSocket;
-  readonly #drained: () => void;
   #queue: Uint8Array[] = [];
   #next = 0;
   /** How much of the first one is written. */
@@ -28,17 +27,15 @@ export class Outbox {
   #taken: (() => void)[] = [];
   #relief: PromiseWithResolvers<void> | undefined;
 
-  /** `drained` is called when the client has taken what the socket held, before more is written. */
-  constructor(socket: TcpSocket, drained: () => void) {
+  constructor(socket: TcpSocket) {
     this.#socket = socket;
-    this.#drained = drained;
-    socket.on("drain", () => {
-      this.#full = false;
-      this.#pump();
-      if (this.#relief && this.waiting <= relievedBytes) this.#relieve();
-      this.#drained();
-    });
-    socket.on("close", () => this.#relieve());
+  }
+
+  /** Called by the connection: the client has taken what the socket held; more is written. */
+  drained(): void {
+    this.#full = false;
+    this.#pump();
+    if (this.#relief && this.waiting <= relievedBytes) this.relieve();
   }
 
   /** Bytes that the client has not taken yet; 0 where the socket takes more. */
@@ -89,7 +86,8 @@ export class Outbox {
     this.#pump();
   }
 
-  #relieve(): void {
+  /** Called by the connection when it is gone, too: nobody waits for it any more. */
+  relieve(): void {
     this.#relief?.resolve();
     this.#relief = undefined;
   }
