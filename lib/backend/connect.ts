@@ -130,6 +130,7 @@ function openWireTo(
           ...shared,
           replica,
           connectMs: plan.connectMs,
+          changed: () => options.eras?.forget(replica),
           answered: tap && ((status, headers, call) => tap.answered(status, headers, call)),
         },
         options.eras,

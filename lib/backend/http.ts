@@ -9,7 +9,15 @@ import type { InFlight } from "./flight.ts";
 import type { Asker, Carrier } from "./exchange.ts";
 import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
 import { followRedirects, postRedirects } from "./redirect.ts";
-import { isSessionError, maxErrorBytes, readRefusal, type Refusal, refusedWith, sessionLost } from "./refusal.ts";
+import {
+  eraChanged,
+  isSessionError,
+  maxErrorBytes,
+  readRefusal,
+  type Refusal,
+  refusedWith,
+  sessionLost,
+} from "./refusal.ts";
 import { EventStreams, mediaType } from "./resume.ts";
 import type { StraightWay } from "./straight.ts";
 import { endpointOf } from "./target.ts";
@@ -24,6 +32,8 @@ export interface HttpOptions {
   readonly stray: (what: string) => void;
   /** Opens the same address over HTTP+SSE; absent where that is not to be tried. */
   readonly older?: ((scope: Scope) => Promise<Transport>) | undefined;
+  /** Called where a server that spoke the legacy era turns out to be a modern one now. */
+  readonly changed?: (() => void) | undefined;
   /** Hears the head of every answer to a message. */
   readonly answered?:
     | ((status: number, headers: ReadonlyMap<string, string>, call: number | undefined) => void)
@@ -232,8 +242,10 @@ class HttpTransport implements Transport, Carrier {
   #refused(refusal: Refusal, call: number | undefined): void {
     const { backend, stray } = this.#options;
     const { status, body, error } = refusal;
-    if (this.#session !== undefined && isSessionError(refusal, call)) {
-      const lost = sessionLost(backend);
+    const isModern = this.#version !== undefined && status === 400 && isModernRefusal(status, error?.code);
+    if (isModern || (this.#session !== undefined && isSessionError(refusal, call))) {
+      if (isModern) this.#options.changed?.();
+      const lost = isModern ? eraChanged(backend) : sessionLost(backend);
       this.#events.retired(lost);
       throw lost;
     }

@@ -4,7 +4,7 @@ import { type Envelope, spanText, splice, spanValue } from "../core/envelope.ts"
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { errorMessage } from "../core/rpc.ts";
 import { type Scope, sleep } from "../core/scope.ts";
-import { encodeNumber } from "../core/text.ts";
+import { asRecord, encodeNumber } from "../core/text.ts";
 import { legacyErrorEdits } from "../protocol/bridge-error.ts";
 import { completeEdits, legacyResultEdits, modernRequestEdits, resultKind } from "../protocol/bridge.ts";
 import { modernCodes } from "../protocol/modern-codes.ts";
@@ -12,6 +12,7 @@ import { nameSource, requestHeaders } from "../protocol/modern-headers.ts";
 import { readInputRequired, retryEdits } from "../protocol/modern-input.ts";
 import { paramsEdits } from "../protocol/modern-meta.ts";
 import { unanswered } from "./failures.ts";
+import { wantsHandshake } from "./refusal.ts";
 import type { Caller } from "./caller.ts";
 import { ModernAsks } from "./modern-asks.ts";
 import { envelopeOf, type ModernRequests } from "./modern-requests.ts";
@@ -50,11 +51,11 @@ export class ModernCalls {
   readonly #events: TransportEvents;
   readonly #asks: ModernAsks;
   readonly #tools: ModernTools;
-  readonly #doubted: () => void;
+  readonly #doubted: () => Promise<GatewayError | undefined>;
   readonly #flights = new Map<number, Flight>();
 
-  /** `doubted` is called where the server may not be a modern one any more. */
-  constructor(requests: ModernRequests, events: TransportEvents, doubted: () => void) {
+  /** `doubted` is called where the server may not be a modern one any more; it resolves to an error where it is not. */
+  constructor(requests: ModernRequests, events: TransportEvents, doubted: () => Promise<GatewayError | undefined>) {
     this.#requests = requests;
     this.#events = events;
     this.#asks = new ModernAsks(requests.facts.backend, events);
@@ -120,11 +121,15 @@ export class ModernCalls {
       },
       (error: unknown) => {
         if (flight.wire !== id) return this.#read(flight, id);
-        const failure = asGatewayError(error);
-        if (failure.code === "badProtocol") this.#doubted();
-        this.#end(flight, () => flight.done.reject(flight.rounds > 0 ? wasSent(failure) : error));
+        const { code, data } = asGatewayError(error);
+        if (code !== "badProtocol") return this.#broken(flight, error);
+        void this.#doubted().then((changed) => this.#broken(flight, (data["sent"] === false && changed) || error));
       },
     );
+  }
+
+  #broken(flight: Flight, error: unknown): void {
+    this.#end(flight, () => flight.done.reject(flight.rounds > 0 ? wasSent(asGatewayError(error)) : error));
   }
 
   #headers(request: Envelope): MessageHeaders {
@@ -171,9 +176,14 @@ export class ModernCalls {
     const code = spanValue(reply, "error.code");
     const isStale = code === modernCodes.headerMismatch && flight.method === "tools/call" && !flight.wasRelisted;
     if (isStale) return void this.#relist(flight, reply, last);
-    if (code === modernCodes.unsupportedVersion) this.#doubted();
-    const edits = flight.passes ? [] : legacyErrorEdits(reply, flight.method);
-    this.#finish(flight, this.#renamed(flight, reply, edits), last);
+    const finish = (): void => {
+      const edits = flight.passes ? [] : legacyErrorEdits(reply, flight.method);
+      this.#finish(flight, this.#renamed(flight, reply, edits), last);
+    };
+    if (wantsHandshake(code, asRecord(spanValue(reply, "error"))["message"]))
+      return void this.#doubted().then((changed) => (changed ? this.#broken(flight, changed) : finish()));
+    if (code === modernCodes.unsupportedVersion) void this.#doubted();
+    finish();
   }
 
   /** The tools have changed and with them the headers of their calls: nothing was executed. */

@@ -11,6 +11,7 @@ import { modernCodec } from "../protocol/modern.ts";
 import { untagEdits } from "../protocol/modern-listen.ts";
 import { readDiscovered } from "../protocol/modern-discover.ts";
 import type { Caller } from "./caller.ts";
+import { eraChanged } from "./refusal.ts";
 import { ModernCalls } from "./modern-calls.ts";
 import { ModernListen } from "./modern-listen.ts";
 import { type ModernFacts, ModernRequests } from "./modern-requests.ts";
@@ -40,7 +41,7 @@ export class ModernTransport implements Transport, TransportEvents {
   readonly #tasks: ModernListen;
   /** Called where the server turns out to speak another era now. */
   readonly #changed: () => void;
-  #isDoubted = false;
+  #doubting: Promise<GatewayError | undefined> | undefined;
 
   constructor(wire: Transport, link: ModernLink, facts: ModernFacts, changed: () => void) {
     this.#wire = wire;
@@ -48,7 +49,7 @@ export class ModernTransport implements Transport, TransportEvents {
     this.#facts = facts;
     this.#changed = changed;
     this.#requests = new ModernRequests(wire, facts);
-    this.#calls = new ModernCalls(this.#requests, link, () => void this.#doubt());
+    this.#calls = new ModernCalls(this.#requests, link, () => this.#doubt());
     this.#listen = new ModernListen(this.#requests, link, "changes");
     this.#tasks = new ModernListen(this.#requests, link, "tasks");
   }
@@ -199,28 +200,31 @@ export class ModernTransport implements Transport, TransportEvents {
     return "ended";
   }
 
-  /** Asks whether the server is there, and still a modern one. */
-  async #check(scope: Scope): Promise<void> {
+  /** Asks whether the server is there, and still a modern one; resolves to an error where it is another now. */
+  async #check(scope: Scope): Promise<GatewayError | undefined> {
     const reply = await this.#requests.ask(discover, {}, scope);
-    if (reply.spans.result && readDiscovered(spanValue(reply, "result"))) return;
-    const { backend, version } = this.#facts;
+    if (reply.spans.result && readDiscovered(spanValue(reply, "result"))) return undefined;
     this.#changed();
-    // As for a session that is gone: another link to the same server is opened at once.
-    const text = `backend "${backend}" does not speak ${version} any more`;
-    this.retired(new GatewayError("sessionLost", text, { backend, data: { sent: false } }));
+    const changed = eraChanged(this.#facts.backend);
+    this.retired(changed);
+    return changed;
   }
 
-  /** A reply was not what a modern server sends. */
-  async #doubt(): Promise<void> {
-    if (this.#isDoubted || this.#life.cancelled) return;
-    this.#isDoubted = true;
+  /** A reply was not what a modern server sends: several of them are one question. */
+  #doubt(): Promise<GatewayError | undefined> {
+    this.#doubting ??= this.#recheck().finally(() => {
+      this.#doubting = undefined;
+    });
+    return this.#doubting;
+  }
+
+  async #recheck(): Promise<GatewayError | undefined> {
     using patience = new Scope(this.#life, doubtMs);
     try {
-      await this.#check(patience);
+      return await this.#check(patience);
     } catch {
       // The next ping sees it.
-    } finally {
-      this.#isDoubted = false;
+      return undefined;
     }
   }
 }

@@ -53,8 +53,19 @@ export function isSessionError({ status, text, error }: Refusal, call: number | 
   return sessionCodes.has(error.code) && (status === 404 || /session/i.test(error.message));
 }
 
+/** Whether an error is that of a legacy server which was asked for something before initialize, and did nothing. */
+export function wantsHandshake(code: unknown, message: unknown): boolean {
+  return sessionCodes.has(code) && typeof message === "string" && /session|initiali[sz]/i.test(message);
+}
+
 export function sessionLost(backend: string): GatewayError {
   const text = `backend "${backend}" does not know the session any more`;
+  return new GatewayError("sessionLost", text, { backend, data: { sent: false } });
+}
+
+/** As for a session that is gone: nothing was executed, and another link to the same server is opened at once. */
+export function eraChanged(backend: string): GatewayError {
+  const text = `backend "${backend}" speaks another era of the protocol now`;
   return new GatewayError("sessionLost", text, { backend, data: { sent: false } });
 }
 

@@ -205,9 +205,26 @@ test("modern: a server that speaks another era after a restart loses its link at
   const reply = peers.call(callTool);
   const error = new GatewayError("badProtocol", "answered with HTTP 404", { data: { sent: false } });
   (await peers.next("tools/call")).end(error);
-  await assert.rejects(reply, { code: "badProtocol" });
   peers.answer(await peers.next("server/discover"), '"error":{"code":-32601,"message":"no such method"}');
+  // Nothing was executed: the call may be made again on another link.
+  await assert.rejects(reply, { code: "sessionLost", data: { sent: false } });
   await until(() => peers.link.life.cancelled, "the link is retired");
+  assert.equal(peers.changed, 1);
+});
+
+test("modern: a server that wants a handshake is another one now, unless it is still the modern one", async () => {
+  const refusal = '"error":{"code":-32000,"message":"Bad Request: Server not initialized"}';
+  const peers = new Peers();
+  const first = peers.call(callTool);
+  peers.answer(await peers.next("tools/call"), refusal);
+  const discovered =
+    '"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"ttlMs":0,"cacheScope":"private"}';
+  peers.answer(await peers.next("server/discover"), discovered);
+  assert.match(JSON.stringify((await first)["error"]), /-32000.*not initialized/);
+  const second = peers.call(callTool);
+  peers.answer(await peers.next("tools/call", 2), refusal);
+  peers.answer(await peers.next("server/discover", 2), refusal);
+  await assert.rejects(second, { code: "sessionLost" });
   assert.equal(peers.changed, 1);
 });
 

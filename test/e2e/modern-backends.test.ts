@@ -248,6 +248,23 @@ test("modern backends: one that is restarted is found again, with its subscripti
   assert.match(await one.callText("web__touch"), /"notified":1/);
 });
 
+test("modern backends: one that changes its era while it runs is spoken to in the other one", limits, async () => {
+  const legacy = await startHttpServer();
+  const { port } = new URL(legacy.url);
+  await using gateway = await Gateway.start({ backends: { web: { url: legacy.url } } });
+  await gateway.proc.line(/backend web: is up \(2025-11-25\)/, "stderr");
+  await using one = await connectClient({ url: gateway.url() });
+  await one.callText("web__echo", { at: 1 });
+  await legacy[Symbol.asyncDispose]();
+  const modern = await startHttpServer(script, [port]);
+  // No call fails on the way: the refusal of the other era says that nothing was executed.
+  assert.match(await one.callText("web__echo", { at: 2 }), /"at":2/);
+  await gateway.proc.line(/backend web: is up \(2026-07-28\)/, "stderr");
+  await modern[Symbol.asyncDispose]();
+  await using _again = await startHttpServer(undefined, [port]);
+  assert.match(await one.callText("web__echo", { at: 3 }), /"at":3/);
+});
+
 test("modern backends: a server of both eras is spoken to in the one that the config names", limits, async () => {
   await using both = await startHttpServer(script, ["--both"]);
   const [command, args] = runtimeCommand(script, "stdio", "--both");
