@@ -30,6 +30,7 @@ export class CallStream implements Port {
   /** Of the calls that are answered here. */
   readonly scope: Scope;
   readonly query: string;
+  readonly #request: CallStreamOptions["request"];
   readonly #options: Omit<CallStreamOptions, "request">;
   readonly #respond: (response: HttpReply) => void;
   readonly #replies: Uint8Array[] = [];
@@ -49,6 +50,7 @@ export class CallStream implements Port {
     this.#respond = respond;
     this.#options = options;
     this.query = request.query;
+    this.#request = request;
     this.#left = options.replies;
     this.scope = options.begun?.scope ?? new Scope();
     this.#startedAt = options.begun?.at ?? Date.now();
@@ -56,6 +58,10 @@ export class CallStream implements Port {
     request.whenGone(() => {
       if (this.#undecided) this.#abandon();
     });
+  }
+
+  header(name: string): string | undefined {
+    return this.#request.header(name);
   }
 
   deliver(message: Uint8Array): void {

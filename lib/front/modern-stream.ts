@@ -19,6 +19,7 @@ export class ModernStream implements Port {
   /** Of the request that is answered here. */
   readonly scope: Scope = new Scope();
   readonly query: string;
+  readonly #request: HttpRequest;
   readonly #respond: (reply: HttpReply) => void;
   /** Frames from before the connection carries them; undefined while the form of the answer is open. */
   #early: Uint8Array[] | undefined;
@@ -31,7 +32,12 @@ export class ModernStream implements Port {
     this.response = promise;
     this.#respond = resolve;
     this.query = request.query;
+    this.#request = request;
     request.whenGone(() => this.#abandon());
+  }
+
+  header(name: string): string | undefined {
+    return this.#request.header(name);
   }
 
   deliver(message: Uint8Array): void {

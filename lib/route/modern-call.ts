@@ -50,10 +50,17 @@ export class ModernCall implements Port {
   #stopGathering: (() => void) | undefined;
   #over = false;
   #call: ActiveCall | undefined;
+  readonly #first: Port;
 
-  constructor(facts: ModernFacts) {
+  /** `first`: who waits for it at first. */
+  constructor(facts: ModernFacts, first: Port) {
     this.session = sessionOf(facts);
     this.#id = new Uint8Array();
+    this.#first = first;
+  }
+
+  header(name: string): string | undefined {
+    return this.#first.header?.(name);
   }
 
   /** Sends the call; `ended` is called once when it is over. */

@@ -189,7 +189,7 @@ export class ModernRouter {
     const id = idOf(request);
     const state = spanText(request, "params.requestState");
     const parked = state === undefined ? undefined : this.#resume(request, facts, state);
-    const call = parked ?? (await this.#begin(request, facts, send));
+    const call = parked ?? (await this.#begin(request, facts, port, send));
     const reply = await call.next(port, own);
     if (own.cancelled) throw own.reason;
     if (reply) return parked ? call.renamed(reply, id) : reply;
@@ -198,9 +198,9 @@ export class ModernRouter {
     return resultMessage(id, inputRequiredResult(call.asked, sealed, infoOf(facts.view, this.#routes.identity)));
   }
 
-  async #begin(request: Envelope, facts: ModernFacts, send: Send): Promise<ModernCall> {
+  async #begin(request: Envelope, facts: ModernFacts, port: Port, send: Send): Promise<ModernCall> {
     const { parked } = this.#hub;
-    const call = new ModernCall(facts);
+    const call = new ModernCall(facts, port);
     if (facts.logLevel !== undefined) await this.#raise(call, facts.logLevel);
     parked.watch(call.session);
     call.begin(

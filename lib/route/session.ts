@@ -31,6 +31,8 @@ export interface Port {
   readonly congestion?: Promise<void> | undefined;
   /** The query of the endpoint's address as the client wrote it; empty where it has none. */
   readonly query?: string;
+  /** A header of the client's request, by its lower-case name. */
+  header?(name: string): string | undefined;
   /** The backend ended its stream and wants to be asked again in `retryMs`; a front that can do so hands this on. */
   pause?(retryMs: number): void;
   /** A request of the backend to the client, or its end, where such requests do not go the way of other messages. */
@@ -113,6 +115,10 @@ export class ActiveCall implements Caller {
 
   get congestion(): Promise<void> | undefined {
     return this.#port?.congestion;
+  }
+
+  header(name: string): string | undefined {
+    return this.#port?.header?.(name);
   }
 
   get query(): string {

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { test } from "node:test";
-import { Gateway, until } from "../e2e/kit.ts";
+import { Gateway, recordOf, until } from "../e2e/kit.ts";
+import { ModernPeer } from "../kit/modern-peer.ts";
 import { callOnce, childReplica, HttpReplica, Load, Records, startGateway } from "./kit.ts";
 
 test("limits: calls over the limit wait, those over the queue are told at once when to come back", async () => {
@@ -63,9 +64,13 @@ test("limits: a hash of an argument sends equal ones to one replica, and a weigh
   await using two = await HttpReplica.start(record, "modern");
   const replicas = [{ url: one.url, weight: 3 }, { url: two.url }];
   await using gateway = await Gateway.start({
-    backends: { hashed: { replicas, balance: "hash(argument:user)" }, weighed: { replicas, balance: "round-robin" } },
+    backends: {
+      hashed: { replicas, balance: "hash(argument:user)" },
+      weighed: { replicas, balance: "round-robin" },
+      headed: { replicas, balance: "hash(header:X-Tenant)" },
+    },
   });
-  for (const backend of ["hashed", "weighed"])
+  for (const backend of ["hashed", "weighed", "headed"])
     for (const replica of [0, 1])
       await gateway.proc.line(new RegExp(`backend ${backend}: is up.*: replica ${replica}`), "stderr");
   const client = await gateway.client();
@@ -83,7 +88,25 @@ test("limits: a hash of an argument sends equal ones to one replica, and a weigh
     counts.set(text, (counts.get(text) ?? 0) + 1);
   }
   assert.deepEqual([counts.get(String(one.pid)), counts.get(String(two.pid))], [30, 10]);
+  const tenants = await Promise.all(Array.from({ length: 12 }, (_, tenant) => placesOf(gateway, `tenant-${tenant}`)));
+  assert.deepEqual(tenants.filter(({ size }) => size !== 1).map((each) => [...each]), []);
+  assert.equal(new Set(tenants.flatMap((each) => [...each])).size, 2);
 });
+
+/** The replicas that serve a tenant, of a client of either era. */
+async function placesOf(gateway: Gateway, tenant: string): Promise<ReadonlySet<unknown>> {
+  const [legacy, modern] = [await gateway.client(), new ModernPeer(gateway.url(), { headers: { "x-tenant": tenant } })];
+  const places = new Set<unknown>();
+  for (let call = 0; call < 3; call += 1) {
+    const params = { name: "headed__read", arguments: { nonce: "x" } };
+    const body = { jsonrpc: "2.0", id: call, method: "tools/call", params };
+    const { messages } = await legacy.post(body, { "x-tenant": tenant });
+    const { result } = recordOf(JSON.parse(messages.at(-1) ?? "{}"));
+    for (const { content } of [recordOf(result), (await modern.call("headed__read", { nonce: "x" })).result])
+      places.add(Array.isArray(content) ? recordOf(content[0])["text"] : undefined);
+  }
+  return places;
+}
 
 test("limits: a replica that mostly fails is left out, and the others serve", async () => {
   using records = new Records();

@@ -15,7 +15,7 @@ const room = { calls: 10, ms: 60_000 };
 
 function callOf(principal: string): ModernCall {
   const facts = { principal, who: anonymous, version: "", capabilities: {}, client: "", view, logLevel: undefined };
-  return new ModernCall(facts);
+  return new ModernCall(facts, { deliver: () => {} });
 }
 
 function reasonOf(work: () => unknown): unknown {
