@@ -165,7 +165,7 @@ export class Listings {
   async find(viewer: Viewer, kind: ListingKind, exposed: string, scope: Scope): Promise<Found> {
     const { index, read } = this.#known(viewer, kind);
     const item = index.find(exposed);
-    if (item && this.#settles(item, read, viewer.facts.view)) return { item, partial: [], index };
+    if (item && this.#settles(item, kind, read, viewer.facts.view)) return { item, partial: [], index };
     const merged = await this.merged(viewer, kind, scope);
     return { ...merged, item: merged.index.find(exposed) };
   }
@@ -187,7 +187,8 @@ export class Listings {
   }
 
   /** False where a backend that would win the name was never read. */
-  #settles(item: FoundItem, read: ReadonlySet<string>, view: View): boolean {
+  #settles(item: FoundItem, kind: ListingKind, read: ReadonlySet<string>, view: View): boolean {
+    if (view.naming === "prefix" && kinds[kind].key === "name") return true;
     for (const name of this.#hub.plan.priority) {
       if (name === item.backend) return true;
       if (this.#hub.backendIn(view, name) && !read.has(name)) return false;

@@ -161,9 +161,8 @@ function searchedIn({ sections }: Index): readonly Searched[] {
 
 /** The first sentence, or as much of it as there is room for. */
 function summaryOf(tool: Readonly<Record<string, unknown>> | undefined): string {
-  const text = String(tool?.["description"] ?? "")
-    .replace(/\s+/g, " ")
-    .trim();
+  const description = tool?.["description"];
+  const text = (typeof description === "string" ? description : "").replace(/\s+/g, " ").trim();
   const [first = ""] = /^.*?[.!?](?=\s|$)/.exec(text) ?? [text];
   return first.length <= maxSummary ? first : `${first.slice(0, maxSummary - 1)}…`;
 }

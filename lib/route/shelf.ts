@@ -81,11 +81,13 @@ export class Shelf {
     return this.#snapshots.get(kind);
   }
 
-  /** A tool by its own name; undefined where it is not known. */
+  /** A tool by the name that the backend knows; undefined where it is not known. */
   tool(name: string): Uint8Array | undefined {
     const slab = this.#snapshots.get("tools")?.slab;
-    const row = slab ? placeOf(slab.locals, name) : 0;
-    return slab?.locals[row] === name ? itemAt(slab, row) : undefined;
+    if (!slab) return undefined;
+    // Where some are renamed, the order is that of the new names.
+    const row = slab.wires ? slab.wires.indexOf(name) : placeOf(slab.locals, name);
+    return (slab.wires ?? slab.locals)[row] === name ? itemAt(slab, row) : undefined;
   }
 
   /** When the reading under way began, Unix ms. */

@@ -98,10 +98,18 @@ export class Shelves {
 
   /** The backend may be down: after a while its items leave the listings, and clients hear of that too. */
   lost(backend: Backend): void {
-    if (this.#closed || this.#leaving.has(backend) || this.#gone.has(backend) || !this.#shelves.has(backend)) return;
-    const stop = after(this.#hub.plan.timeouts.graceMs, () => {
+    if (!this.#closed && !this.#leaving.has(backend) && !this.#gone.has(backend) && this.#shelves.has(backend))
+      this.#await(backend, this.#hub.plan.timeouts.graceMs);
+  }
+
+  #await(backend: Backend, delayMs: number): void {
+    const stop = after(delayMs, () => {
       this.#leaving.delete(backend);
-      if (!this.isGone(backend)) return;
+      const { state } = backend;
+      if (state.kind !== "down") return;
+      // It went down some time after it was lost.
+      const leftMs = state.since + this.#hub.plan.timeouts.graceMs - Date.now();
+      if (leftMs > 0) return this.#await(backend, leftMs);
       this.#gone.add(backend);
       this.#announceAll(backend);
     });

@@ -53,7 +53,7 @@ export class TestNet implements AsyncDisposable {
     };
     return new Backend(options, {
       up: (backend, link, _replica, isLead) => this.router.connected(backend, link, isLead),
-      down: () => {},
+      down: (backend) => this.router.disconnected(backend),
       leads: (backend, link) => this.router.connected(backend, link, true),
     });
   }
