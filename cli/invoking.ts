@@ -20,7 +20,7 @@ import { type Flags, hasFlag, textFlag, wordFlag } from "./command.ts";
 import { outputFlag, serverFlags, timeoutOf } from "./common.ts";
 import { Live } from "./live.ts";
 import { fold, plain, print, say } from "./output.ts";
-import { type Limits, limits } from "./patience.ts";
+import { interruptedExit, type Limits, limits } from "./patience.ts";
 import { sayFailure } from "./report.ts";
 import { targetsOf } from "./servers.ts";
 import { version } from "./version.ts";
@@ -94,7 +94,7 @@ export async function invoke(
     if (isOwn) throw error;
     const failure = describeFailure(error, meant.target, evidence);
     sayFailure(failure, format === "json" || format === "ndjson");
-    return bound.interrupted ? 130 : failure.exit;
+    return bound.interrupted ? interruptedExit(bound) : failure.exit;
   }
 
   async function connect(flags: Flags, target: Target, evidence: Evidence, live: Live): Promise<Peer> {

@@ -2,10 +2,10 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { asGatewayError, GatewayError } from "../lib/index.ts";
+import { GatewayError } from "../lib/index.ts";
 import { type ItemKind, type Listed, listServer, type Page, type Target } from "../lib/toolbox.ts";
 import type { Format } from "./answer.ts";
-import type { Limits } from "./patience.ts";
+import { interruptedExit, type Limits } from "./patience.ts";
 import { failureBody, sayFailure } from "./report.ts";
 import { version } from "./version.ts";
 
@@ -54,11 +54,6 @@ export function concludeAll(listed: readonly Listed[], { format, bound }: ListRe
   const [only] = failures;
   if (!only) return 0;
   return listed.length === 1 ? only.exit : 1;
-}
-
-function interruptedExit({ scope }: Limits): number {
-  const { exit } = asGatewayError(scope.reason).data;
-  return typeof exit === "number" ? exit : 130;
 }
 
 /** The servers as the documents of all forms name them. */

@@ -1,7 +1,7 @@
 // How long a command may take, and Ctrl-C: one scope for all that it does.
 
 import process from "node:process";
-import { GatewayError } from "../lib/index.ts";
+import { asGatewayError, GatewayError } from "../lib/index.ts";
 import { type Patience, Scope } from "../lib/toolbox.ts";
 
 export interface Limits extends Patience, Disposable {
@@ -36,4 +36,10 @@ export function limits(timeoutMs: number): Limits {
       scope[Symbol.dispose]();
     },
   };
+}
+
+/** 128 and the number of the signal, as shells count. */
+export function interruptedExit({ scope }: Patience): number {
+  const { exit } = asGatewayError(scope.reason).data;
+  return typeof exit === "number" ? exit : exitCodes.SIGINT;
 }

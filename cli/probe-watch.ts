@@ -6,6 +6,7 @@ import { sleep } from "../lib/toolbox.ts";
 import { document, toJson } from "./answer.ts";
 import { print } from "./output.ts";
 import { probeBody, type Probed } from "./probe-document.ts";
+import { interruptedExit } from "./patience.ts";
 import { probeAll, type ProbeRequest } from "./probing.ts";
 
 const defaultMs = 2_000;
@@ -25,7 +26,7 @@ export async function watchServers(request: ProbeRequest, written: string, round
     else if (!(await print(probed.map(lineOf).join("")))) break;
     if (round < rounds) await sleep(pauseMs, request.bound.scope).catch(() => {});
   }
-  return request.bound.interrupted ? 130 : healthy ? 0 : 1;
+  return request.bound.interrupted ? interruptedExit(request.bound) : healthy ? 0 : 1;
 }
 
 function lineOf(probed: Probed): string {

@@ -15,7 +15,7 @@ import {
 import { document, type Format, show } from "./answer.ts";
 import { Live } from "./live.ts";
 import { print } from "./output.ts";
-import type { Limits } from "./patience.ts";
+import { interruptedExit, type Limits } from "./patience.ts";
 import { probeBody, type Probed } from "./probe-document.ts";
 import { version } from "./version.ts";
 
@@ -34,7 +34,7 @@ export interface ProbeRequest {
 export async function probeServers(request: ProbeRequest): Promise<number> {
   const probed = await probeAll(request);
   await showProbed(request, probed);
-  if (request.bound.interrupted) return 130;
+  if (request.bound.interrupted) return interruptedExit(request.bound);
   if (request.format === "nagios") return pluginExits[pluginLine(probed.map(({ report }) => report)).state];
   return exitOf(request, probed);
 }

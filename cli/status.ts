@@ -7,7 +7,7 @@ import { document, formats, show } from "./answer.ts";
 import { type Command, type Flags, hasFlag, textFlag, wordFlag } from "./command.ts";
 import { outputFlag, timeoutOf } from "./common.ts";
 import { type Color, print } from "./output.ts";
-import { limits } from "./patience.ts";
+import { interruptedExit, limits } from "./patience.ts";
 
 const answerMs = 5_000;
 const roundMs = 2_000;
@@ -47,7 +47,7 @@ async function status(flags: Flags): Promise<number> {
     await showHealth(process.stdout.isTTY || format !== "table" ? format : "ndjson", health);
     await sleep(pauseMs, bound.scope).catch(() => {});
   }
-  return 130;
+  return interruptedExit(bound);
 }
 
 async function showHealth(format: (typeof formats)[number], health: RemoteHealth): Promise<void> {

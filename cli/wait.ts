@@ -4,7 +4,7 @@ import { asGatewayError, checkHealth, GatewayError } from "../lib/index.ts";
 import { sleep } from "../lib/toolbox.ts";
 import { type Command, listFlag } from "./command.ts";
 import { timeoutOf } from "./common.ts";
-import { limits } from "./patience.ts";
+import { interruptedExit, limits } from "./patience.ts";
 
 const defaultMs = 60_000;
 const answerMs = 2_000;
@@ -35,7 +35,7 @@ const command: Command = {
       if (missing === "") return 0;
       await sleep(stepMs, bound.scope).catch(() => {});
     }
-    if (bound.interrupted) return 130;
+    if (bound.interrupted) return interruptedExit(bound);
     throw new GatewayError("unavailable", `it was waited ${timeoutMs / 1000} s in vain: ${missing}`);
   },
 };
