@@ -97,7 +97,8 @@ export async function oneTarget(flags: Flags, written: string | undefined, item?
   return target.item === undefined && item !== undefined ? { ...target, item } : target;
 }
 
-export function readLoad(flags: Flags, targets: readonly Target[]): LoadRequest {
+/** `nonces`: each call says which one it is. */
+export function readLoad(flags: Flags, targets: readonly Target[], nonces = false): LoadRequest {
   const remote = targets.find(isRemote);
   if (remote && !hasFlag(flags, "yes"))
     throw new GatewayError("loadRefused", `${remote.name} is not on this machine, and would get all of this load`);
@@ -106,7 +107,7 @@ export function readLoad(flags: Flags, targets: readonly Target[]): LoadRequest 
   const given = durationFlag(flags, "duration");
   const durationMs = given ?? (count === Infinity ? 10_000 : Infinity);
   const warmup = textFlag(flags, "warmup");
-  const cases = readCalls(flags, targets);
+  const cases = readCalls(flags, targets, nonces);
   return {
     load: readModel(flags, maxRate),
     durationMs,
@@ -158,7 +159,7 @@ function readModel(flags: Flags, maxRate: number): Load {
   return { kind: "open", rate: wanted };
 }
 
-function readCalls(flags: Flags, targets: readonly Target[]): readonly BenchCase[] {
+function readCalls(flags: Flags, targets: readonly Target[], nonces: boolean): readonly BenchCase[] {
   const file = textFlag(flags, "cases");
   const method = textFlag(flags, "method");
   const tool = targets.find(({ item }) => item !== undefined)?.item;
@@ -167,11 +168,12 @@ function readCalls(flags: Flags, targets: readonly Target[]): readonly BenchCase
     throw new GatewayError("usage", "a tool, --method and --cases each say what to call: choose one");
   if (file !== undefined) {
     if (given !== undefined) throw new GatewayError("usage", "--args means nothing with --cases");
-    return readCases(readText(file), file).map((spec) => compileCase(spec));
+    return readCases(readText(file), file).map((spec) => compileCase(spec, nonces));
   }
   const values = given === undefined ? undefined : parseArgs(given);
-  if (tool !== undefined) return [compileCase({ tool, ...(values === undefined ? {} : { arguments: values }) })];
-  return [compileCase({ method: method ?? "ping", params: values })];
+  if (tool !== undefined)
+    return [compileCase({ tool, ...(values === undefined ? {} : { arguments: values }) }, nonces)];
+  return [compileCase({ method: method ?? "ping", params: values }, nonces)];
 }
 
 function parseArgs(written: string): unknown {

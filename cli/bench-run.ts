@@ -5,6 +5,7 @@ import { extname } from "node:path";
 import { asGatewayError, GatewayError } from "../lib/index.ts";
 import {
   Bench,
+  benchMetrics,
   type BenchReport,
   impliedErrorRate,
   judgeThreshold,
@@ -36,7 +37,7 @@ export async function runBench(target: Target, request: LoadRequest, output: Ben
   const written = output.thresholds.some((each) => each.trimStart().startsWith("error_rate"))
     ? output.thresholds
     : [...output.thresholds, impliedErrorRate];
-  const thresholds = written.map(parseThreshold);
+  const thresholds = written.map((each) => parseThreshold(each, benchMetrics));
   const files = output.files.map((file): [string, Exclude<BenchFormat, "table">] => [file, formOf(file)]);
   using bound = limits(Infinity);
   const evidence = new Evidence();
@@ -50,7 +51,7 @@ export async function runBench(target: Target, request: LoadRequest, output: Ben
     sayFailure(failure, output.format === "json" || output.format === "ndjson");
     return bound.interrupted ? 130 : failure.exit;
   }
-  const judged = thresholds.map((each) => judgeThreshold(each, report));
+  const judged = thresholds.map((each) => judgeThreshold(each, benchMetrics, report));
   const isDead = report.calls.ok === 0;
   const result: BenchResult = { report, thresholds: judged, ok: !isDead && judged.every(({ ok }) => ok) };
   for (const [file, form] of files) save(file, await formatBench(result, form));

@@ -19,6 +19,10 @@ const commands: Readonly<Record<string, Entry>> = {
   get: { about: "Get a prompt", load: () => import("./get.ts") },
   read: { about: "Read a resource", load: () => import("./read.ts") },
   bench: { about: "Measure a server under load", load: () => import("./bench.ts") },
+  "bench failover": {
+    about: "Break parts of a system under load, and count what is lost",
+    load: () => import("./bench-failover.ts"),
+  },
   "bench fixture": {
     about: "Run a server that counts what it executes",
     load: () => import("./bench-fixture.ts"),

@@ -20,6 +20,7 @@ import { greet } from "./greeting.ts";
 import { createLog, isLogLevel, logLevels } from "./output.ts";
 import { portFlag, withFlags } from "./overrides.ts";
 import { sayProblems } from "./problems.ts";
+import { ownCommand } from "./self.ts";
 import { listenForSignals, type Signals } from "./signals.ts";
 import { version } from "./version.ts";
 
@@ -133,12 +134,4 @@ async function serveStdio(gateway: Gateway, signals: Signals): Promise<void> {
   await Promise.race([gateway.serveStdio(process.stdin, process.stdout), signals.stopped]);
   // After a signal an open stdin would keep the process alive: Bun until it is destroyed, Deno until it is paused too.
   process.stdin.pause().destroy();
-}
-
-/** The command that starts this program again. */
-function ownCommand(): readonly string[] {
-  const script = process.argv[1] ?? "";
-  const isCompiled = script.startsWith("/$bunfs/") || /^[A-Z]:[\\/]~BUN[\\/]/i.test(script);
-  if (isCompiled) return [process.execPath];
-  return process.versions["deno"] ? [process.execPath, "run", "-A", "--no-check", script] : [process.execPath, script];
 }

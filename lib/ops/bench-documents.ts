@@ -83,4 +83,54 @@ const report = {
   thresholds: z.array(judged),
 };
 
-export const benchShapes: Readonly<Record<string, z.ZodRawShape>> = { BenchReport: report, BenchSlice: slice };
+const failover = {
+  ok: z.boolean().describe("Every threshold was kept, and some calls succeeded."),
+  target: z.string(),
+  call: z.string(),
+  startedAt: z.string(),
+  durationMs: z.number(),
+  calls: z.object({ started: z.int(), ok: z.int(), failed: z.int(), dropped: z.int() }),
+  availability: z.number().describe("Share of the calls that succeeded, 0 to 1."),
+  faults: z.array(
+    z.object({
+      fault: z.string().describe("As it was written."),
+      kind: z.string(),
+      part: z.string(),
+      fromMs: z.number(),
+      toMs: z.number(),
+      detectionMs: z.number().nullable().describe("To the first call that failed or was slow; null where none was."),
+      recoveryMs: z.number().describe("To the start of the last call that failed or was slow."),
+      failbackMs: z.number().nullable().describe("From its end to the next answer of that part."),
+      started: z.int(),
+      failed: z.int(),
+      slow: z.int(),
+      availability: z.number(),
+      latencyMs: summary,
+    }),
+  ),
+  executions: z
+    .object({
+      calls: z.int(),
+      lost: z.int().describe("Never executed."),
+      lostButAnswered: z.int().describe("Of those the ones that were answered as if they had been."),
+      duplicated: z.int().describe("Executions beyond the first one of a call."),
+      unanswered: z.int().describe("Executed, but the caller got an error."),
+      retried: z.int().describe("Calls that came to servers more than once."),
+    })
+    .nullable()
+    .describe("Null where the servers do not note what they execute."),
+  steadyMs: summary.describe("Before the first fault."),
+  sessions: z.object({ opened: z.int(), lost: z.int(), reinitialised: z.int(), reconnected: z.int() }),
+  errors: z.array(z.object({ class: z.string(), count: z.int(), message: z.string() })),
+  generator: z.object({ valid: z.boolean(), lagP99Ms: z.number().nullable() }),
+  timeline: z.array(
+    z.object({ startMs: z.number(), started: z.int(), failed: z.int(), slowestMs: z.number().nullable() }),
+  ),
+  thresholds: z.array(judged),
+};
+
+export const benchShapes: Readonly<Record<string, z.ZodRawShape>> = {
+  BenchReport: report,
+  BenchSlice: slice,
+  FailoverReport: failover,
+};

@@ -78,7 +78,7 @@ export function createFixture(options: FixtureOptions, host: FixtureHost): DemoS
     options.journal?.note("got", nonce);
     if (number === options.stallAfter) stallUntil = Date.now() + options.stallMs;
     const waitMs = Math.max(stallUntil - Date.now(), options.delayMs + Math.random() * options.jitterMs);
-    if (waitMs > 0) await pause(waitMs, scope);
+    if (waitMs > 0) await pauseInSteps(waitMs, scope);
     if (isEvery(options.forgetEvery, number)) host.forget();
     if (isEvery(options.failEvery, number))
       return { content: [{ type: "text", text: "planted failure" }], isError: true };
@@ -116,6 +116,23 @@ export function createFixture(options: FixtureOptions, host: FixtureHost): DemoS
 
 function isEvery(every: number, number: number): boolean {
   return every > 0 && number % every === 0;
+}
+
+const steps = 4;
+const heldMs = 10;
+
+/**
+ * On a loop that was held up, or in a process that was stopped, a timer comes before what the sockets have to say: that
+ * the caller has gone, for one.
+ */
+async function pauseInSteps(ms: number, scope: Scope): Promise<void> {
+  let left = Math.min(steps, Math.floor(ms));
+  if (ms > left) await pause(ms - left, scope);
+  while (left > 0 && !scope.cancelled) {
+    const beganAt = Date.now();
+    await pause(1, scope);
+    left = Date.now() - beganAt > heldMs ? steps : left - 1;
+  }
 }
 
 /** Resolves after that time, or when the scope is over. */

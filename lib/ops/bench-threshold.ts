@@ -23,16 +23,18 @@ export interface Judged {
   readonly ok: boolean;
 }
 
-interface Metric {
+interface Metric<Report> {
   readonly unit: Unit;
   /** NaN where there is none, which keeps no threshold. */
-  readonly read: (report: BenchReport) => number;
+  readonly read: (report: Report) => number;
 }
 
-type Key = "min" | "mean" | "p50" | "p75" | "p90" | "p95" | "p99" | "p999" | "p9999" | "max";
-const latency = (key: Key): Metric => ({ unit: "ms", read: ({ latencyMs }) => latencyMs?.[key] ?? NaN });
+export type Metrics<Report> = Readonly<Record<string, Metric<Report>>>;
 
-const metrics: Readonly<Record<string, Metric>> = {
+type Key = "min" | "mean" | "p50" | "p75" | "p90" | "p95" | "p99" | "p999" | "p9999" | "max";
+const latency = (key: Key): Metric<BenchReport> => ({ unit: "ms", read: ({ latencyMs }) => latencyMs?.[key] ?? NaN });
+
+export const benchMetrics: Metrics<BenchReport> = {
   min: latency("min"),
   mean: latency("mean"),
   p50: latency("p50"),
@@ -56,7 +58,7 @@ const metrics: Readonly<Record<string, Metric>> = {
 export const impliedErrorRate = "error_rate<5%";
 
 /** Throws `usage` for what is no threshold. */
-export function parseThreshold(text: string): Threshold {
+export function parseThreshold(text: string, metrics: Metrics<never>): Threshold {
   const [, name = "", operator = "", written = ""] = /^\s*([\w.]+)\s*(<=|>=|==|<|>)\s*(\S+)\s*$/.exec(text) ?? [];
   const known = Object.keys(metrics);
   const metric = Object.hasOwn(metrics, name) ? metrics[name] : undefined;
@@ -103,8 +105,12 @@ function parseLimit(written: string, unit: Unit): number | undefined {
   }
 }
 
-export function judgeThreshold({ text, metric, operator, limit }: Threshold, report: BenchReport): Judged {
-  const { read, unit } = metrics[metric] ?? { read: () => NaN, unit: "count" };
+export function judgeThreshold<Report>(
+  { text, metric, operator, limit }: Threshold,
+  metrics: Metrics<Report>,
+  report: Report,
+): Judged {
+  const { read, unit }: Metric<Report> = metrics[metric] ?? { read: () => NaN, unit: "count" };
   const value = read(report);
   return { threshold: text, actual: formatValue(value, unit), ok: holds(value, operator, limit) };
 }

@@ -88,6 +88,62 @@ test(
   },
 );
 
+test("bench: failover of the gateway loses nothing and doubles nothing, killed and frozen", limits, () => {
+  const faults = ["--fault", "kill:b@1s..2s", "--fault", "freeze:a@3500ms..4500ms", "-d", "6s"];
+  const rules = ["-T", "lost==0", "-T", "duplicated==0", "-T", "error_rate==0%"];
+  const { code, stdout, stderr } = bench("failover", ...faults, ...rules, "-o", "json");
+  assert.equal(code, 0, stdout + stderr);
+  const report = JSON.parse(stdout);
+  const { executions, faults: effects, calls } = report;
+  assert.deepEqual([calls.started, executions.calls, executions.lost, executions.duplicated], [600, 600, 0, 0]);
+  assert.equal(effects.length, 2);
+  assert.equal(
+    report.timeline.reduce((sum: number, beat: { started: number }) => sum + beat.started, 0),
+    600,
+  );
+  const ajv = new Ajv2020({ strict: false });
+  assert.ok(ajv.validate(JSON.parse(mcpctl(["schema", "FailoverReport"]).stdout), report), ajv.errorsText());
+});
+
+test("bench: failover breaks what was named, or the address itself", limits, async () => {
+  using folder = createFolder();
+  const journal = join(folder.path, "journal");
+  await using server = await start("--journal", journal, "--name", "a");
+  const port = new URL(server.url).port;
+  const own = bench("failover", server.url, "work", "--fault", "reset@500ms..1s", "-d", "2s", "--journal", journal);
+  assert.equal(own.code, 0, own.stdout + own.stderr);
+  assert.match(own.stdout, /^reset@500ms\.\.1s +\d/m);
+  assert.match(own.stdout, /^executions of 200 calls: \d+ lost, 0 duplicated$/m);
+  const named = bench(
+    "failover",
+    server.url,
+    "work",
+    "--part",
+    `s=port:${port}`,
+    "--fault",
+    "freeze:s@500ms..1s",
+    "-d",
+    "2s",
+    "-T",
+    "errors==0",
+  );
+  assert.equal(named.code, 0, named.stdout + named.stderr);
+  for (const [args, message] of [
+    [["--fault", "kill:c@1s..2s"], /there is no part c; there are a, b/],
+    [["--fault", "kill:b@1s..20s"], /the run ends after 10000 ms/],
+    [[server.url, "work"], /which fault\?/],
+    [
+      [server.url, "work", "--part", `s=port:${port}`, "--fault", "5xx:s@1s..2s"],
+      /s is a process, which can have kill and freeze alone/,
+    ],
+    [[server.url, "--part", "s=port:1", "--fault", "kill:s@1s"], /no process of yours listens there/],
+  ] as const) {
+    const refused = bench("failover", ...args);
+    assert.equal(refused.code, 2, refused.stderr);
+    assert.match(refused.stderr, message);
+  }
+});
+
 test("bench: through a gateway, and a command line", limits, async () => {
   await using gateway = startScript("cli/main.ts", ["serve", "--demo", "--port", "0"]);
   const [url] = await gateway.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");

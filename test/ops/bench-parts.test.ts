@@ -7,9 +7,10 @@ import { caseOrder, compileCase, readCases } from "../../lib/ops/bench-cases.ts"
 import { Latencies } from "../../lib/ops/bench-histogram.ts";
 import { dueMs, formatRate, parseRate } from "../../lib/ops/bench-rate.ts";
 import { compileRequest } from "../../lib/ops/bench-template.ts";
-import { parseThreshold } from "../../lib/ops/bench-threshold.ts";
+import { benchMetrics, parseThreshold as parse, type Threshold } from "../../lib/ops/bench-threshold.ts";
 
 const isUsage = (error: unknown): boolean => error instanceof GatewayError && error.code === "usage";
+const parseThreshold = (text: string): Threshold => parse(text, benchMetrics);
 const facts = { seq: 7, nonce: "run-7", session: 2 };
 
 test("bench: rates as people write them", () => {
