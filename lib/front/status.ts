@@ -8,6 +8,7 @@ import type { CacheCounts } from "../resilience/cache.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeJson } from "../core/text.ts";
 import type { Deviation } from "../merge/lock.ts";
+import type { ToldCollision } from "../route/collisions.ts";
 import type { Listings } from "../route/fanout.ts";
 import type { Hub } from "../route/hub.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
@@ -67,6 +68,8 @@ export interface Health {
   readonly listeners: number;
   /** Calls of modern clients that wait for their input. */
   readonly parked: number;
+  /** Names that several backends have, where there are any: who has it, and what the other one is called. */
+  readonly collisions?: readonly ToldCollision[];
   readonly inFlight: number;
   readonly backends: Readonly<Record<string, BackendHealth>>;
 }
@@ -107,6 +110,7 @@ export class Status {
       sessions: this.#hub.sessions.size,
       listeners: this.#hub.sessions.listeners,
       parked: this.#hub.parked.size,
+      ...collisionsOf(this.#listings),
       inFlight: all.reduce((sum, backend) => sum + backend.counts.inFlight, 0),
       backends,
       ...(this.#faults ? { chaos: { rules: this.#faults.ruleCount, injected: this.#faults.injected } } : {}),
@@ -149,6 +153,11 @@ function decodePath(part: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function collisionsOf({ collisions }: Listings): Pick<Health, "collisions"> {
+  const all = collisions.all();
+  return all.length > 0 ? { collisions: all } : {};
 }
 
 function overall(states: readonly BackendHealth["state"][]): Health["status"] {

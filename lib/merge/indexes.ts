@@ -17,7 +17,7 @@ interface Known {
 const maxKnown = 200;
 
 export class Indexes {
-  readonly #built: (kind: ListingKind, index: Index) => void;
+  readonly #built: (kind: ListingKind, index: Index, view: View) => void;
   readonly #known = new Map<string, Known>();
   /** Tools as clients of the other era see them. */
   readonly #others = new WeakMap<Slab, Slab>();
@@ -26,7 +26,7 @@ export class Indexes {
   #lastId = 0;
 
   /** `built` is told of each listing that was merged. */
-  constructor(built: (kind: ListingKind, index: Index) => void) {
+  constructor(built: (kind: ListingKind, index: Index, view: View) => void) {
     this.#built = built;
   }
 
@@ -62,7 +62,7 @@ export class Indexes {
   ): Index {
     const seen = kind === "tools" ? slabs.map((slab) => this.#toolsFor(slab, era)) : slabs;
     const index = buildIndex(kind, seen, view, priority, filter);
-    this.#built(kind, index);
+    this.#built(kind, index, view);
     return index;
   }
 

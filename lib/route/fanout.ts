@@ -21,6 +21,7 @@ import { cutPage, walkStart } from "../merge/page.ts";
 import type { Slab } from "../merge/slab.ts";
 import { agedCache, type CacheHint, mergeCache } from "../protocol/modern-cache.ts";
 import { type ResultExtras, writeListing } from "./answer.ts";
+import { Collisions } from "./collisions.ts";
 import { Announcer } from "./announcer.ts";
 import { finderSections } from "./finder.ts";
 import type { Hub, Viewer } from "./hub.ts";
@@ -64,6 +65,7 @@ export class Listings {
   readonly #hub: Hub;
   readonly #announcer: Announcer;
   readonly shelves: Shelves;
+  readonly collisions: Collisions;
   readonly #indexes: Indexes;
   readonly #cursors: Cursors;
   /** Memory of pages, which the front gives back when they are sent. */
@@ -73,7 +75,8 @@ export class Listings {
   constructor(hub: Hub) {
     this.#hub = hub;
     this.#announcer = new Announcer(hub);
-    this.#indexes = new Indexes((kind, index) => this.#report(kind, index));
+    this.collisions = new Collisions(hub.observer);
+    this.#indexes = new Indexes((kind, index, view) => this.collisions.merged(kind, index, view));
     this.shelves = new Shelves(hub, this.#announcer, (slab) => this.#indexes.drop(slab));
     this.#cursors = new Cursors(hub.sealer);
   }
@@ -278,14 +281,6 @@ export class Listings {
       facts.era,
       this.#hub.filterOf(facts.view),
     );
-  }
-
-  #report(kind: ListingKind, { collisions }: Index): void {
-    const hidden = collisions.filter(({ exposed }) => exposed === undefined);
-    if (hidden.length === 0) return;
-    const names = hidden.slice(0, 5).map(({ backend, local, owner }) => `${local} of ${backend} (by ${owner})`);
-    const text = `${hidden.length} ${kind} are hidden by others of the same name: ${names.join(", ")}`;
-    this.#hub.observer.log("warn", "gateway", text);
   }
 }
 

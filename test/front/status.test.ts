@@ -138,3 +138,13 @@ test("status: the paths take GET and HEAD alone", async () => {
     assert.deepEqual([refused.status, refused.headers.get("allow")], [405, "GET, HEAD"]);
   }
 });
+
+test("status: names that several backends have are told, with who has them", async () => {
+  await using first = await startPeer();
+  await using bench = await startBench({ plan: { naming: "none" }, backends: { a: first.url, b: first.url } });
+  const client = await bench.client();
+  await client.post({ jsonrpc: "2.0", id: 1, method: "tools/list" });
+  const { health } = await healthOf(bench.gateway);
+  const [collision] = health["collisions"] as readonly unknown[];
+  assert.deepEqual(record(collision), { kind: "tools", backend: "b", local: "work", owner: "a" });
+});
