@@ -89,7 +89,10 @@ test("limits: a hash of an argument sends equal ones to one replica, and a weigh
   }
   assert.deepEqual([counts.get(String(one.pid)), counts.get(String(two.pid))], [30, 10]);
   const tenants = await Promise.all(Array.from({ length: 12 }, (_, tenant) => placesOf(gateway, `tenant-${tenant}`)));
-  assert.deepEqual(tenants.filter(({ size }) => size !== 1).map((each) => [...each]), []);
+  assert.deepEqual(
+    tenants.filter(({ size }) => size !== 1).map((each) => [...each]),
+    [],
+  );
   assert.equal(new Set(tenants.flatMap((each) => [...each])).size, 2);
 });
 

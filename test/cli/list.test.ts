@@ -55,6 +55,43 @@ test("list: pages of a running gateway, and of a page size that is asked for", l
     assert.equal(code, 0, stderr);
     assertTranscript(`list-page-gateway-${form}`, mask(stdout));
   }
+  const { stdout } = await run(["list", "tools", url, "--page", "--page-size", "4", "-o", "ndjson"]);
+  const pages = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  assert.deepEqual(
+    pages.map(({ count }) => count),
+    [4, 4, 1],
+  );
+  assert.deepEqual(
+    pages.map(({ cursor }) => cursor),
+    [null, pages[0].next, pages[1].next],
+  );
+  const { code } = await run(["list", "all", url, "--check"]);
+  assert.equal(code, 0);
+});
+
+test("list: --via says where a gateway and its servers differ", limits, async () => {
+  const config = (names: readonly string[]): string =>
+    JSON.stringify({
+      backends: Object.fromEntries(
+        names.map((name) => [name, { command: demo[0], args: [...demo.slice(1, -1), name] }]),
+      ),
+    });
+  using folder = createFolder({
+    "all.json": config(["text", "clock"]),
+    "more.json": config(["text", "clock", "notes"]),
+  });
+  await using gateway = startScript("cli/main.ts", ["serve", "--port", "0", "-c", join(folder.path, "all.json")]);
+  const [url] = await gateway.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
+  await gateway.line(/backend clock: is up/, "stderr");
+  await gateway.line(/backend text: is up/, "stderr");
+  const same = await run(["list", "all", join(folder.path, "all.json"), "--via", url]);
+  assert.deepEqual([same.code, same.stdout, same.stderr], [0, "", "no differences\n"]);
+  const other = await run(["list", "tools", join(folder.path, "more.json"), "--via", url]);
+  assert.equal(other.code, 1);
+  assert.match(other.stdout, /breaking +notes__search_notes +is gone/);
 });
 
 /** Not spawnSync, which would keep a gateway that this process reads from saying anything. */
