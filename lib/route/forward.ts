@@ -64,7 +64,9 @@ export class Forwarder {
 
   #send(request: Envelope, call: ActiveCall, { backend, edits }: Target, scope: Scope): Promise<Uint8Array> {
     call.flight.backend = backend.plan.name;
-    return backend.call(this.#hub.uplinkOf(backend, call.session), request, edits, call, scope);
+    const go = (): Promise<Uint8Array> =>
+      backend.call(this.#hub.uplinkOf(backend, call.session), request, edits, call, scope);
+    return call.prepare ? call.prepare(backend).then(go) : go();
   }
 
   /** Where a tool or prompt is that the client knows by this name, where the name alone says it. */

@@ -1,7 +1,7 @@
 // One call of a modern client: to a legacy backend it goes on while its client, request by request, gives the input.
 
 import { ClientCancel } from "../backend/link.ts";
-import { type Envelope, scan, spanBytes, spanNumber, splice } from "../core/envelope.ts";
+import { type Envelope, scan, spanBytes, spanKey, spanNumber, splice } from "../core/envelope.ts";
 import { asGatewayError, type GatewayError } from "../core/errors.ts";
 import { errorMessage } from "../core/rpc.ts";
 import type { Principal } from "../core/principal.ts";
@@ -44,6 +44,8 @@ export class ModernCall implements Port {
   readonly #asks = new Map<string, OpenAsk>();
   #id: Uint8Array;
   #port: Port | undefined;
+  /** What the client calls the progress of the call now; `first`: what its first request named. */
+  #token: Uint8Array | "first" | undefined = "first";
   #reply: Uint8Array | undefined;
   #lastKey = 0;
   #wake: () => void = () => {};
@@ -110,13 +112,22 @@ export class ModernCall implements Port {
     }
   }
 
-  /** Hands the client's answers, which came with the request `key`, to the backend; what has no answer stays open. */
-  answer(responses: ReadonlyMap<string, Uint8Array>, key: string): void {
+  /**
+   * Hands the answers that the client's next request brings to the backend; what has no answer stays open. What the
+   * request says of its client holds from now on, and nothing that the one before it said.
+   */
+  answer(request: Envelope, facts: ModernFacts, responses: ReadonlyMap<string, Uint8Array>): void {
+    const key = spanKey(request, "id");
+    const { logLevel, capabilities, client } = facts;
+    this.session.facts = { ...this.session.facts, capabilities, client };
+    this.session.level = logLevel;
+    const token = spanBytes(request, "params._meta.progressToken");
+    this.#token = token && new Uint8Array(token);
     this.#call?.flight.resumed(key);
     this.#call?.noted(`the client answers ${[...responses.keys()].join(", ")} with request ${key}`);
-    for (const [key, result] of responses) {
-      const ask = this.#asks.get(key);
-      if (!ask || !this.#asks.delete(key)) continue;
+    for (const [name, result] of responses) {
+      const ask = this.#asks.get(name);
+      if (!ask || !this.#asks.delete(name)) continue;
       const scanned = scan(legacyAnswer(encodeNumber(ask.id), result));
       if (scanned.kind === "message") this.session.asks.answer(scanned.envelope);
     }
@@ -139,7 +150,16 @@ export class ModernCall implements Port {
 
   deliver(message: Uint8Array): void {
     // Between two requests of the client there is no stream; what is told then is lost.
-    this.#port?.deliver(message);
+    const told = this.#port && this.#token !== "first" ? this.#underToken(message, this.#token) : message;
+    if (told) this.#port?.deliver(told);
+  }
+
+  /** Progress may name a token of the request that is answered only; undefined where that has none. */
+  #underToken(message: Uint8Array, token: Uint8Array | undefined): Uint8Array | undefined {
+    const scanned = scan(message);
+    if (scanned.kind !== "message" || scanned.envelope.method !== "notifications/progress") return message;
+    const span = scanned.envelope.spans["params.progressToken"];
+    return span && token && splice(message, [{ span, bytes: token }]);
   }
 
   get congestion(): Promise<void> | undefined {

@@ -1,11 +1,12 @@
 // Which method of a modern client goes where: the switch for requests that say everything themselves.
 
-import { type Envelope, spanBytes, spanKey, spanText } from "../core/envelope.ts";
+import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
 import { encodeJson } from "../core/text.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
-import type { Scope } from "../core/scope.ts";
+import { Scope } from "../core/scope.ts";
+import type { Backend } from "../backend/backend.ts";
 import { ClientCancel } from "../backend/link.ts";
 import { kinds } from "../merge/catalog.ts";
 import type { View } from "../merge/names.ts";
@@ -42,6 +43,9 @@ export type ParamCheck = (params: readonly ParamHeader[]) => GatewayError | unde
 
 /** Sends a call on; resolves to its reply. */
 type Send = (request: Envelope, call: ActiveCall) => Promise<Uint8Array>;
+
+/** A backend that does not say that it took a log level gets the call all the same. */
+const raiseMs = 1_000;
 
 export class ModernRouter {
   readonly #hub: Hub;
@@ -189,7 +193,7 @@ export class ModernRouter {
     const id = idOf(request);
     const state = spanText(request, "params.requestState");
     const parked = state === undefined ? undefined : this.#resume(request, facts, state);
-    const call = parked ?? (await this.#begin(request, facts, port, send));
+    const call = parked ?? this.#begin(request, facts, port, send);
     const reply = await call.next(port, own);
     if (own.cancelled) throw own.reason;
     if (reply) return parked ? call.renamed(reply, id) : reply;
@@ -198,15 +202,18 @@ export class ModernRouter {
     return resultMessage(id, inputRequiredResult(call.asked, sealed, infoOf(facts.view, this.#routes.identity)));
   }
 
-  async #begin(request: Envelope, facts: ModernFacts, port: Port, send: Send): Promise<ModernCall> {
+  #begin(request: Envelope, facts: ModernFacts, port: Port, send: Send): ModernCall {
     const { parked } = this.#hub;
     const call = new ModernCall(facts, port);
-    if (facts.logLevel !== undefined) await this.#raise(call, facts.logLevel);
+    const { logLevel } = facts;
     parked.watch(call.session);
     call.begin(
       request,
       new Uint8Array(idOf(request)),
-      (active) => send(request, active),
+      (active) => {
+        if (logLevel !== undefined) active.prepare = (backend) => this.#raise(call, backend, logLevel);
+        return send(request, active);
+      },
       () => parked.unwatch(call.session),
     );
     return call;
@@ -217,17 +224,17 @@ export class ModernRouter {
     const retry = readInputRetry(request);
     if (retry instanceof GatewayError) throw retry;
     const call = this.#hub.parked.take(state, claimOf(request, facts));
-    call?.answer(retry.responses, spanKey(request, "id"));
+    call?.answer(request, facts, retry.responses);
     return call;
   }
 
-  /** Legacy backends are told the level before the call that wants it. */
-  async #raise({ session }: ModernCall, level: string): Promise<void> {
-    const links = this.#hub
-      .backendsOf(session.facts.view)
-      .flatMap((backend) => this.#hub.uplinkOf(backend, session).links);
-    const legacy = links.filter(({ facts }) => !facts?.modern);
-    await Promise.all(legacy.map((link) => this.#routes.subscriptions.raise(link, level)));
+  /** A legacy backend is told the level before the call that wants it, unless that takes too long. */
+  async #raise({ session, scope }: ModernCall, backend: Backend, level: string): Promise<void> {
+    const legacy = this.#hub.uplinkOf(backend, session).links.filter(({ facts }) => !facts?.modern);
+    using patience = new Scope(scope, raiseMs);
+    const told = Promise.all(legacy.map((link) => this.#routes.subscriptions.raise(link, level)));
+    await patience.race(told).catch(() => {});
+    scope.throwIfCancelled();
   }
 }
 

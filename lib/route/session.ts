@@ -1,6 +1,7 @@
 // A client's session: what it declared, its calls in flight, and where messages of no call go. A modern client has one for
 // each of its requests.
 
+import type { Backend } from "../backend/backend.ts";
 import type { Caller } from "../backend/link.ts";
 import { ClientCancel } from "../backend/link.ts";
 import type { Edit, Envelope } from "../core/envelope.ts";
@@ -68,6 +69,8 @@ export class ActiveCall implements Caller {
   /** The client's id, as it wrote it. */
   readonly key: string;
   readonly flight: Flight;
+  /** What is to be done at a backend before it gets the call. */
+  prepare: ((backend: Backend) => Promise<void>) | undefined;
   #port: Port | undefined;
   #isTask = false;
   /** What a backend asked for and the client did not declare. */
@@ -184,7 +187,8 @@ const maxElicitations = 1000;
 const maxTasks = 10_000;
 
 export class Session {
-  readonly facts: SessionFacts;
+  /** Of a modern client's call: as its latest request says them. */
+  facts: SessionFacts;
   readonly outlet: Outlet;
   readonly asks: Asks = new Asks();
   /** By exposed URI. */

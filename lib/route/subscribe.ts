@@ -224,9 +224,10 @@ export class Subscriptions {
   /** A modern request wants to hear messages of this level; resolves when the backend knows. */
   async raise(link: Link, level: string): Promise<void> {
     const known = this.#raised.get(link);
-    if (known !== undefined && logLevels.indexOf(known) <= logLevels.indexOf(level)) return;
-    this.#raised.set(link, level);
-    this.#sendLevel(link);
+    if (known === undefined || logLevels.indexOf(level) < logLevels.indexOf(known)) {
+      this.#raised.set(link, level);
+      this.#sendLevel(link);
+    }
     await this.#levels.get(link);
   }
 
