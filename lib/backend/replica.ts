@@ -11,6 +11,8 @@ import { readTrust } from "./trust.ts";
 
 /** Longer than this a look at a port says that nothing listens. */
 const lookMs = 1_000;
+/** A look is true for so long. */
+const restMs = 15;
 
 export class Replica implements Candidate, Site {
   readonly index: number;
@@ -25,6 +27,8 @@ export class Replica implements Candidate, Site {
   /** What is left of its weight while it comes back. */
   ramp = 1;
   #dialer: Dialer | undefined;
+  #lookedAt = 0;
+  #look: Promise<boolean> = Promise.resolve(false);
 
   constructor(index: number, plan: ReplicaPlan, { breaker }: ResiliencePlan = resilienceDefaults) {
     this.index = index;
@@ -44,10 +48,19 @@ export class Replica implements Candidate, Site {
     return plan.kind === "http" ? new URL(plan.url).host || plan.url : `${plan.command} #${this.index}`;
   }
 
-  /** True where a connection can be opened right now. */
-  async listens(outer: Scope): Promise<boolean> {
+  /** True where a connection can be opened right now; one look is for all owners that ask at about the same time. */
+  listens(scope: Scope): Promise<boolean> {
+    const now = Date.now();
+    if (now - this.#lookedAt > restMs) {
+      this.#lookedAt = now;
+      this.#look = this.#dial();
+    }
+    return scope.race(this.#look).catch(() => false);
+  }
+
+  async #dial(): Promise<boolean> {
     if (this.plan.kind !== "http") return false;
-    using scope = new Scope(outer, lookMs);
+    using scope = new Scope(undefined, lookMs);
     try {
       this.#dialer ??= dialerOf(this.plan);
       const socket = await this.#dialer.open(scope);

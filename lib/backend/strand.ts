@@ -53,6 +53,7 @@ export class Strand {
   readonly #downMs: number;
   readonly #scope = new Scope();
   #done: Promise<void> | undefined;
+  isStarted = false;
   /** Every link whose wire is not gone yet: also those that only finish their calls, or failed to open. */
   readonly #links = new Set<Link>();
   #link: Link | undefined;
@@ -76,6 +77,7 @@ export class Strand {
 
   /** Begins to connect; before that it counts as connecting. Idempotent. */
   start(): void {
+    this.isStarted = true;
     this.#done ??= this.#run();
   }
 

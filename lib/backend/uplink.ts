@@ -102,11 +102,24 @@ export class Uplink {
 
   /** The first replica that comes up; the failure of the lead where none does. */
   async #first(scope: Scope): Promise<Link> {
-    const attempts = this.strands.map((strand) => strand.acquire(scope));
+    const isComing = (strand: Strand): boolean => strand.isStarted && strand.state.kind !== "down";
+    // Those that were not needed until now are not asked while another one may still come up.
+    const coming = this.strands.filter(isComing);
+    const asked = coming.length > 0 ? coming : this.strands;
+    return await this.#any(asked, scope).catch((failure: unknown) => {
+      // The failure of these was the start of the others.
+      const others = this.strands.filter((strand) => !asked.includes(strand) && isComing(strand));
+      if (others.length === 0 || scope.cancelled) throw failure;
+      return this.#any(others, scope);
+    });
+  }
+
+  async #any(strands: readonly Strand[], scope: Scope): Promise<Link> {
+    const attempts = strands.map((strand) => strand.acquire(scope));
     try {
       return await Promise.any(attempts);
     } catch {
-      return await (attempts[this.strands.indexOf(this.#lead)] ?? this.#lead.acquire(scope));
+      return await (attempts[Math.max(0, strands.indexOf(this.#lead))] ?? this.#lead.acquire(scope));
     }
   }
 

@@ -94,7 +94,7 @@ export class Attempts<Each extends Site, Reply> {
       const reply = await this.#course.send(site, scope);
       const tookMs = Date.now() - since;
       const fault = this.#course.faultOf(reply);
-      this.settle(admitted, fault === undefined ? "succeeded" : "failed", fault);
+      this.settle(admitted, fault === undefined ? "succeeded" : "failed", fault, true);
       this.#policies.hedge?.note(tookMs);
       this.#policies.noted(site, undefined, tookMs);
       this.#course.noted({ kind: "answered", replica: site.index, tookMs });
@@ -118,7 +118,7 @@ export class Attempts<Each extends Site, Reply> {
     const isSilent = failing.error.code === "callTimeout" && !this.#course.heardSince(site, since);
     const isFault = isSilent || (failing.counts && !scope.cancelled);
     this.#close(site, failing, now);
-    this.settle(admitted, isFault ? "failed" : "undecided", failing.error.message);
+    this.settle(admitted, isFault ? "failed" : "undecided", failing.error.message, failing.class === "unknown");
     if (isFault) this.#policies.noted(site, failing, now - since);
     this.#course.noted({ kind: "failed", replica: site.index, tookMs: now - since, failing });
     this.#outcomes.failed({ site, failing });
@@ -133,9 +133,12 @@ export class Attempts<Each extends Site, Reply> {
     else this.#policies.closedUntil = Math.max(this.#policies.closedUntil, until);
   }
 
-  settle({ site, own, beside }: Admitted<Each>, verdict: Verdict, why?: string): void {
+  /** `isOfTool`: what failed had reached the backend, and so may be the tool's fault where tools have breakers. */
+  settle({ site, own, beside }: Admitted<Each>, verdict: Verdict, why?: string, isOfTool: boolean = false): void {
     const now = Date.now();
-    site.breaker?.settle(own, verdict, now, why);
-    this.#course.breaker?.settle(beside, verdict, now, why);
+    const { breaker } = this.#course;
+    const isTools = verdict === "failed" && breaker !== undefined && isOfTool;
+    site.breaker?.settle(own, isTools ? "undecided" : verdict, now, why);
+    breaker?.settle(beside, verdict === "failed" && !isTools ? "undecided" : verdict, now, why);
   }
 }

@@ -46,15 +46,21 @@ interface Started extends AsyncDisposable {
   readonly failures: GatewayError[];
 }
 
-async function start(...args: Parameters<typeof optionsFor>): Promise<Started> {
+/** `only`: the replica that is opened at first. */
+async function start(urls: readonly (string | URL)[], connectMs?: number, only?: number): Promise<Started> {
   const [links, failures]: [Link[], GatewayError[]] = [[], []];
-  const options = await optionsFor(...args);
+  const options = await optionsFor(urls, connectMs);
   const replicas = options.plan.replicas.map((replica, index) => new Replica(index, replica));
-  const uplink = new Uplink(options, replicas, {
-    up: (link) => void links.push(link),
-    down: (error) => void failures.push(error),
-    leads: () => {},
-  });
+  const uplink = new Uplink(
+    options,
+    replicas,
+    {
+      up: (link) => void links.push(link),
+      down: (error) => void failures.push(error),
+      leads: () => {},
+    },
+    only === undefined ? undefined : replicas[only],
+  );
   return { uplink, links, failures, [Symbol.asyncDispose]: () => uplink.close() };
 }
 
@@ -172,6 +178,19 @@ test("uplink: a handshake that nobody answers ends with its time, and the next r
     (await failureOf(alone.uplink.acquire(scope))).message,
     /backend "b" did not answer the handshake within 200 ms/,
   );
+});
+
+test("uplink: a replica that is not needed is left alone until the one that was chosen cannot be reached", async () => {
+  await using spare = await startHttpServer(rawScript);
+  await using server = await startHttpServer(rawScript);
+  await using chosen = await start([spare.url, server.url], 5_000, 1);
+  using scope = new Scope();
+  const link = await chosen.uplink.acquire(scope);
+  assert.deepEqual([chosen.uplink.links, chosen.uplink.state.replica], [[link], 1]);
+  assert.equal(chosen.uplink.strands[0]?.isStarted, false);
+  await using refused = await start([spare.url, "http://127.0.0.1:1/mcp"], 5_000, 1);
+  assert.ok((await refused.uplink.acquire(scope)).usable);
+  assert.equal(refused.uplink.state.replica, 0);
 });
 
 test("uplink: closing ends a handshake under way, its waiters and its connection", async () => {

@@ -111,6 +111,20 @@ async function placesOf(gateway: Gateway, tenant: string): Promise<ReadonlySet<u
   return places;
 }
 
+test("limits: with a breaker for each tool one that fails is refused, and the others serve", async () => {
+  using records = new Records();
+  await using server = await HttpReplica.start(records.file("r"));
+  await using gateway = await startGateway({
+    b: { url: server.url, breaker: { failures: 2, open: "30s", perTool: true } },
+  });
+  const client = await gateway.client();
+  for (let call = 0; call < 2; call += 1) await callOnce(client, "b__add", { fault: "resetAfter" });
+  const refused = await callOnce(client, "b__add");
+  assert.match(refused.message, /this tool failed too often/);
+  assert.deepEqual([refused.data["class"], Number(refused.data["retryAfterMs"]) > 25_000], ["notSent", true]);
+  assert.notEqual((await callOnce(client, "b__put")).text, undefined);
+});
+
 test("limits: a replica that mostly fails is left out, and the others serve", async () => {
   using records = new Records();
   const record = records.file("r");

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { test } from "node:test";
-import { until } from "../e2e/kit.ts";
+import { Gateway, until } from "../e2e/kit.ts";
 import { assertTruthful, callOnce, childReplica, HttpReplica, Load, quantile, Records, startGateway } from "./kit.ts";
 
 for (const era of ["legacy", "modern"] as const) {
@@ -151,4 +151,23 @@ test("replicas: sessions of a legacy server stay where they are, and move when i
   for (let call = 0; call < 5; call += 1) assert.deepEqual(await placesOf(), places);
   await one.kill();
   assert.deepEqual(new Set(await placesOf()), new Set([String(two.pid)]));
+});
+
+test("replicas: a session with links of its own has one, and another when its replica is gone", async () => {
+  using records = new Records();
+  const record = records.file("r");
+  await using one = await HttpReplica.start(record);
+  await using two = await HttpReplica.start(record);
+  await using gateway = await Gateway.start({
+    backends: { b: { replicas: [{ url: one.url }, { url: two.url }], isolation: "session" } },
+  });
+  await gateway.up("b");
+  const clients = await Promise.all(Array.from({ length: 6 }, () => gateway.client()));
+  const places = await Promise.all(clients.map(async (client) => (await callOnce(client, "b__read")).text));
+  assert.deepEqual(new Set(places), new Set([String(one.pid), String(two.pid)]));
+  const { links } = JSON.parse(await (await fetch(new URL("/health", gateway.url()))).text()).backends.b;
+  // One is the gateway's own.
+  assert.equal(links, 7);
+  await one.kill();
+  for (const client of clients) assert.equal((await callOnce(client, "b__read")).text, String(two.pid));
 });
