@@ -7,7 +7,7 @@ import { decodeText } from "../core/text.ts";
 import { modernErrorEdits, readUrlElicitations } from "../protocol/bridge-error.ts";
 import { legacyRequestEdits, modernResultEdits } from "../protocol/bridge.ts";
 import type { ServerFacts } from "../protocol/codec.ts";
-import { inputRequiredResult, lackedCapability, neededCapability } from "../protocol/modern-input.ts";
+import { inputRequiredResult, lackedCapability, neededCapability, readInputRetry } from "../protocol/modern-input.ts";
 import { missingCapability } from "../protocol/modern-request.ts";
 import type { Caller } from "./caller.ts";
 import { underId } from "./rewrite.ts";
@@ -30,6 +30,8 @@ export function crossingOf(
   // A state of the gateway's own was taken out before; a legacy server gives none.
   if (request.spans["params.requestState"])
     return new GatewayError("stateRefused", "requestState is none that this gateway gave");
+  const retry = request.spans["params.inputResponses"] && readInputRetry(request);
+  if (retry instanceof GatewayError) return retry;
   return {
     edits: legacyRequestEdits(request),
     reply: (reply, id) =>

@@ -98,8 +98,8 @@ export class Link implements TransportEvents, FlightOwner {
     if (!id) return Promise.reject(new GatewayError("internal", "a call needs an id"));
     const upstream = (this.#lastId += 1);
     const token = copied(request, "params._meta.progressToken");
-    const augmented = request.spans["params.task"] !== undefined;
     const crossing = caller.era && crossingOf(request, caller, this.facts);
+    const augmented = !crossing && request.spans["params.task"] !== undefined;
     if (crossing instanceof GatewayError) return Promise.reject(crossing);
     const message = renamed(request, upstream, crossing ? [...edits, ...crossing.edits] : edits);
     return this.#start(message, upstream, { id, token, caller, signs, augmented, crossing }, scope);

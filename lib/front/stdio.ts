@@ -180,7 +180,9 @@ export class StdioFront implements Outlet {
       if (this.#draining) throw shuttingDown();
       if (claimsModern(request, undefined)) return this.#track(this.#modern.request(request, this.#scope).then(answer));
       if (request.method === legacyCodec.openMethod && !this.#session) return answer(this.#greet(request, id));
-      if (!this.#session) throw new GatewayError("sessionMissing", "the first request must be initialize");
+      // To a modern client it is a request without its metadata, to a legacy one any error says as much.
+      if (!this.#session)
+        throw new GatewayError("metaInvalid", "the first request must be initialize, or have its own params._meta");
     } catch (error) {
       return answer(errorMessage(id, asGatewayError(error)));
     }

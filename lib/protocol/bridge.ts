@@ -27,8 +27,11 @@ export function modernRequestEdits(request: Envelope, meta: readonly Entry[]): r
 
 /** A modern client's request for a legacy backend. */
 export function legacyRequestEdits(request: Envelope): readonly Edit[] {
-  const retry = mayNeedInput(request.method ?? "") ? ["inputResponses", "requestState"] : [];
-  return paramsEdits(request, { drop: retry, meta: { drop: requestKeys } });
+  const { method = "" } = request;
+  const retry = mayNeedInput(method) ? ["inputResponses", "requestState"] : [];
+  // What the legacy era would make a task of it by: the modern one has tasks without a wish of the client.
+  const task = method === "tools/call" ? ["task"] : [];
+  return paramsEdits(request, { drop: [...retry, ...task], meta: { drop: requestKeys } });
 }
 
 /** What the result of a legacy backend does not say itself. */

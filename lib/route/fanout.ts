@@ -13,7 +13,7 @@ import { kinds, listingKinds } from "../merge/catalog.ts";
 import { Cursors } from "../merge/cursor.ts";
 import { Indexes } from "../merge/indexes.ts";
 import type { Found as FoundItem, Index } from "../merge/merged.ts";
-import type { View } from "../merge/names.ts";
+import { isShortened, splitName, type View } from "../merge/names.ts";
 import { ToolParams } from "../merge/params.ts";
 import { localOf } from "../merge/section.ts";
 import type { ParamHeader } from "../protocol/modern-params.ts";
@@ -177,7 +177,11 @@ export class Listings {
   async paramsOf(viewer: Viewer, exposed: string, scope: Scope): Promise<readonly ParamHeader[] | undefined> {
     const { index, read } = this.#known(viewer, "tools");
     const known = this.#paramsIn(index, exposed);
-    if (known || read.size === this.#hub.backendsOf(viewer.facts.view).length) return known;
+    const { view } = viewer.facts;
+    // Where the name says the backend, nobody waits for another one.
+    const split = view.naming === "prefix" && !isShortened(exposed) ? splitName(view, exposed) : undefined;
+    const isRead = read.size === this.#hub.backendsOf(view).length || (split && read.has(split.backend));
+    if (known || isRead === true) return known;
     return this.#paramsIn((await this.merged(viewer, "tools", scope)).index, exposed);
   }
 

@@ -1,12 +1,11 @@
 // Modern clients whose calls a legacy backend interrupts with questions: what holds of each request that goes on with one.
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { test } from "node:test";
 import { modernRequest } from "../kit/modern-raw.ts";
 import type { ModernRequestOptions } from "../kit/modern-raw.ts";
 import { type Answer, Events, FrontClient, read, startBench } from "./kit.ts";
 import type { Bench } from "./kit.ts";
-import { type Message, type PeerCall, record, startPeer } from "./peer.ts";
+import { type Message, type PeerCall, record } from "./peer.ts";
 
 const call: Message = { name: "peer__work", arguments: {} };
 const question: Message = { id: "q", method: "elicitation/create", params: { message: "?", requestedSchema: {} } };
@@ -91,34 +90,15 @@ test("modern rounds: what the latest request does not declare is not asked for",
   assert.deepEqual([answer.status, record(answer.json["error"])["code"]], [400, -32021]);
 });
 
-test("modern rounds: a backend that is deaf to log levels holds up no call, and none of another backend", async () => {
-  const deaf = createServer((request, response) => {
-    let text = "";
-    request.on("data", (chunk: Uint8Array) => void (text += Buffer.from(chunk).toString()));
-    request.on("end", () => {
-      const { id, method } = record(text === "" ? {} : JSON.parse(text));
-      const initialized = {
-        protocolVersion: "2025-11-25",
-        capabilities: { logging: {} },
-        serverInfo: { name: "deaf", version: "1" },
-      };
-      if (method === "logging/setLevel") return;
-      if (id === undefined) return void response.writeHead(202).end();
-      const body = method === "initialize" ? { result: initialized } : { error: { code: -32601, message: "no" } };
-      response.writeHead(200, { "content-type": "application/json" });
-      response.end(JSON.stringify({ jsonrpc: "2.0", id, ...body }));
-    });
-  });
-  await new Promise<void>((resolve) => deaf.listen(0, "127.0.0.1", resolve));
-  const address = deaf.address();
-  const port = typeof address === "object" ? address?.port : 0;
-  await using peer = await startPeer();
-  await using bench = await startBench({ backends: { peer: peer.url, deaf: `http://127.0.0.1:${port}/mcp` } });
-  const begun = Date.now();
-  const answering = open(bench, call, { logLevel: "debug" });
-  (await peer.call()).reply("done");
+test("modern rounds: answers without a state are checked, and go no further, like a wish for a task", async () => {
+  await using bench = await startBench();
+  for (const inputResponses of [null, [], { q: 12_345 }]) {
+    const { json } = await read(await open(bench, { ...call, inputResponses }, {}));
+    assert.equal(record(json["error"])["code"], -32602);
+  }
+  const answering = open(bench, { ...call, inputResponses: { q: {} }, task: { ttl: 1 } }, {});
+  const upstream = await bench.peer.call();
+  assert.deepEqual(Object.keys(upstream.params), ["name", "arguments"]);
+  upstream.reply("done");
   assert.equal((await answering).status, 200);
-  assert.ok(Date.now() - begun < 900, "the call waited for a backend that has nothing to do with it");
-  deaf.closeAllConnections();
-  deaf.close();
 });

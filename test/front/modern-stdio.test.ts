@@ -50,6 +50,7 @@ test("modern stdio: requests are served without a handshake, and refused as over
     [modernLine("tools/list"), undefined],
     [modernLine("tools/list", {}, { version: "v999" }), -32022],
     [modernLine("tools/list", {}, { meta: { "io.modelcontextprotocol/clientCapabilities": undefined } }), -32602],
+    [plain({ id: "bare", method: "tools/list" }), -32602],
     [modernLine("ping"), -32601],
     [modernLine("tasks/get", { taskId: "t" }), -32021],
   ];
