@@ -71,6 +71,8 @@ export interface LoadRequest {
   readonly call: string;
   readonly allowsWrites: boolean;
   readonly maxInFlight: number;
+  /** Calls a second. */
+  readonly maxRate: number;
   readonly callMs: number;
   readonly protocol: string | undefined;
 }
@@ -115,6 +117,7 @@ export function readLoad(flags: Flags, targets: readonly Target[], nonces = fals
     warmupMs: readWarmup(warmup, durationMs),
     sessions: boundedFlag(flags, "sessions", 1, 10_000),
     cases,
+    maxRate,
     call: [...new Set(cases.map(({ label }) => label))].join(", "),
     allowsWrites: hasFlag(flags, "allow-writes"),
     maxInFlight: boundedFlag(flags, "max-in-flight", 4096, 100_000),
@@ -136,6 +139,15 @@ function boundedFlag(flags: Flags, name: string, fallback: number, most: number)
   const value = numberFlag(flags, name) ?? fallback;
   if (value <= most) return value;
   throw new GatewayError("usage", `--${name} may be ${most} at most`);
+}
+
+/** A share like 5%, as 0.05. */
+export function shareFlag(flags: Flags, name: string): number | undefined {
+  const written = textFlag(flags, name);
+  if (written === undefined) return undefined;
+  const [, percent] = /^(\d{1,3}(?:\.\d{1,3})?)%$/.exec(written) ?? [];
+  if (percent !== undefined) return Number(percent) / 100;
+  throw new GatewayError("usage", `--${name} must be a share like 5%, not ${JSON.stringify(written)}`);
 }
 
 function rateFlag(flags: Flags, name: string): ReturnType<typeof parseRate> | undefined {

@@ -7,12 +7,16 @@ import {
   Bench,
   benchMetrics,
   type BenchReport,
+  compareStored,
+  type Difference,
   impliedErrorRate,
+  type Judged,
   judgeThreshold,
   markUsage,
   parseThreshold,
   processesOf,
   type Progress,
+  readBaseline,
   reportRound,
   usageSince,
 } from "../lib/bench.ts";
@@ -29,6 +33,10 @@ import { version } from "./version.ts";
 export interface BenchOutput {
   readonly format: BenchFormat;
   readonly thresholds: readonly string[];
+  /** A stored run that this one must not be slower than. */
+  readonly baseline: string | undefined;
+  /** A share by which it may. */
+  readonly tolerance: number;
   /** Files to write beside the answer; the ending says the form. */
   readonly files: readonly string[];
 }
@@ -39,6 +47,7 @@ export async function runBench(target: Target, request: LoadRequest, output: Ben
     : [...output.thresholds, impliedErrorRate];
   const thresholds = written.map((each) => parseThreshold(each, benchMetrics));
   const files = output.files.map((file): [string, Exclude<BenchFormat, "table">] => [file, formOf(file)]);
+  const baseline = output.baseline === undefined ? undefined : readBaseline(output.baseline);
   using bound = limits(Infinity);
   const evidence = new Evidence();
   let report: BenchReport;
@@ -51,7 +60,8 @@ export async function runBench(target: Target, request: LoadRequest, output: Ben
     sayFailure(failure, output.format === "json" || output.format === "ndjson");
     return bound.interrupted ? 130 : failure.exit;
   }
-  const judged = thresholds.map((each) => judgeThreshold(each, benchMetrics, report));
+  const regressions = baseline ? compareStored(baseline, report, output.tolerance).map(regressionOf) : [];
+  const judged = [...thresholds.map((each) => judgeThreshold(each, benchMetrics, report)), ...regressions];
   const isDead = report.calls.ok === 0;
   const result: BenchResult = { report, thresholds: judged, ok: !isDead && judged.every(({ ok }) => ok) };
   for (const [file, form] of files) save(file, await formatBench(result, form));
@@ -66,6 +76,13 @@ export async function runBench(target: Target, request: LoadRequest, output: Ben
   }
   if (bound.interrupted) return 130;
   return result.ok ? 0 : 1;
+}
+
+function regressionOf({ metric, estimate, verdict }: Difference): Judged {
+  const percent = (ratio: number): string => `${ratio < 1 ? "" : "+"}${((ratio - 1) * 100).toFixed(1)}%`;
+  const interval = estimate && ` (95 % interval ${percent(estimate.low)} to ${percent(estimate.high)})`;
+  const actual = estimate ? `${percent(estimate.ratio)}${interval ?? ""}` : "too few slices";
+  return { threshold: `${metric} as the baseline`, actual, ok: estimate !== undefined && verdict !== "slower" };
 }
 
 async function measure(target: Target, request: LoadRequest, evidence: Evidence, bound: Limits): Promise<BenchReport> {

@@ -1,8 +1,8 @@
 // `mcpctl bench`: how a server is under load, from the clock and not from its answers.
 
 import { GatewayError } from "../lib/index.ts";
-import { type Command, type Flags, listFlag, wordFlag } from "./command.ts";
-import { loadFlags, oneTarget, readLoad } from "./bench-flags.ts";
+import { type Command, type Flags, listFlag, textFlag, wordFlag } from "./command.ts";
+import { loadFlags, oneTarget, readLoad, shareFlag } from "./bench-flags.ts";
 import { benchFormats } from "./bench-formats.ts";
 import { outputFlag } from "./common.ts";
 
@@ -22,6 +22,8 @@ const command: Command = {
       description: "Must hold: p99<250ms, error_rate<0.1%, rate>=90/s …",
       valueHint: "rule",
     },
+    baseline: { type: "string", description: "Exits with 1 where slower than that -o json", valueHint: "file" },
+    tolerance: { type: "string", description: "… by more than this; 2% if left out", valueHint: "share" },
     output: outputFlag(benchFormats),
     report: {
       type: "string",
@@ -53,5 +55,7 @@ async function bench(flags: Flags): Promise<number> {
     format,
     thresholds: listFlag(flags, "threshold"),
     files: listFlag(flags, "report"),
+    baseline: textFlag(flags, "baseline"),
+    tolerance: shareFlag(flags, "tolerance") ?? 0.02,
   });
 }

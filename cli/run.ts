@@ -19,6 +19,10 @@ const commands: Readonly<Record<string, Entry>> = {
   get: { about: "Get a prompt", load: () => import("./get.ts") },
   read: { about: "Read a resource", load: () => import("./read.ts") },
   bench: { about: "Measure a server under load", load: () => import("./bench.ts") },
+  "bench compare": {
+    about: "Measure two servers side by side",
+    load: () => import("./bench-compare.ts"),
+  },
   "bench failover": {
     about: "Break parts of a system under load, and count what is lost",
     load: () => import("./bench-failover.ts"),

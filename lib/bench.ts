@@ -2,6 +2,16 @@
 
 export { Bench, type Progress } from "./ops/bench.ts";
 export { type BenchCase, compileCase, readCases } from "./ops/bench-cases.ts";
+export { readBaseline } from "./ops/bench-baseline.ts";
+export {
+  compareStored,
+  compareTargets,
+  type Comparison,
+  type Difference,
+  type Side,
+  type SideResult,
+  type Verdict,
+} from "./ops/bench-compare.ts";
 export type { Load } from "./ops/bench-drive.ts";
 export { type FailoverResult, runFailover } from "./ops/bench-failover.ts";
 export { createFixture, fixtureDefaults, type FixtureOptions } from "./ops/bench-fixture.ts";

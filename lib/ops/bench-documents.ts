@@ -129,8 +129,45 @@ const failover = {
   thresholds: z.array(judged),
 };
 
+const side = z.object({
+  target: z.string(),
+  ok: z.int(),
+  failed: z.int(),
+  cpuMsPerCall: z.number().nullable().describe("Of local processes; null where there are none."),
+  rssBytes: z.int().nullable(),
+});
+
+const difference = z.object({
+  metric: z.string(),
+  a: z.number().nullable().describe("Milliseconds, or calls a second."),
+  b: z.number().nullable(),
+  estimate: z
+    .object({
+      ratio: z.number().nullable().describe("Of B to A: 1.05 is 5 % more."),
+      low: z.number().nullable().describe("Of its 95 % interval."),
+      high: z.number().nullable(),
+      p: z.number().nullable().describe("With regard to the other metrics (Holm)."),
+    })
+    .nullable()
+    .describe("Null where there are too few rounds."),
+  verdict: z.enum(["slower", "faster", "no difference"]).describe("Of B."),
+});
+
+const comparison = {
+  verdict: z.enum(["slower", "faster", "no difference"]).describe("Of B."),
+  a: side,
+  b: side,
+  call: z.string(),
+  blocks: z.int().describe("Of four rounds each: A B B A."),
+  roundMs: z.number(),
+  method: z.string(),
+  differences: z.array(difference),
+  generator: z.object({ valid: z.boolean(), lagP99Ms: z.number().nullable() }),
+};
+
 export const benchShapes: Readonly<Record<string, z.ZodRawShape>> = {
   BenchReport: report,
   BenchSlice: slice,
   FailoverReport: failover,
+  BenchComparison: comparison,
 };

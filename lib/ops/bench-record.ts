@@ -58,6 +58,8 @@ interface OpenSlice {
 }
 
 const maxClasses = 50;
+/** Exact ones take memory. */
+const exactSlices = 100;
 
 export class Recorder {
   readonly latencies: Latencies = new Latencies();
@@ -142,7 +144,13 @@ export class Recorder {
   #slice(at: number): OpenSlice {
     const index = Math.max(0, Math.floor((at - this.#beganAt) / this.sliceMs));
     for (let next = this.#slices.length; next <= index; next += 1)
-      this.#slices.push({ started: 0, ok: 0, failed: 0, dropped: 0, latencies: new Latencies(2) });
+      this.#slices.push({
+        started: 0,
+        ok: 0,
+        failed: 0,
+        dropped: 0,
+        latencies: new Latencies(next < exactSlices ? 3 : 2),
+      });
     return this.#slices[index] ?? { started: 0, ok: 0, failed: 0, dropped: 0, latencies: new Latencies(2) };
   }
 

@@ -88,6 +88,45 @@ test(
   },
 );
 
+test("bench: a stored run fails one that is slower, and compare names the slower of two", limits, async () => {
+  await using fast = await start("--delay", "20ms");
+  await using slow = await start("--delay", "45ms");
+  using folder = createFolder({ "other.json": "{}" });
+  const stored = join(folder.path, "base.json");
+  const calls = ["-r", "100/s", "-d", "1500ms"];
+  assert.equal(bench(fast.url, "work", ...calls, "--report", stored).code, 0);
+  const against = [...calls, "--baseline", stored, "--tolerance", "20%"];
+  const same = bench(fast.url, "work", ...against);
+  assert.equal(same.code, 0, same.stdout + same.stderr);
+  assert.match(same.stdout, /^kept +p50 as the baseline +[+-]?[\d.]+% \(95 % interval /m);
+  const worse = bench(slow.url, "work", ...against);
+  assert.equal(worse.code, 1, worse.stdout + worse.stderr);
+  assert.match(worse.stdout, /^missed +p50 as the baseline +\+\d/m);
+  assert.match(bench(fast.url, "--baseline", join(folder.path, "other.json")).stderr, /is no BenchReport/);
+
+  const compared = bench(
+    "compare",
+    `${fast.url}#work`,
+    slow.url,
+    "-r",
+    "100/s",
+    "-d",
+    "2s",
+    "--rounds",
+    "2",
+    "-o",
+    "json",
+  );
+  assert.equal(compared.code, 1, compared.stdout + compared.stderr);
+  const comparison = JSON.parse(compared.stdout);
+  assert.equal(comparison.verdict, "slower");
+  const ajv = new Ajv2020({ strict: false });
+  assert.ok(ajv.validate(JSON.parse(mcpctl(["schema", "BenchComparison"]).stdout), comparison), ajv.errorsText());
+  const faster = bench("compare", `${slow.url}#work`, fast.url, "-r", "100/s", "-d", "3s", "--rounds", "4");
+  assert.equal(faster.code, 0, faster.stdout);
+  assert.match(faster.stdout, /^B is faster than A$/m);
+});
+
 test("bench: failover of the gateway loses nothing and doubles nothing, killed and frozen", limits, () => {
   const faults = ["--fault", "kill:b@1s..2s", "--fault", "freeze:a@3500ms..4500ms", "-d", "6s"];
   const rules = ["-T", "lost==0", "-T", "duplicated==0", "-T", "error_rate==0%"];
