@@ -28,8 +28,9 @@ const maxPages = 1_000;
 interface Flight {
   readonly call: number;
   readonly method: string;
-  /** As it was sent first. */
+  /** As it was sent first, and last: with answers, after the first round. */
   readonly request: Envelope;
+  latest: Envelope;
   readonly capabilities: Readonly<Record<string, unknown>>;
   /** The client is a modern one too: nothing is translated, and what the server asks is the client's to answer. */
   readonly passes: boolean;
@@ -44,6 +45,8 @@ interface Flight {
   isReading: boolean;
   isOver: boolean;
   wasRelisted: boolean;
+  /** The server has refused the version, and was asked which it speaks. */
+  wasDoubted: boolean;
 }
 
 export class ModernCalls {
@@ -67,10 +70,12 @@ export class ModernCalls {
   send(message: Envelope, call: number, caller: Caller | undefined, scope: Scope): Promise<SendOutcome> {
     const requests = this.#requests;
     const passes = caller?.era === "modern";
+    const request = passes ? message : this.#translated(message, caller);
     const flight: Flight = {
       call,
       method: message.method ?? "",
-      request: passes ? message : this.#translated(message, caller),
+      request,
+      latest: request,
       isOwn: caller === undefined,
       capabilities: caller ? requests.capabilitiesOf(caller) : {},
       passes,
@@ -81,10 +86,11 @@ export class ModernCalls {
       isReading: false,
       isOver: false,
       wasRelisted: false,
+      wasDoubted: false,
     };
     this.#flights.set(call, flight);
     scope.onCancel((reason) => this.#end(flight, () => flight.done.reject(reason)));
-    this.#exchange(flight, flight.request, call);
+    this.#exchange(flight, request, call);
     return flight.done.promise;
   }
 
@@ -109,6 +115,7 @@ export class ModernCalls {
   #exchange(flight: Flight, request: Envelope, id: number): void {
     const { call, scope } = flight;
     flight.wire = id;
+    flight.latest = request;
     flight.isReading = true;
     const heard = (reply: Envelope, last: boolean): void => this.#heard(flight, reply, last);
     const sending = { message: request.bytes, id, call, headers: this.#headers(request), heard };
@@ -180,10 +187,15 @@ export class ModernCalls {
       const edits = flight.passes ? [] : legacyErrorEdits(reply, flight.method);
       this.#finish(flight, this.#renamed(flight, reply, edits), last);
     };
-    if (wantsHandshake(code, asRecord(spanValue(reply, "error"))["message"]))
-      return void this.#doubted().then((changed) => (changed ? this.#broken(flight, changed) : finish()));
-    if (code === modernCodes.unsupportedVersion) void this.#doubted();
-    finish();
+    const isUnspoken = code === modernCodes.unsupportedVersion && !flight.wasDoubted;
+    if (!isUnspoken && !wantsHandshake(code, asRecord(spanValue(reply, "error"))["message"])) return finish();
+    flight.wasDoubted = true;
+    void this.#doubted().then((changed) => {
+      if (changed) this.#broken(flight, changed);
+      // Nothing was executed, and the server says that it speaks the version after all.
+      else if (isUnspoken) this.#again(flight, flight.latest);
+      else finish();
+    });
   }
 
   /** The tools have changed and with them the headers of their calls: nothing was executed. */
@@ -200,7 +212,7 @@ export class ModernCalls {
     } catch {
       return this.#finish(flight, this.#renamed(flight, reply, []), last);
     }
-    this.#again(flight, flight.request);
+    this.#again(flight, flight.latest);
   }
 
   #askClient(flight: Flight, reply: Envelope): void {

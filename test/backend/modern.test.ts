@@ -104,6 +104,8 @@ class Peers implements Transport, LinkPeer {
 }
 
 const callTool = '{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"t","arguments":{"a":"v"}}}';
+const discovered =
+  '"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"ttlMs":0,"cacheScope":"private"}';
 const ask = (state: string): string =>
   `"result":{"resultType":"input_required","inputRequests":{"k":{"method":"elicitation/create","params":{"message":"m","requestedSchema":{}}}},"requestState":"${state}"}`;
 
@@ -174,6 +176,30 @@ test("modern: stale header parameters are looked up again, once", async () => {
   assert.match(JSON.stringify((await reply)["error"]), /-32020/);
 });
 
+test("modern: what is refused in a later round is sent again with the answers that it had", async () => {
+  const peers = new Peers();
+  const reply = peers.call(callTool);
+  peers.answer(await peers.next("tools/call"), ask("s"));
+  peers.answer(await peers.next("tools/call", 2), '"error":{"code":-32020,"message":"no"}');
+  peers.answer(await peers.next("tools/list"), '"result":{"tools":[]}');
+  const third = await peers.next("tools/call", 3);
+  assert.deepEqual(third.params["inputResponses"], { k: { action: "accept" } });
+  assert.equal(third.params["requestState"], "s");
+  peers.answer(third, '"result":{"content":[]}');
+  assert.deepEqual((await reply)["result"], { content: [] });
+});
+
+test("modern: a version that is refused is tried again, once, where the server still names it", async () => {
+  const peers = new Peers();
+  const refusal = '"error":{"code":-32022,"message":"no","data":{"supported":["2026-07-28"],"requested":"2026-07-28"}}';
+  const reply = peers.call(callTool);
+  peers.answer(await peers.next("tools/call"), refusal);
+  peers.answer(await peers.next("server/discover"), discovered);
+  peers.answer(await peers.next("tools/call", 2), refusal);
+  assert.match(JSON.stringify((await reply)["error"]), /-32022/);
+  assert.equal(peers.sent.length, 3);
+});
+
 test("modern: a listen stream that ends is opened again, and its listeners are told to look", async () => {
   const peers = new Peers("http", { resources: { subscribe: true } });
   assert.equal(peers.sent.length, 0);
@@ -217,8 +243,6 @@ test("modern: a server that wants a handshake is another one now, unless it is s
   const peers = new Peers();
   const first = peers.call(callTool);
   peers.answer(await peers.next("tools/call"), refusal);
-  const discovered =
-    '"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{},"ttlMs":0,"cacheScope":"private"}';
   peers.answer(await peers.next("server/discover"), discovered);
   assert.match(JSON.stringify((await first)["error"]), /-32000.*not initialized/);
   const second = peers.call(callTool);
