@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { Link } from "../../lib/backend/link.ts";
-import { backendDefaults } from "../../lib/config/plan.ts";
+import { backendDefaults, type ReplicaPlan } from "../../lib/config/plan.ts";
 import type { BackendName } from "../../lib/core/nouns.ts";
 import type { Gateway } from "../../lib/gateway.ts";
 import { listen, type Listener } from "../../lib/listen.ts";
@@ -95,6 +95,8 @@ export type BenchSettings = Settings & {
   readonly callMs?: number;
   /** What the client shows with each request. */
   readonly key?: string;
+  /** Instead of the backend whose bytes the test gives. */
+  readonly replica?: ReplicaPlan;
 };
 
 export class Bench implements AsyncDisposable {
@@ -104,9 +106,11 @@ export class Bench implements AsyncDisposable {
   #session = "";
   #shown: Readonly<Record<string, string>> = {};
 
-  static async start({ callMs = backendDefaults.callMs, key, ...settings }: BenchSettings = {}): Promise<Bench> {
+  static async start(options: BenchSettings = {}): Promise<Bench> {
+    const { callMs = backendDefaults.callMs, key, replica, ...settings } = options;
     const bench = new Bench();
-    const replicas = [{ kind: "http" as const, url: await bench.backend.listen(), headers: {} }];
+    const url = await bench.backend.listen();
+    const replicas = [replica ?? { kind: "http" as const, url, headers: {} }];
     const backends = [{ ...backendDefaults, name: "b" as BackendName, replicas, callMs }];
     bench.gateway = createGateway({ ...settings, plan: { ...settings.plan, backends } }, {});
     if (key !== undefined) bench.#shown = { authorization: `Bearer ${key}` };
