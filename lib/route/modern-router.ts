@@ -4,6 +4,7 @@ import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
 import { encodeJson } from "../core/text.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
+import { anonymous } from "../core/principal.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import type { Backend } from "../backend/backend.ts";
@@ -25,6 +26,7 @@ import { discover, infoOf, modernCapabilities, type ServerIdentity } from "./gre
 import type { Hub } from "./hub.ts";
 import { Listeners } from "./listeners.ts";
 import { idOf, ModernCall, type ModernFacts, sessionOf } from "./modern-call.ts";
+import { OwnStates } from "./own-states.ts";
 import { type Claim, digestOf } from "./parked.ts";
 import type { ActiveCall, Port } from "./session.ts";
 import type { TaskWatch } from "./task-watch.ts";
@@ -51,12 +53,14 @@ export class ModernRouter {
   readonly #hub: Hub;
   readonly #routes: ModernRoutes;
   readonly #listeners: Listeners;
+  readonly #states: OwnStates;
   /** What clients were told that a view has: they ask for it, and are not to fail where it turns out to be empty. */
   readonly #promised = new Set<string>();
 
   constructor(hub: Hub, routes: ModernRoutes) {
     this.#hub = hub;
     this.#routes = routes;
+    this.#states = new OwnStates(hub.sealer);
     this.#listeners = new Listeners(hub, routes.subscriptions, routes.tasks, routes.identity);
   }
 
@@ -193,12 +197,15 @@ export class ModernRouter {
     const id = idOf(request);
     const state = spanText(request, "params.requestState");
     const parked = state === undefined ? undefined : this.#resume(request, facts, state);
-    const call = parked ?? this.#begin(request, facts, port, send);
+    const claim = (): Claim => claimOf(request, facts);
+    // Where nobody signs in there is one principal, and a state goes to its backend as it came.
+    const states = facts.principal === anonymous.id ? undefined : this.#states;
+    const call = parked ?? this.#begin(states?.opened(request, claim) ?? request, facts, port, send);
     const reply = await call.next(port, own);
     if (own.cancelled) throw own.reason;
-    if (reply) return parked ? call.renamed(reply, id) : reply;
+    if (reply) return parked ? call.renamed(reply, id) : (states?.sealed(reply, claim) ?? reply);
     const { limits, timeouts } = this.#hub.plan;
-    const sealed = this.#hub.parked.park(call, claimOf(request, facts), { calls: limits.parked, ms: timeouts.inputMs });
+    const sealed = this.#hub.parked.park(call, claim(), { calls: limits.parked, ms: timeouts.inputMs });
     return resultMessage(id, inputRequiredResult(call.asked, sealed, infoOf(facts.view, this.#routes.identity)));
   }
 

@@ -95,14 +95,7 @@ export class Parked {
     if (!opened) return undefined;
     const { owner, id, principal, view, digest, until }: Held = JSON.parse(decodeText(opened));
     const entry = this.#entries.get(id);
-    const wrong =
-      principal !== claim.principal
-        ? refused("principal", "the requestState belongs to another principal")
-        : view !== claim.view
-          ? refused("endpoint", "the requestState belongs to another endpoint")
-          : digest !== claim.digest
-            ? refused("params", "the method or params are not those of the request that the requestState belongs to")
-            : undefined;
+    const wrong = refusedClaim({ principal, view, digest }, claim);
     if (entry) this.#drop(id, entry);
     if (wrong) {
       entry?.call.cancel();
@@ -126,6 +119,14 @@ export class Parked {
       entry.call.cancel();
     }
   }
+}
+
+/** Why a state that was given to one claim is not for another; undefined where it is. */
+export function refusedClaim(held: Claim, { principal, view, digest }: Claim): GatewayError | undefined {
+  if (held.principal !== principal) return refused("principal", "the requestState belongs to another principal");
+  if (held.view !== view) return refused("endpoint", "the requestState belongs to another endpoint");
+  if (held.digest === digest) return undefined;
+  return refused("params", "the method or params are not those of the request that the requestState belongs to");
 }
 
 function refused(reason: string, message: string): GatewayError {

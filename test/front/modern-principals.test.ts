@@ -1,0 +1,92 @@
+// A modern backend knows one client, the gateway: what it gives to one principal must be of no use to another one.
+import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { test } from "node:test";
+import { modernRequest } from "../kit/modern-raw.ts";
+import { clientWith, keyOf, startLocked } from "./auth-kit.ts";
+import { type Answer, FrontClient, startBench } from "./kit.ts";
+import { type Message, record } from "./peer.ts";
+
+interface ModernPeer extends AsyncDisposable {
+  readonly url: string;
+  /** Params of the calls that it got. */
+  readonly calls: readonly Message[];
+}
+
+const state = 'of "the" backend \u0001';
+
+function resultOf({ method, params }: Message): Message {
+  const cached = { resultType: "complete", ttlMs: 0, cacheScope: "private" };
+  switch (method) {
+    case "server/discover":
+      return { ...cached, supportedVersions: ["2026-07-28"], capabilities: { tools: {} } };
+    case "tools/list":
+      return { ...cached, tools: [{ name: "ask", inputSchema: { type: "object" } }] };
+    default:
+      return record(params)["requestState"] === undefined
+        ? { resultType: "input_required", requestState: state }
+        : { resultType: "complete", content: [] };
+  }
+}
+
+/** Asks each call for its state. */
+async function startModern(): Promise<ModernPeer> {
+  const calls: Message[] = [];
+  const server = createServer((request, response) => {
+    let text = "";
+    request.on("data", (chunk: Uint8Array) => void (text += Buffer.from(chunk).toString()));
+    request.on("end", () => {
+      const message = record(text === "" ? {} : JSON.parse(text));
+      if (message["method"] === "tools/call") calls.push(record(message["params"]));
+      response.writeHead(200, { "content-type": "application/json" });
+      response.end(JSON.stringify({ jsonrpc: "2.0", id: message["id"], result: resultOf(message) }));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  return {
+    url: `http://127.0.0.1:${typeof address === "object" ? address?.port : 0}/mcp`,
+    calls,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function ask(client: FrontClient, args: Message, requestState?: unknown): Promise<Answer> {
+  const params = { name: "peer__ask", arguments: args, ...(requestState === undefined ? {} : { requestState }) };
+  const { body, headers } = modernRequest("tools/call", params);
+  return client.post(body, headers);
+}
+
+function reasonOf({ json }: Answer): unknown {
+  return record(record(json["error"])["data"])["reason"];
+}
+
+test("modern principals: a backend's state is for the principal who got it, and for the same call", async () => {
+  await using peer = await startModern();
+  const [ann, bob] = [keyOf("ann"), keyOf("bob")];
+  await using bench = await startLocked({ keys: [ann, bob] }, { backends: { peer: peer.url } });
+  const own = clientWith(bench, ann.key);
+  const { requestState } = record((await ask(own, { a: 1 })).json["result"]);
+  assert.notEqual(requestState, state);
+  assert.equal(reasonOf(await ask(clientWith(bench, bob.key), { a: 1 }, requestState)), "principal");
+  assert.equal(reasonOf(await ask(own, { a: 2 }, requestState)), "params");
+  const forged = await ask(own, { a: 1 }, state);
+  assert.equal(record(forged.json["error"])["code"], -32602);
+  assert.equal(peer.calls.length, 1);
+  const done = await ask(own, { a: 1 }, requestState);
+  assert.equal(record(done.json["result"])["resultType"], "complete");
+  assert.equal(peer.calls[1]?.["requestState"], state);
+});
+
+test("modern principals: where nobody signs in, a state comes and goes as it is", async () => {
+  await using peer = await startModern();
+  await using bench = await startBench({ backends: { peer: peer.url } });
+  const client = new FrontClient(bench.gateway);
+  const { requestState } = record((await ask(client, {})).json["result"]);
+  assert.equal(requestState, state);
+  await ask(client, {}, requestState);
+  assert.equal(peer.calls[1]?.["requestState"], state);
+});
