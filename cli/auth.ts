@@ -1,26 +1,33 @@
-// `mcpctl auth`: keys for those who may come in.
+// `mcpctl auth`: keys for those who may come in, and what they may do then.
 
 import { GatewayError, suggest } from "../lib/index.ts";
 import { newApiKey } from "../lib/toolbox.ts";
 import { document } from "./answer.ts";
 import { type Command, type Flags, listFlag, textFlag, wordFlag } from "./command.ts";
-import { outputFlag } from "./common.ts";
+import { configFlag, outputFlag } from "./common.ts";
 import { answer, print, say } from "./output.ts";
 
-const actions = ["key"] as const;
+const actions = ["key", "can-i"] as const;
 const formats = ["yaml", "json"] as const;
 
 const command: Command = {
-  meta: { name: "auth", description: "Make keys for those who may come in" },
+  meta: { name: "auth", description: "Make keys, and say who may use what" },
   args: {
-    action: { type: "positional", description: "key create NAME" },
+    action: { type: "positional", description: "key create NAME, or can-i PRINCIPAL BACKEND/TOOL" },
     words: { type: "positional", description: "what the action takes", required: false },
-    group: { type: "string", description: "Group of the key's holder; may be repeated", valueHint: "name" },
-    scope: { type: "string", description: "Scope of the key's holder; may be repeated", valueHint: "scope" },
+    group: { type: "string", description: "Group of the holder; may be repeated", valueHint: "name" },
+    scope: { type: "string", description: "Scope of the holder; may be repeated", valueHint: "scope" },
     expires: { type: "string", description: "Day from which on the key is refused", valueHint: "date" },
+    config: configFlag,
+    kind: { type: "string", description: "tools, prompts, resources or methods", valueHint: "kind" },
     output: outputFlag(formats),
   },
-  examples: ["mcpctl auth key create ci", "mcpctl auth key create ada --group ops --expires 2030-12-31"],
+  examples: [
+    "mcpctl auth key create ci",
+    "mcpctl auth key create ada --group ops --expires 2030-12-31",
+    "mcpctl auth can-i key:ci fs/write_file",
+    "mcpctl auth can-i token:https://id.example.com#ada fs/write_file --group ops",
+  ],
   variadic: true,
   run: auth,
 };
@@ -30,6 +37,7 @@ export default command;
 async function auth(flags: Flags): Promise<number> {
   const [action = "", ...words] = flags.positionals;
   if (action === "key") return await key(words, flags);
+  if (action === "can-i") return await (await import("./can-i.ts")).canI(words, flags);
   const near = suggest(action, actions);
   throw new GatewayError("usage", `there is no auth ${action}${near ? `; did you mean ${near}?` : ""}`);
 }

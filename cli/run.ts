@@ -31,7 +31,7 @@ const commands: Readonly<Record<string, Entry>> = {
     about: "Run a server that counts what it executes",
     load: () => import("./bench-fixture.ts"),
   },
-  auth: { about: "Make keys for those who may come in", load: () => import("./auth.ts") },
+  auth: { about: "Make keys, and say who may use what", load: () => import("./auth.ts") },
   validate: { about: "Check configs without starting anything", load: () => import("./validate.ts") },
   config: { about: "Show, import and convert configs", load: () => import("./config.ts") },
   status: { about: "Show how a running gateway and its backends are", load: () => import("./status.ts") },

@@ -92,7 +92,10 @@ export class Gateway {
     for (const session of [...this.#hub.sessions.all()]) {
       const { backend } = session.facts.view;
       // The endpoint of this session is gone. For the others, links open before they ask: some only listen.
-      if (!this.#hub.view(backend)) this.#hub.sessions.end(session);
+      const view = this.#hub.view(backend);
+      const seen = view && this.#hub.seenBy(view, session.who);
+      if (seen) session.renew(session.who, seen);
+      if (!seen) this.#hub.sessions.end(session);
       else this.#router.prepare(session);
     }
     if (removed.length > 0 || added.length > 0) {
@@ -138,9 +141,10 @@ export class Gateway {
 
   /** Nobody is known only where a path is open to strangers. */
   readonly #route: Route = (request, path, who) => {
-    const view = who && viewAt(this.#hub, endpoint, path);
+    const view = who && viewAt(this.#hub, endpoint, path, who);
     if (view) return this.#front.handle(request, view, who);
-    return (who && this.#sse.handle(request, path, who)) ?? this.#state(request, path, who === undefined);
+    const isStranger = !who || !this.#hub.mayWatch(who);
+    return (who && this.#sse.handle(request, path, who)) ?? this.#state(request, path, isStranger);
   };
 
   async #state(request: HttpRequest, path: string, isStranger: boolean): Promise<HttpReply> {
@@ -178,7 +182,8 @@ export class Gateway {
 
   /** The same gateway on a pair of streams; resolves when the input ends. */
   async serveStdio(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
-    const view = this.#hub.view("");
+    const whole = this.#hub.view("");
+    const view = whole && this.#hub.seenBy(whole, anonymous);
     if (!view) return;
     const identity = { name, version: this.#options.version };
     const { hub, router, modern } = { hub: this.#hub, router: this.#router, modern: this.#modern };

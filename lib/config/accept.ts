@@ -2,6 +2,7 @@
 // as the rest of the program: it is asked only about a config that is refused here.
 
 import { catalogFields, rulesFields } from "./accept-catalog.ts";
+import { policyReader } from "./accept-policy.ts";
 import { authReader, listenTlsReader, publicUrlReader } from "./accept-auth.ts";
 import {
   anyText,
@@ -138,6 +139,7 @@ const listenMap = fieldsOf<ListenConfig>({ host: matching(hostPattern), port: in
 const topFields: Fields<Config> = {
   $schema: anyText,
   auth: authReader,
+  policy: policyReader,
   publicUrl: publicUrlReader,
   tls: listenTlsReader,
   listen,

@@ -7,6 +7,7 @@ import { readUnixUrl } from "../core/unix-url.ts";
 import { acceptConfig } from "./accept.ts";
 import { checkRenames, checkViews } from "./check-catalog.ts";
 import { checkAuth } from "./check-auth.ts";
+import { checkPolicy } from "./check-policy.ts";
 import { type Problem, type ProblemKind, formatPath, nearest, placeKey, problemAt } from "./problems.ts";
 import { type Config, namePattern } from "./rules.ts";
 import { type Entry, type Node, entryOf, find, textOf, toValue } from "./tree.ts";
@@ -33,7 +34,7 @@ export async function checkConfig(
     checkPriority(root, names, problems);
     checkViews(root, names, problems);
   }
-  problems.push(...checkAuth(root));
+  problems.push(...checkAuth(root), ...checkPolicy(root));
   return { config, problems };
 }
 

@@ -7,10 +7,15 @@ import type { Config } from "./rules.ts";
 import { algorithms, type IssuerConfig, type SignInConfig } from "./rules-auth.ts";
 import { entryOf, type Node } from "./tree.ts";
 
-/** The parts of the plan that say who may come in; empty where the config says nothing of it. */
-export function compileDoor({ auth, publicUrl, tls }: Config, root: Node): Pick<Plan, "auth" | "publicUrl" | "tls"> {
+type Door = Pick<Plan, "auth" | "policy" | "publicUrl" | "tls">;
+
+/** The parts of the plan that say who may come in, and what for; empty where the config says nothing of it. */
+export function compileDoor({ auth, policy, publicUrl, tls }: Config, root: Node): Door {
   return {
     ...(auth === undefined || auth === "none" ? {} : { auth: compileAuth(auth) }),
+    ...(policy === undefined
+      ? {}
+      : { policy: { default: policy.default ?? "allow", roles: policy.roles ?? {}, rules: policy.rules ?? [] } }),
     ...(publicUrl === undefined ? {} : { publicUrl: new URL(publicUrl).href.replace(/\/+$/, "") }),
     ...(tls === undefined ? {} : { tls: compileTls(tls, entryOf(root, "tls")?.node ?? root) }),
   };

@@ -4,6 +4,7 @@ import type { BackendName, Isolation } from "../core/nouns.ts";
 import type { Disclosure, LockPlan, RulesPlan, ViewPlan } from "./catalog.ts";
 import type { AuthPlan, ListenTlsPlan } from "./auth.ts";
 import type { ResiliencePlan } from "./resilience.ts";
+import type { PolicyPlan } from "./rules-policy.ts";
 
 /** How tools and prompts are exposed; `conflict`: with the prefix where several backends have the name. */
 export type Naming = "prefix" | "none" | "conflict";
@@ -13,6 +14,8 @@ export interface Plan {
   readonly naming: Naming;
   /** Absent: everybody is let in. */
   readonly auth?: AuthPlan;
+  /** Absent: everything is allowed. */
+  readonly policy?: PolicyPlan;
   /** Under which clients reach the gateway, without a slash at the end; absent: where it listens. */
   readonly publicUrl?: string;
   /** Absent: plain HTTP. */

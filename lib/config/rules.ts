@@ -1,6 +1,7 @@
 // What a config is once it is read, and the rules that both of its readers keep: the quick one, and the schema that explains.
 
 import type { Isolation } from "../core/nouns.ts";
+import type { PolicyConfig } from "./rules-policy.ts";
 import type { AuthConfig, ListenTlsConfig } from "./rules-auth.ts";
 
 /** What a backend may be called: no separator in it, and none that could form at its end. */
@@ -126,6 +127,7 @@ export interface BackendConfig extends EndpointConfig, RulesConfig {
 export interface Config extends CatalogConfig {
   readonly $schema?: string | undefined;
   readonly auth?: AuthConfig | undefined;
+  readonly policy?: PolicyConfig | undefined;
   readonly publicUrl?: string | undefined;
   readonly tls?: ListenTlsConfig | undefined;
   readonly listen?: ListenConfig | undefined;

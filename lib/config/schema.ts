@@ -15,6 +15,7 @@ import {
   sealKeyPattern,
 } from "./rules.ts";
 import { catalogShape, rulesShape } from "./schema-catalog.ts";
+import { policyShape } from "./schema-policy.ts";
 import { frontShape } from "./schema-auth.ts";
 import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
 import { duration, filled, flag, integer, size, strict, text, textError } from "./schema-values.ts";
@@ -101,6 +102,7 @@ const topShape = {
     .optional()
     .describe("Where clients come in."),
   ...frontShape,
+  policy: policyShape,
   naming: z
     .enum(["prefix", "none", "conflict"])
     .optional()

@@ -58,6 +58,7 @@ export type ErrorCode =
   | "unauthenticated"
   | "badCredentials"
   | "insufficientScope"
+  | "denied"
   | "authUnavailable"
   | "badProtocol"
   | "refused"
@@ -133,6 +134,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
     "send one Authorization: Bearer header, and no token in the address",
   ),
   insufficientScope: row("E5103", -32600, 403, 5, false, "ask for a token with the scopes that are named"),
+  denied: row("E5105", -32602, 200, 5, false, "ask the operator, or call it in another way"),
   authUnavailable: row("E5104", -32000, 503, 5, true, "the authorization server cannot be asked; try again"),
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),
   badListing: row("E6020", -32000, 502, 6, false, "the server must end its listing and give each cursor once"),

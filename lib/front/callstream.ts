@@ -8,7 +8,7 @@ import { ClientCancel } from "../backend/link.ts";
 import type { Port } from "../route/session.ts";
 import type { EventLog } from "./eventlog.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
-import { emptyReply, eventReply, jsonReply } from "./reply.ts";
+import { challengeReply, emptyReply, eventReply, jsonReply } from "./reply.ts";
 import { connect, type SessionStreams } from "./streams.ts";
 
 export interface CallStreamOptions {
@@ -41,6 +41,7 @@ export class CallStream implements Port {
   /** How long the client was asked to stay away. */
   #retryMs = 0;
   #stopWaiting: (() => void) | undefined;
+  #challenge: GatewayError | undefined;
 
   constructor({ request, ...options }: CallStreamOptions) {
     let respond: (response: HttpReply) => void = () => {};
@@ -83,6 +84,10 @@ export class CallStream implements Port {
     this.#stream().pause(retryMs);
   }
 
+  challenge(failure: GatewayError): void {
+    this.#challenge = failure;
+  }
+
   /** One reply; undefined for a call that the client took back. */
   reply(message: Uint8Array | undefined): void {
     if (this.#over) return;
@@ -113,6 +118,7 @@ export class CallStream implements Port {
     // A call that was taken back has no reply, and HTTP needs an answer: a stream without messages.
     if (this.#replies.length === 0) return this.#respond(eventReply((sink) => (sink.end(), () => {})));
     const [only = new Uint8Array()] = this.#replies;
+    if (this.#challenge && !isBatch) return this.#respond(challengeReply(only, this.#challenge));
     this.#respond(jsonReply(isBatch ? joinBatch(this.#replies) : only));
   }
 

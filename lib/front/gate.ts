@@ -7,7 +7,7 @@ import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { Observer } from "../core/observer.ts";
 import type { Principal } from "../core/principal.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
-import { errorReply } from "./reply.ts";
+import { errorReply, quoted } from "./reply.ts";
 import { Resources } from "./resources.ts";
 import { anyAudience, Tokens, type Verified } from "./tokens.ts";
 
@@ -24,6 +24,7 @@ export class Gate {
   readonly #observer: Observer;
   readonly #resources: Resources;
   readonly #tokens: Tokens;
+  readonly #stepsUp: boolean;
   readonly #keys: ReadonlyMap<string, KeyPlan>;
   /** By heads of requests: those of one connection mostly look the same. */
   readonly #admitted = new WeakMap<object, Principal>();
@@ -34,6 +35,7 @@ export class Gate {
     this.#auth = auth;
     this.#observer = observer;
     this.#resources = new Resources(plan, listensAt);
+    this.#stepsUp = auth.issuers.length > 0 && plan.policy?.rules.some(({ scopes }) => scopes) === true;
     this.#tokens = new Tokens(auth.issuers);
     this.#keys = new Map(auth.keys.map((key) => [key.hash, key]));
   }
@@ -41,7 +43,7 @@ export class Gate {
   /** Hands a request on with who sent it, or answers it. */
   pass(request: HttpRequest, path: string, route: Route): HttpReply | Promise<HttpReply> {
     const known = this.#admitted.get(request.head);
-    if (known && known.expiresAt > Date.now()) return route(request, path, known);
+    if (known && known.expiresAt > Date.now()) return this.#go(request, path, known, route);
     if (openPaths.has(path)) return route(request, path, undefined);
     const metadata = this.#resources.metadata(request, path);
     if (metadata) return metadata;
@@ -56,7 +58,21 @@ export class Gate {
       return isStranger && path === healthPath ? route(request, path, undefined) : this.#refuse(request, path, who);
     }
     this.#admitted.set(request.head, who);
-    return route(request, path, who);
+    return this.#go(request, path, who, route);
+  }
+
+  /** Only where the policy may ask for better tokens are answers looked at. */
+  #go(request: HttpRequest, path: string, who: Principal, route: Route): HttpReply | Promise<HttpReply> {
+    const reply = route(request, path, who);
+    if (!this.#stepsUp) return reply;
+    const complete = (answer: HttpReply): HttpReply => {
+      const challenge = answer.status === 403 ? answer.headers["www-authenticate"] : undefined;
+      if (challenge === undefined) return answer;
+      const metadata = quoted(this.#resources.metadataUrl(request, path));
+      const headers = { ...answer.headers, "www-authenticate": `${challenge}, resource_metadata="${metadata}"` };
+      return { ...answer, headers };
+    };
+    return reply instanceof Promise ? reply.then(complete) : complete(reply);
   }
 
   #who(request: HttpRequest, path: string): Principal | GatewayError | Promise<Principal | GatewayError> {
@@ -149,9 +165,4 @@ const invalidRequest = { data: { error: "invalid_request" } };
 
 function refused(why: string): GatewayError {
   return new GatewayError("unauthenticated", why, { data: { error: "invalid_token" } });
-}
-
-/** What may stand between quotes in a header. */
-function quoted(text: string): string {
-  return text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, (char) => encodeURIComponent(char));
 }

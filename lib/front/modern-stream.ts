@@ -10,7 +10,7 @@ import { errorCode } from "../route/forward.ts";
 import type { Port } from "../route/session.ts";
 import type { EventSink } from "./eventlog.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
-import { emptyReply, eventReply, jsonReply } from "./reply.ts";
+import { challengeReply, emptyReply, eventReply, jsonReply } from "./reply.ts";
 
 const keepAlive = frameComment("keep-alive");
 
@@ -26,6 +26,7 @@ export class ModernStream implements Port {
   #sink: EventSink | undefined;
   #isOver = false;
   #wroteAt = Date.now();
+  #challenge: GatewayError | undefined;
 
   constructor(request: HttpRequest) {
     const { promise, resolve } = Promise.withResolvers<HttpReply>();
@@ -48,11 +49,16 @@ export class ModernStream implements Port {
     return this.#sink?.congestion;
   }
 
+  challenge(failure: GatewayError): void {
+    this.#challenge = failure;
+  }
+
   /** The last message; undefined for a request that the client took back. */
   reply(message: Uint8Array | undefined): void {
     if (this.#isOver) return;
     if (message && !this.#early) {
       this.#isOver = true;
+      if (this.#challenge) return this.#respond(challengeReply(message, this.#challenge));
       const code = errorCode(message);
       return this.#respond(jsonReply(message, undefined, typeof code === "number" ? modernStatus(code) : 200));
     }

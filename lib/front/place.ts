@@ -1,10 +1,16 @@
 // Paths of the front: an endpoint itself stands for all backends, and the name of a backend under it for that one.
 
+import type { Principal } from "../core/principal.ts";
 import type { View } from "../merge/names.ts";
 import type { Hub } from "../route/hub.ts";
 
-/** The view at a path; undefined where the path is not of this endpoint, or names no backend. */
-export function viewAt(hub: Hub, endpoint: string, path: string): View | undefined {
+/** The view at a path as `who` sees it; undefined where the path is not of this endpoint, or names nothing for them. */
+export function viewAt(hub: Hub, endpoint: string, path: string, who: Principal): View | undefined {
+  const view = placeAt(hub, endpoint, path);
+  return view && hub.seenBy(view, who);
+}
+
+function placeAt(hub: Hub, endpoint: string, path: string): View | undefined {
   if (path === endpoint) return hub.view("");
   if (!path.startsWith(`${endpoint}/`)) return undefined;
   const backend = decodePath(path.slice(endpoint.length + 1));

@@ -53,6 +53,18 @@ export function malformed({ reason, message, id }: Extract<Scanned, { kind: "mal
   return errorReply(new GatewayError(malformedCodes[reason] ?? "parse", message), id);
 }
 
+/** The reply to a call for which the client needs a better token (RFC 6750, section 3.1). */
+export function challengeReply(body: Uint8Array, { row, data, message }: GatewayError): HttpReply {
+  const scope = typeof data["scope"] === "string" ? data["scope"] : "";
+  const challenge = `Bearer error="insufficient_scope", scope="${quoted(scope)}", error_description="${quoted(message)}"`;
+  return jsonReply(body, { "www-authenticate": challenge }, row.http);
+}
+
+/** What may stand between quotes in a header. */
+export function quoted(text: string): string {
+  return text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, (char) => encodeURIComponent(char.toWellFormed()));
+}
+
 /** An event stream; `open` gets the sink, and returns what to do when the client is gone. */
 export function eventReply(open: (sink: EventSink) => () => void): HttpReply {
   return { status: 200, headers: eventHeaders, body: { open } };

@@ -81,7 +81,7 @@ export class SseClient implements Outlet {
   /** What a POST of `who` brought; throws a `GatewayError` where that is no message. */
   take(body: Uint8Array, view: View, who: Principal): void {
     this.#who = who;
-    if (this.#session) this.#session.who = who;
+    this.#session?.renew(who, view);
     const scanned = scan(body);
     switch (scanned.kind) {
       case "malformed":

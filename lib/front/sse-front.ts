@@ -56,8 +56,8 @@ export class SseFront {
   /** Answers one request; undefined where the path is not of this transport, or that is switched off. */
   handle(request: HttpRequest, path: string, who: Principal = anonymous): HttpReply | Promise<HttpReply> | undefined {
     if (!this.#hub.plan.front.sse) return undefined;
-    const stream = viewAt(this.#hub, streamPath, path);
-    const messages = stream ? undefined : viewAt(this.#hub, messagePath, path);
+    const stream = viewAt(this.#hub, streamPath, path, who);
+    const messages = stream ? undefined : viewAt(this.#hub, messagePath, path, who);
     try {
       if (stream) return this.#open(request, stream, who);
       return messages && this.#post(request, messages, who);

@@ -136,6 +136,7 @@ export class Status {
       return errorReply(error, undefined, { allow: "GET, HEAD" });
     }
     if (path === "/livez") return textReply("ok\n", headers);
+    if (isStranger && (asked !== undefined || path === "/why")) return undefined;
     if (asked !== undefined || path === "/why")
       return jsonReply(encodeJson({ calls: this.#hub.flights.find(asked, maxFlights) }), headers);
     const health = await this.health();

@@ -9,7 +9,7 @@ import type { Part } from "../core/part.ts";
 import { Scope } from "../core/scope.ts";
 import { copyPart, digitsOf, latin1Of, putNumber } from "../core/text.ts";
 import { primesStreams } from "../protocol/legacy.ts";
-import type { Route } from "../route/forward.ts";
+import type { Route } from "../route/permits.ts";
 import type { Hub } from "../route/hub.ts";
 import type { Router } from "../route/router.ts";
 import { ActiveCall, type Port, type Session } from "../route/session.ts";

@@ -4,7 +4,7 @@ import { maxStraightBytes } from "../backend/flight.ts";
 import type { Plan } from "../config/plan.ts";
 import { Glance } from "../core/glance.ts";
 import { latin1Of } from "../core/text.ts";
-import type { Route } from "../route/forward.ts";
+import type { Route } from "../route/permits.ts";
 import type { Session } from "../route/session.ts";
 import type { HttpRequest, Lane, LaneCall, LaneClient } from "./exchange.ts";
 import { sessionHeader } from "./headers.ts";

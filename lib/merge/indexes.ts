@@ -40,7 +40,10 @@ export class Indexes {
     filter?: Filter,
   ): Index {
     const slabs = all.filter(({ locals }) => locals.length > 0);
-    const ids = [priority, ...(filter ? [filter] : []), ...slabs].map((each) => this.#idOf(each));
+    const { grants } = view;
+    const ids = [priority, ...(filter ? [filter] : []), ...(grants ? [grants] : []), ...slabs].map((each) =>
+      this.#idOf(each),
+    );
     const key = `${kind} ${era} ${view.naming} ${view.separator} ${view.backend} ${ids.join(" ")}`;
     const known = this.#known.get(key);
     const index = known?.index ?? this.#build(kind, slabs, view, priority, era, filter);

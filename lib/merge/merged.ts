@@ -4,8 +4,8 @@ import type { ListingKind } from "../core/nouns.ts";
 import { kinds } from "./catalog.ts";
 import type { Filter } from "./filter.ts";
 import { exposeName, exposeUri, isPlainlyPrefixed, type View } from "./names.ts";
-import { buildSection, wireOf, plainSection, type Section } from "./section.ts";
-import type { Slab } from "./slab.ts";
+import { buildSection, rowOf, wireOf, plainSection, type Section } from "./section.ts";
+import { itemAt, type Slab } from "./slab.ts";
 import { templateMatcher } from "./template.ts";
 
 /** An item of a backend by its own name. */
@@ -29,6 +29,8 @@ export interface Index {
   readonly size: number;
   readonly collisions: readonly Collision[];
   find(exposed: string): Found | undefined;
+  /** An item as it is listed. */
+  itemOf(exposed: string): Uint8Array | undefined;
   /** Templates that can make this URI, those with priority first. */
   matching(uri: string): readonly Found[];
 }
@@ -51,7 +53,9 @@ export function buildIndex(
   const merged = isPrefixed
     ? slabs.map((slab) => prefixed(slab, view, collisions))
     : settled(kind, slabs, view, priority, collisions);
-  const sections = filter ? merged.map((section) => filter.apply(kind, section)) : merged;
+  const { grants } = view;
+  const seen = grants ? merged.map((section) => grants.apply(kind, section)) : merged;
+  const sections = filter ? seen.map((section) => filter.apply(kind, section)) : seen;
   const ranked = byPriority(sections, priority);
   let templates: readonly { readonly item: Found; readonly matches: (uri: string) => boolean }[] | undefined;
   return {
@@ -62,6 +66,13 @@ export function buildIndex(
       for (const section of sections) {
         const local = wireOf(section, exposed);
         if (local !== undefined) return { backend: section.slab.backend, local };
+      }
+      return undefined;
+    },
+    itemOf(exposed) {
+      for (const section of sections) {
+        const row = rowOf(section, exposed);
+        if (row >= 0) return itemAt(section.slab, row);
       }
       return undefined;
     },
@@ -102,7 +113,8 @@ function settled(
 ): readonly Section[] {
   if (slabs.length <= 1) return slabs.map((slab) => plainSection(slab));
   const owners = new Map<string, string>();
-  const shared = view.naming === "conflict" && kinds[kind].key === "name" ? sharedNames(slabs) : new Set<string>();
+  const shared =
+    view.naming === "conflict" && kinds[kind].key === "name" ? sharedNames(kind, slabs, view) : new Set<string>();
   const drafts = new Map<Slab, Draft>(slabs.map((slab) => [slab, { rows: [], names: [] }]));
   for (const { slab } of byPriority(
     slabs.map((slab) => plainSection(slab)),
@@ -111,6 +123,8 @@ function settled(
     const { backend, locals } = slab;
     const draft = drafts.get(slab);
     for (const [row, local] of locals.entries()) {
+      // What must not be seen takes no name from what may: the gap would tell of it.
+      if (view.grants?.showsRow(kind, slab, row) === false) continue;
       const wanted = shared.has(local) ? exposeName(view, backend, local) : local;
       const owner = owners.get(wanted);
       const exposed = owner === undefined ? wanted : instead(kind, backend, local, owners);
@@ -128,11 +142,12 @@ function settled(
   });
 }
 
-function sharedNames(slabs: readonly Slab[]): ReadonlySet<string> {
+function sharedNames(kind: ListingKind, slabs: readonly Slab[], { grants }: View): ReadonlySet<string> {
   const seen = new Set<string>();
   const shared = new Set<string>();
-  for (const { locals } of slabs) {
-    for (const local of locals) {
+  for (const slab of slabs) {
+    for (const [row, local] of slab.locals.entries()) {
+      if (grants?.showsRow(kind, slab, row) === false) continue;
       if (seen.has(local)) shared.add(local);
       else seen.add(local);
     }

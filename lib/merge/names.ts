@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import type { ExposedName, LocalName } from "../core/nouns.ts";
+import type { Grants } from "./grants.ts";
 
 /** What one endpoint shows: every backend under `/mcp`, one by its local names, or a view of the config, under `/mcp/…`. */
 export interface View {
@@ -9,6 +10,8 @@ export interface View {
   readonly backend: string;
   readonly naming: "prefix" | "none" | "conflict";
   readonly separator: string;
+  /** What who looks may see of it; absent: everything. */
+  readonly grants?: Grants;
 }
 
 /** Clients refuse longer names; see 2025-11-25, Tools, "Tool Names". */

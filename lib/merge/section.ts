@@ -52,7 +52,7 @@ function isAscending(names: readonly string[]): boolean {
 }
 
 /** The row of an exposed name in the slab; -1 where the section has none of it. */
-function rowOf({ prefix, names, rows }: Section, exposed: string): number {
+export function rowOf({ prefix, names, rows }: Section, exposed: string): number {
   if (!exposed.startsWith(prefix)) return -1;
   const rest = exposed.slice(prefix.length);
   const at = placeOf(names, rest);

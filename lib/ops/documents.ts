@@ -184,6 +184,16 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
   Change: change,
   ListingDiff: { same: z.boolean(), changes: z.array(z.object(change)) },
   ...benchShapes,
+  Verdict: {
+    principal: z.string(),
+    backend: z.string(),
+    name: z.string(),
+    decision: z.enum(["allow", "deny", "confirm", "scopes"]),
+    visible: z.boolean().describe("Whether it is listed."),
+    rule: z.int().optional().describe("Which one decides, from 1; absent: the default does."),
+    byArguments: z.array(z.int()).describe("Rules that fit calls with some arguments, from 1."),
+    scopes: z.array(z.string()).describe("What the token must have."),
+  },
   ApiKey: {
     key: z.string().describe("To be shown once, and kept by its holder alone."),
     config: z.record(z.string(), z.unknown()).describe("What lets its holder in."),

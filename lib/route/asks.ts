@@ -7,8 +7,11 @@ import { asRecord, decodeText, encodeText } from "../core/text.ts";
 import type { Link } from "../backend/link.ts";
 import { copied } from "../backend/rewrite.ts";
 
+/** Who asks: a backend's link, or the gateway in its name. */
+type Asker = Pick<Link, "backend" | "send">;
+
 interface Ask {
-  readonly link: Link;
+  readonly link: Asker;
   /** The call that caused it, where that is known. */
   readonly cause: object | undefined;
   readonly id: Uint8Array;
@@ -63,7 +66,7 @@ export class Asks {
   }
 
   /** Delivers a backend's request to the client under an id of this session. */
-  open(link: Link, request: Envelope, deliver: (message: Uint8Array) => void, cause?: object): void {
+  open(link: Asker, request: Envelope, deliver: (message: Uint8Array) => void, cause?: object): void {
     const id = copied(request, "id");
     const span = request.spans.id;
     if (!id || !span) return;

@@ -9,6 +9,7 @@ import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import { exposeName, isShortened, splitName, type View } from "../merge/names.ts";
 import { hasOwnMethods } from "../protocol/modern.ts";
 import { Finder, isFinder } from "./finder.ts";
+import { mayUse, Permits, type Route } from "./permits.ts";
 import type { Listings } from "./fanout.ts";
 import type { Hub, Viewer } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
@@ -32,13 +33,6 @@ export interface Target {
   readonly edits: readonly Edit[];
 }
 
-/** What an exposed name means; `local` as JSON. */
-export interface Route {
-  readonly backend: Backend;
-  readonly local: Uint8Array;
-}
-
-/** Names come from clients. */
 const maxRoutes = 10_000;
 const notFoundCode = -32002;
 
@@ -46,6 +40,7 @@ export class Forwarder {
   readonly #hub: Hub;
   readonly #listings: Listings;
   readonly #finder: Finder;
+  readonly permits: Permits;
   readonly #routes = new Map<string, Route>();
   #routesOf: unknown;
 
@@ -53,6 +48,7 @@ export class Forwarder {
     this.#hub = hub;
     this.#listings = listings;
     this.#finder = new Finder(listings);
+    this.permits = new Permits(hub);
   }
 
   /** Sends a request to a backend on the links of its session; resolves to the reply under the client's id. */
@@ -71,6 +67,7 @@ export class Forwarder {
 
   /** Where a tool or prompt is that the client knows by this name, where the name alone says it. */
   route(exposed: string, view: View, kind: ListingKind = "tools"): Route | undefined {
+    if (view.grants) return this.permits.route(view.grants, kind, view, exposed);
     const known = view.backend === "" ? this.#routesNow().get(exposed) : undefined;
     // Where a name may be several things, or nothing, the listing decides.
     if (known || view.naming === "conflict" || isShortened(exposed)) return known;
@@ -106,6 +103,7 @@ export class Forwarder {
       const { backend, local } = owner;
       asking(owner);
       try {
+        await this.permits.require(request, call, { kind: "resources", shown: uri, backend: backend.plan.name, local });
         const reply = await this.send(request, call, { backend, edits: replaced(request, "params.uri", uri, local) });
         // Servers have several codes for a URI that they do not know: an error settles nothing while others may have it.
         const code = errorCode(reply);
@@ -137,8 +135,8 @@ export class Forwarder {
     if (backend) return this.send(request, call, { backend, edits: [] });
     // A reference to a plain URI: the backend that has it.
     const [first] = await this.#owners(template, call);
-    if (!first)
-      throw new GatewayError("invalidParams", `no backend has the resource template ${JSON.stringify(template)}`);
+    const unknown = `no backend has the resource template ${JSON.stringify(template)}`;
+    if (!first) throw new GatewayError("invalidParams", unknown);
     const edits = replaced(request, "params.ref.uri", template, first.local);
     return this.send(request, call, { backend: first.backend, edits });
   }
@@ -147,19 +145,19 @@ export class Forwarder {
   async unknown(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
     const { view } = call.session.facts;
     const uri = spanText(request, "params.uri");
-    const able = this.#extending(call.session);
+    const able = this.#extending(call.session, request.method ?? "");
     const [first, ...others] = able;
     const isClear = others.length === 0 && (uri === undefined || !this.#hub.addressed(view, uri));
     if (first && isClear) return this.send(request, call, { backend: first, edits: [] });
     if (first && uri !== undefined) return (await this.resource(request, call)).reply;
-    const names = able.map(({ plan }) => plan.name).join(", ");
-    const hint = names && `; it may be one of ${names}, each at an endpoint of its own`;
-    throw new GatewayError("unknownMethod", `unknown method ${JSON.stringify(request.method)}${hint}`);
+    const hint =
+      first && `; it may be one of ${able.map(({ plan }) => plan.name).join(", ")}, each at its own endpoint`;
+    throw new GatewayError("unknownMethod", `unknown method ${JSON.stringify(request.method)}${hint ?? ""}`);
   }
 
   /** Backends that may know methods of their own: the only one, or those that say so. */
-  #extending(session: Session): readonly Backend[] {
-    const all = this.#hub.backendsOf(session.facts.view);
+  #extending({ facts: { view } }: Session, method: string): readonly Backend[] {
+    const all = this.#hub.backendsOf(view).filter(({ plan }) => mayUse(view, plan.name, method));
     return all.length === 1
       ? all
       : all.filter(({ facts }) => facts && hasOwnMethods(facts.modern ?? facts.capabilities));
@@ -203,9 +201,8 @@ export class Forwarder {
     const split = splitName(view, exposed);
     const direct = split && this.#hub.backendIn(view, split.backend);
     const isFree = (backend: Backend): boolean => !this.#hub.guards(view, backend, kind);
-    const asSplit = split &&
-      direct &&
-      isFree(direct) && { backend: direct, edits: replaced(request, span, exposed, split.local) };
+    const edits = split ? replaced(request, span, exposed, split.local) : [];
+    const asSplit = direct && isFree(direct) && { backend: direct, edits };
     const only = this.#onlyBackend(session);
     if (only && view.naming === "none" && isFree(only)) return { backend: only, edits: [] };
     // Shortened names and `naming: none` are known by the catalog alone.
@@ -216,18 +213,22 @@ export class Forwarder {
     if (item) call.noted(`by the catalog it is "${item.local}" of backend "${item.backend}"`);
     // A tool's own name may look like a shortened one.
     if (asSplit && !item) return asSplit;
-    if (item && backend) return { backend, edits: replaced(request, span, exposed, item.local) };
+    if (item && backend) {
+      await this.permits.require(request, call, { kind, shown: exposed, ...item, tool: index.itemOf(exposed) });
+      return { backend, edits: replaced(request, span, exposed, item.local) };
+    }
     const held = kind === "tools" && this.#held(session, exposed);
     if (held) throw held;
-    const missing = partial.map((shortfall) => shortfall.backend);
+    const missing = partial.map(({ backend }) => backend);
     const shown = this.#hub.backendsOf(view).map(({ plan }) => plan.name);
     call.noted(`no backend of this endpoint lists it: ${shown.join(", ") || "there is none"}`, true);
     if (direct && !isFree(direct))
       call.noted(`the config decides which ${kind} of backend "${direct.plan.name}" are shown here`);
     for (const { backend: each, message } of partial) call.noted(`backend "${each}" may have it: ${message}`);
-    const what = kind === "prompts" ? "prompt" : "tool";
     const hint = missing.length > 0 ? `; not every backend could be asked: ${missing.join(", ")}` : "";
-    throw new GatewayError("invalidParams", `unknown ${what} ${JSON.stringify(exposed)}${hint}`, { data: { missing } });
+    throw new GatewayError("invalidParams", `unknown ${kind.slice(0, -1)} ${JSON.stringify(exposed)}${hint}`, {
+      data: { missing },
+    });
   }
 
   /** The refusal of a tool that the lock holds back. */

@@ -8,10 +8,12 @@ import type { Uplink } from "../backend/uplink.ts";
 import type { Plan } from "../config/plan.ts";
 import { Flights } from "../core/flight.ts";
 import type { Observer } from "../core/observer.ts";
+import type { Principal } from "../core/principal.ts";
 import { Sealer } from "../core/seal.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import type { LockGuard } from "../merge/lock.ts";
 import { Filter } from "../merge/filter.ts";
+import { Policy } from "../merge/policy.ts";
 import type { View } from "../merge/names.ts";
 import { Rules } from "../merge/rules.ts";
 import { splitUri } from "../merge/names.ts";
@@ -37,6 +39,8 @@ export class Hub {
   #topology: Topology = new Map();
   /** Views of the config, by name. */
   #filters: ReadonlyMap<string, Filter> = new Map();
+  /** Who may use what; undefined where everybody may use everything. */
+  #policy: Policy | undefined;
   /** Of the backends that have any. */
   readonly #rules = new WeakMap<Backend, Rules>();
   /** What tools are held against; undefined without a lock. */
@@ -68,6 +72,8 @@ export class Hub {
   replace(plan: Plan, topology: Topology): void {
     this.#plan = plan;
     this.#topology = topology;
+    // What was found out for the plan before may not hold for this one.
+    this.#policy = plan.policy && new Policy(plan.policy);
     this.#filters = new Map(plan.views.map((view) => [view.name, new Filter(view)]));
     for (const backend of topology.values()) {
       const { rules } = backend.plan;
@@ -85,6 +91,20 @@ export class Hub {
     return backend === "" ? undefined : this.#filters.get(backend);
   }
 
+  /** A view as a principal sees it; undefined where nothing of it is there for them. */
+  seenBy(view: View, who: Principal): View | undefined {
+    if (!this.#policy) return view;
+    const grants = this.#policy.grantsOf(who);
+    const isAlone = view.backend !== "" && !this.#filters.has(view.backend);
+    return isAlone && !grants.reaches(view.backend) ? undefined : { ...view, grants };
+  }
+
+  /** Whether a principal may see how the gateway and all of its backends are, and what others did. */
+  mayWatch(who: Principal): boolean {
+    const asked = { kind: "methods", backend: "mcpctl", name: "mcpctl/watch" } as const;
+    return this.#policy?.grantsOf(who).shows(asked) !== false;
+  }
+
   /** Whether clients of a view find the tools, and do not list them. */
   searches(view: View): boolean {
     return (this.filterOf(view)?.disclosure ?? this.#plan.disclosure) === "search";
@@ -92,6 +112,7 @@ export class Hub {
 
   /** Whether the listing decides what can be used: names alone do not say what is hidden. */
   guards(view: View, backend: Backend, kind: ListingKind): boolean {
+    if (view.grants) return true;
     if (kind === "tools" && this.lock?.mode === "enforce") return true;
     return this.filterOf(view) !== undefined || this.rulesOf(backend)?.guards(kind) === true;
   }
@@ -99,7 +120,8 @@ export class Hub {
   /** Whether a resource may be used by its URI, listed or not. */
   admits(view: View, backend: Backend, uri: string, local: string): boolean {
     if (this.rulesOf(backend)?.admits("resources", local) === false) return false;
-    return this.filterOf(view)?.shows("resources", uri) !== false;
+    if (this.filterOf(view)?.shows("resources", uri) === false) return false;
+    return view.grants?.shows({ kind: "resources", backend: backend.plan.name, name: local }) !== false;
   }
 
   /** The view of an endpoint; undefined for a backend that there is not. Empty = the whole gateway. */
@@ -111,6 +133,12 @@ export class Hub {
 
   /** The backends that a view shows, in config order. */
   backendsOf(view: View): readonly Backend[] {
+    const { grants } = view;
+    const shown = this.#backendsOf(view);
+    return grants ? shown.filter(({ plan }) => grants.reaches(plan.name)) : shown;
+  }
+
+  #backendsOf(view: View): readonly Backend[] {
     if (view.backend === "") return [...this.#topology.values()];
     const filter = this.filterOf(view);
     if (filter) return [...this.#topology.values()].filter(({ plan }) => filter.hasBackend(plan));
@@ -120,6 +148,7 @@ export class Hub {
 
   /** The backend of this name, where the view shows it. */
   backendIn(view: View, name: string): Backend | undefined {
+    if (view.grants?.reaches(name) === false) return undefined;
     const backend = this.#topology.get(name);
     if (view.backend === "" || !backend) return backend;
     const filter = this.filterOf(view);

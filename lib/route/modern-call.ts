@@ -203,7 +203,9 @@ export class ModernCall implements Port {
   }
 
   #failure(error: unknown, { lacked }: ActiveCall): GatewayError {
-    return lacked ? missingCapability(lacked, "the call") : asGatewayError(error);
+    const failure = asGatewayError(error);
+    if (failure.code === "insufficientScope") this.#port?.challenge?.(failure);
+    return lacked ? missingCapability(lacked, "the call") : failure;
   }
 }
 

@@ -65,9 +65,10 @@ export class Router implements LinkPeer {
   }
 
   /** The answer to a call that failed; undefined where the client took it back. */
-  failed({ scope }: ActiveCall, id: Uint8Array, error: unknown): Uint8Array | undefined {
-    if (scope.reason instanceof ClientCancel) return undefined;
+  failed(call: ActiveCall, id: Uint8Array, error: unknown): Uint8Array | undefined {
+    if (call.scope.reason instanceof ClientCancel) return undefined;
     const failure = asGatewayError(error);
+    call.challenge(failure);
     if (failure.code === "internal")
       this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
     return errorMessage(id, failure);

@@ -6,6 +6,7 @@ import type { Caller } from "../backend/link.ts";
 import { ClientCancel } from "../backend/link.ts";
 import type { Edit, Envelope } from "../core/envelope.ts";
 import { spanKey, spanText, spanValue } from "../core/envelope.ts";
+import type { GatewayError } from "../core/errors.ts";
 import { Flight } from "../core/flight.ts";
 import { type Part, partBytes } from "../core/part.ts";
 import { anonymous, type Principal } from "../core/principal.ts";
@@ -34,6 +35,8 @@ export interface Port {
   readonly query?: string;
   /** A header of the client's request, by its lower-case name. */
   header?(name: string): string | undefined;
+  /** The call failed for want of scopes, which HTTP has a status for; the reply follows. */
+  challenge?(failure: GatewayError): void;
   /** The backend ended its stream and wants to be asked again in `retryMs`; a front that can do so hands this on. */
   pause?(retryMs: number): void;
   /** A request of the backend to the client, or its end, where such requests do not go the way of other messages. */
@@ -143,6 +146,10 @@ export class ActiveCall implements Caller {
     else this.deliver(message);
   }
 
+  challenge(failure: GatewayError): void {
+    if (failure.code === "insufficientScope") this.#port?.challenge?.(failure);
+  }
+
   paused(retryMs: number): void {
     this.#port?.pause?.(retryMs);
   }
@@ -187,7 +194,7 @@ const maxElicitations = 1000;
 const maxTasks = 10_000;
 
 export class Session {
-  /** Of a modern client's call: as its latest request says them. */
+  /** As its latest request has them: what a modern client declares, and what may be seen, can change. */
   facts: SessionFacts;
   readonly outlet: Outlet;
   readonly asks: Asks = new Asks();
@@ -217,6 +224,12 @@ export class Session {
 
   get callCount(): number {
     return this.#calls.size;
+  }
+
+  /** Another request of its principal came: what was shown, and so what may be seen, may be more or less than before. */
+  renew(who: Principal, view: View): void {
+    this.who = who;
+    if (view.grants !== this.facts.view.grants) this.facts = { ...this.facts, view };
   }
 
   start(request: Envelope, scope: Scope, port: Port): ActiveCall {

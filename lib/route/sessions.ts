@@ -89,7 +89,7 @@ export class Sessions {
     const { id: principal } = who;
     const known = this.#byId.get(id);
     if (known && known.facts.principal === principal && known.facts.view.backend === view.backend) {
-      known.who = who;
+      known.renew(who, view);
       return known;
     }
     const opened = this.#sealer.open(purpose, id);
@@ -103,7 +103,7 @@ export class Sessions {
     }
     // One id a session, so that this map is no larger than the other.
     if (!session.id) this.#byId.set((session.id = id), session);
-    session.who = who;
+    session.renew(who, view);
     session.usedAt = Date.now();
     return session;
   }

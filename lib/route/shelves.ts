@@ -83,7 +83,7 @@ export class Shelves {
   /** Whether a view shows anything of what has changed. */
   #differs(view: View, kind: ListingKind, before: Slab, after: Slab): boolean {
     const filter = this.#hub.filterOf(view);
-    if (!filter) return true;
+    if (!filter && !view.grants) return true;
     const [a, b] = [before, after].map((slab) => buildIndex(kind, [slab], view, [], filter).sections[0]);
     return !a || !b || !sameSection(a, b);
   }

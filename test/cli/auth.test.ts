@@ -60,3 +60,43 @@ test("auth: an address that others reach needs a way to sign in, and tokens need
   check({ auth: {} }, /nobody could come in/);
   check({ auth: { certificates: true } }, /clientCa/);
 });
+
+test("auth: can-i says what the policy says, and why", limits, () => {
+  const config = {
+    auth: { keys: { ci: { hash: `sha256:${"0".repeat(64)}`, groups: ["build"] } } },
+    policy: {
+      default: "deny",
+      roles: { build: { groups: ["build"] } },
+      rules: [
+        { effect: "deny", tools: ["delete_*"] },
+        { effect: "allow", roles: ["build"], backends: ["fs"], tools: ["read"] },
+        { effect: "allow", tools: ["write"], arguments: { "/path": { const: "/tmp" } } },
+        { effect: "allow", tools: ["push"], scopes: ["repo"] },
+      ],
+    },
+    backends: { fs: { command: "true" } },
+  };
+  using folder = createFolder({ "c.json": JSON.stringify(config) });
+  const ask = (...words: readonly string[]): string => {
+    const { code, stdout, stderr } = mcpctl(["auth", "can-i", ...words, "-c", "c.json"], folder.path);
+    return `${code} ${stdout}${stderr}`;
+  };
+  assert.equal(ask("key:ci", "fs/read"), "0 yes: key:ci and fs/read; rule 2 decides\n");
+  assert.match(ask("key:other", "fs/read"), /^1 no: .*the default decides/);
+  assert.match(ask("key:other", "fs/read", "--group", "build"), /^0 yes/);
+  assert.match(ask("key:ci", "fs/delete_all"), /^1 no: .*rule 1/);
+  assert.match(ask("key:ci", "fs/write"), /^1 no: .*\n.*rule 3\n {2}it is listed\n/);
+  assert.match(ask("key:ci", "fs/push"), /^1 only with more scopes: .*rule 4.*\n.*repo/);
+  assert.match(ask("key:ci", "fs/push", "--scope", "repo"), /^0 yes/);
+  assert.match(ask("key:ci", "fs/read", "-o", "json"), /"kind": "Verdict"[^]*"rule": 2/);
+  assert.match(ask("key:ci", "none/read"), /^2 .*E2002/);
+  assert.match(ask("key:ci"), /^2 /);
+});
+
+test("auth: a rule for a role that there is not is a mistake", limits, () => {
+  const policy = { roles: { build: {} }, rules: [{ effect: "allow", roles: ["biuld"] }] };
+  using folder = createFolder({ "c.json": JSON.stringify({ backends: {}, policy }) });
+  const { code, stderr } = mcpctl(["validate", "-c", "c.json"], folder.path);
+  assert.equal(code, 1);
+  assert.match(stderr, /policy\.rules\[0\]\.roles\[0\].*no role.*build/s);
+});

@@ -191,7 +191,36 @@ const auths = mapOf({
   scopes: scopeLists,
   certificates: flags,
 });
+const effects = among(["allow", "deny", "confirm"], ["ask", ""]);
+const pointers = (value: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
+  fc.dictionary(fc.constantFrom("", "/a", "/a~1b/0", "a", "/~"), value, { maxKeys: 1 });
+const policies = mapOf({
+  default: among(["allow", "deny"], ["confirm"]),
+  roles: fc.dictionary(
+    fc.constantFrom("ops", "a b"),
+    mapOf({ subjects: globs, groups: filledLists, scopes: scopeLists, claims: pointers(globs) }),
+    { maxKeys: 1 },
+  ),
+  rules: fc.array(
+    fc
+      .tuple(
+        effects,
+        mapOf({
+          roles: filledLists,
+          tools: globs,
+          resources: globs,
+          methods: globs,
+          annotations: mapOf({ readOnlyHint: flags, openWorldHint: flags }),
+          arguments: pointers(among([{}, { type: "string" }], ["x", []])),
+          scopes: scopeLists,
+        }),
+      )
+      .map(([effect, rule]) => (typeof rule === "object" ? { ...rule, effect } : rule)),
+    { maxLength: 2 },
+  ),
+});
 const doors = mapOf({
+  policy: policies,
   auth: fc.oneof(auths, among(["none"], ["all", ""])),
   publicUrl: among(["https://a.example/gw/", "http://b:80"], ["a", "https://u:p@a", "https://a/?b", "ws://a", ""]),
   tls: mapOf({ cert: filled, key: filled, clientCa: filled }),

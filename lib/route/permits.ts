@@ -1,0 +1,76 @@
+// Whether a call is allowed: by its name alone where that says it, and that is remembered, else by all that the policy asks.
+
+import type { Backend } from "../backend/backend.ts";
+import type { Envelope } from "../core/envelope.ts";
+import type { ListingKind } from "../core/nouns.ts";
+import { encodeJson } from "../core/text.ts";
+import type { Asked, Grants } from "../merge/grants.ts";
+import type { View } from "../merge/names.ts";
+import { Consent } from "./consent.ts";
+import type { Hub } from "./hub.ts";
+import type { ActiveCall } from "./session.ts";
+
+/** What an exposed name means; `local` as JSON. */
+export interface Route {
+  readonly backend: Backend;
+  readonly local: Uint8Array;
+}
+
+/** What is called: an item that may be seen. */
+export interface Called {
+  readonly kind: ListingKind;
+  /** Its name for the client. */
+  readonly shown: string;
+  readonly backend: string;
+  /** Its name at the backend. */
+  readonly local: string;
+  /** The definition of a tool. */
+  readonly tool?: Uint8Array | undefined;
+}
+
+/** Names come from clients. */
+const maxRoutes = 10_000;
+
+export class Permits {
+  readonly #hub: Hub;
+  readonly #consent = new Consent();
+  /** Where every call of a name goes that is allowed whatever its arguments are. */
+  readonly #routes = new WeakMap<Grants, Map<string, Route>>();
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+  }
+
+  /** Where calls of a name go that was allowed before, and always is. */
+  route(grants: Grants, kind: ListingKind, { backend }: View, shown: string): Route | undefined {
+    return this.#routes.get(grants)?.get(`${kind} ${backend} ${shown}`);
+  }
+
+  /** Rejects with `denied` or `insufficientScope` where the policy, or the user, does not allow the call. */
+  async require(request: Envelope, call: ActiveCall, called: Called): Promise<void> {
+    const { view } = call.session.facts;
+    const { grants } = view;
+    // To complete the arguments of a prompt is not to use it.
+    if (!grants || request.method === "completion/complete") return;
+    const asked = askedOf(called);
+    if (called.kind !== "resources" && grants.isFree(asked)) return this.#remember(grants, view, called);
+    await this.#consent.require(grants, { asked, request, shown: called.shown }, call);
+  }
+
+  #remember(grants: Grants, view: View, { kind, shown, backend: name, local }: Called): void {
+    const backend = this.#hub.topology.get(name);
+    const routes = this.#routes.get(grants) ?? new Map<string, Route>();
+    this.#routes.set(grants, routes);
+    if (backend && routes.size < maxRoutes)
+      routes.set(`${kind} ${view.backend} ${shown}`, { backend, local: encodeJson(local) });
+  }
+}
+
+/** Whether a method of an extension may be used at a backend. */
+export function mayUse({ grants }: View, backend: string, method: string): boolean {
+  return grants?.shows({ kind: "methods", backend, name: method }) !== false;
+}
+
+function askedOf({ kind, backend, local, tool }: Called): Asked {
+  return { kind, backend, name: local, tool };
+}
