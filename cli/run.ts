@@ -33,6 +33,7 @@ const commands: Readonly<Record<string, Entry>> = {
   },
   auth: { about: "Make keys, and say who may use what", load: () => import("./auth.ts") },
   validate: { about: "Check configs without starting anything", load: () => import("./validate.ts") },
+  lock: { about: "Keep what tools are, and see what changed", load: () => import("./lock.ts") },
   config: { about: "Show, import and convert configs", load: () => import("./config.ts") },
   status: { about: "Show how a running gateway and its backends are", load: () => import("./status.ts") },
   wait: { about: "Wait until a running gateway or a backend is ready", load: () => import("./wait.ts") },

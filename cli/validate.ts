@@ -1,4 +1,4 @@
-// `mcpctl validate`: reports every mistake of a config, and starts nothing unless --online says so.
+// `mcpctl validate`: reports every mistake of a config, and starts nothing unless --online or --lock says so.
 
 import { isAbsolute, relative } from "node:path";
 import process from "node:process";
@@ -31,6 +31,7 @@ const command: Command = {
     ...serverFlags,
     output: outputFlag(validateFormats),
     online: { type: "boolean", description: "Ask the servers, too: name, connection, handshake" },
+    lock: { type: "boolean", description: "Ask the servers, too: are tools as mcp.lock has them" },
     fix: { type: "boolean", description: "Repair what is safe to repair, and show it" },
     for: { type: "string", description: "Clients that shall understand it, like cursor,vscode", valueHint: "clients" },
   },
@@ -62,6 +63,11 @@ async function validate(flags: Flags): Promise<number> {
     using bound = limits(timeoutOf(flags));
     const targets = await targetsOf({ ...flags, values: withFiles(flags, files) }, undefined, true, true);
     problems.push(...(await checkOnline(targets, version, bound)));
+  }
+  if (loaded.kind === "ok" && hasFlag(flags, "lock")) {
+    const { checkLock } = await import("./locking.ts");
+    using bound = limits(timeoutOf(flags));
+    problems.push(...(await checkLock(flags, files, bound)));
   }
   await report(format, loaded, problems);
   return exitOf(loaded, problems);

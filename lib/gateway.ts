@@ -3,7 +3,7 @@
 import { Backend, type BackendOptions } from "./backend/backend.ts";
 import { drain, nextTopology } from "./backend/registry.ts";
 import type { BackendPlan, Plan } from "./config/plan.ts";
-import { GatewayError } from "./core/errors.ts";
+import { errorCodeOf, GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import { Scope, sleep } from "./core/scope.ts";
 import { anonymous } from "./core/principal.ts";
@@ -163,21 +163,25 @@ export class Gateway {
   }
 
   /**
-   * The lock of all tools as they are now, whatever the lock file says, and the backends whose tools could not be read
-   * within `patienceMs`.
+   * The lock of all tools as they are now, whatever the lock file says, and why those of some backends are missing:
+   * each of them has `timeouts.list` to start and to list.
    */
-  async computeLock(patienceMs: number): Promise<{ readonly lock: Lock; readonly missing: readonly string[] }> {
-    using scope = new Scope(undefined, patienceMs);
+  async computeLock(outer?: Scope): Promise<{ readonly lock: Lock; readonly missing: readonly GatewayError[] }> {
+    using scope = new Scope(outer);
     const view = this.#hub.view("");
     if (!view) return { lock: new Map(), missing: [] };
-    await this.settled(patienceMs);
     const facts = { key: "", principal: "anonymous", capabilities: {}, view, era: "legacy" } as const;
     const { partial } = await this.#router.listings.merged({ facts }, "tools", scope);
+    const missing = partial.map(({ backend, code, message }) => {
+      const state = this.#hub.backendIn(view, backend)?.state;
+      return state?.kind === "down" ? state.error : new GatewayError(errorCodeOf(code), message, { backend });
+    });
     const slabs = [...this.#hub.topology.values()].flatMap((backend) => {
       const shelf = this.#router.listings.shelves.find(backend, this.#hub.ownerOf(backend, { facts }));
-      return shelf?.get("tools")?.whole ?? [];
+      const isMissing = partial.some((each) => each.backend === backend.plan.name);
+      return isMissing ? [] : (shelf?.get("tools")?.whole ?? []);
     });
-    return { lock: computeLock(slabs), missing: partial.map(({ backend }) => backend) };
+    return { lock: computeLock(slabs), missing };
   }
 
   /** The same gateway on a pair of streams; resolves when the input ends. */

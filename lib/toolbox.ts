@@ -42,3 +42,4 @@ export { checkPortable } from "./ops/portable.ts";
 export { type FoundProblem, toGithub, toJunit, toSarif } from "./ops/problem-forms.ts";
 export { importConfig } from "./config/import.ts";
 export { knownItems, keepItems } from "./ops/names.ts";
+export { acceptTools, chooseTools, keepUnread, listRewordings, type Rewording } from "./ops/relock.ts";

@@ -177,7 +177,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   metaInvalid: row("E6121", -32602, 400, 6, false, "say version and capabilities in params._meta"),
   methodNotOffered: row("E6122", -32601, 404, 6, false, "the method is not part of this revision"),
   stateRefused: row("E6123", -32602, 200, 6, false, "send the request again without requestState"),
-  quarantined: row("E6141", -32602, 200, 6, false, "look at the change, and accept it with mcpctl lock"),
+  quarantined: row("E6141", -32602, 200, 6, false, "see mcpctl lock --diff, and accept it with mcpctl lock --accept"),
   cursorRefused: row("E6140", -32602, 200, 6, false, "list again from the first page, without a cursor"),
   tooManyParked: row("E6124", -32000, 503, 6, true, "answer the calls that wait for input, or raise limits.parked"),
   internal: row("E7001", -32603, 500, 70, false, "this is a bug in mcpctl; please report it"),
@@ -220,6 +220,16 @@ export class GatewayError extends Error {
     };
     return { code: rpc, message: this.message, data };
   }
+}
+
+/** The word for an id like `E4101`; `internal` for one that there is not. */
+export function errorCodeOf(id: string): ErrorCode {
+  const known = Object.keys(errorTable).find((code) => isErrorCode(code) && errorTable[code].id === id);
+  return known !== undefined && isErrorCode(known) ? known : "internal";
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorTable, code);
 }
 
 /** The error itself where it is ours, else our bug with the error as its cause. */

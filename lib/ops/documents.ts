@@ -183,6 +183,20 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
   ProbeReport: { ok: z.boolean(), servers: z.array(z.object(probe)) },
   Change: change,
   ListingDiff: { same: z.boolean(), changes: z.array(z.object(change)) },
+  LockChange: { server: z.string(), ...change },
+  LockDiff: {
+    file: z.string(),
+    same: z.boolean().describe("Nothing has changed since the lock was written."),
+    written: z.boolean().describe("The file holds these changes now."),
+    tools: z.int().describe("In the lock."),
+    changes: z.array(z.object({ server: z.string(), ...change })),
+    descriptions: z
+      .array(
+        z.object({ server: z.string(), name: z.string(), before: z.string().optional(), after: z.string().optional() }),
+      )
+      .describe("Those that are other ones now."),
+    servers: z.array(server).describe("Those that could not be asked; the lock keeps what it has of them."),
+  },
   ...benchShapes,
   Verdict: {
     principal: z.string(),

@@ -45,7 +45,7 @@ test("lock: one changed word hides a tool until it is accepted", { timeout: 60_0
   const planOf = (mode: Plan["lock"]["mode"]): Plan => freeze({ ...defaultPlan([backend]), lock: { mode, file } });
   const gateway = new Gateway({ plan: planOf("off"), version: "0", observer });
   try {
-    const accept = async (): Promise<void> => writeLock(file, (await gateway.computeLock(5_000)).lock);
+    const accept = async (): Promise<void> => writeLock(file, (await gateway.computeLock()).lock);
     await accept();
     const accepted = readLock(file);
     assert.ok(accepted);
@@ -76,7 +76,7 @@ test("lock: one changed word hides a tool until it is accepted", { timeout: 60_0
       { tool: "read", kind: "changed", what: "description says something else" },
     ]);
     assert.ok(logged.some((line) => /^backend fs: .*fresh \(is new\); read \(description .*mcpctl lock/.test(line)));
-    const { lock: now } = await gateway.computeLock(5_000);
+    const { lock: now } = await gateway.computeLock();
     assert.deepEqual(
       diffLock(accepted, now).map(({ backend: name, name: changed, weight }) => [name, changed, weight]),
       [
