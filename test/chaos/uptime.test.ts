@@ -7,7 +7,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { simulate } from "../resilience/kit.ts";
 import { assertTruthful, HttpReplica, Load, type Outcome, Records, startGateway } from "./kit.ts";
 
-const seconds = Number(process.env["CHAOS_SECONDS"] ?? 5);
+const seconds = Number(process.env["CHAOS_SECONDS"] ?? 4);
 /** Half an hour up and a minute and a half down are this many milliseconds here. */
 const meanUpMs = 3_800;
 const meanDownMs = 200;
