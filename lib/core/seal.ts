@@ -1,6 +1,6 @@
 // Sealed state: small payloads that leave the gateway and come back, encrypted and authenticated (AES-256-GCM).
 import { Buffer } from "node:buffer";
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from "node:crypto";
 import { GatewayError } from "./errors.ts";
 
 // Layout before base64url: version, key hint, nonce, ciphertext, tag. The associated data is version, hint, purpose.
@@ -9,6 +9,8 @@ const headBytes = 2;
 const nonceBytes = 12;
 const tagBytes = 16;
 const keyBytes = 32;
+/** 132 bits. */
+const signLength = 22;
 const algorithm = "aes-256-gcm";
 
 interface SealKey {
@@ -43,6 +45,15 @@ export class Sealer {
     // GCM has no padding: final() writes nothing and computes the tag.
     cipher.final();
     return Buffer.concat([Buffer.of(version, hint), nonce, text, cipher.getAuthTag()]).toString("base64url");
+  }
+
+  /** Signs of a text, always the same for the same text: one for each key, the first one to be given away. */
+  signs(purpose: string, text: string): readonly string[] {
+    return this.#keys.map(({ key }) => {
+      // Not the key that seals: each has one use.
+      const own = createHmac("sha256", key).update(`sign ${purpose}`).digest();
+      return createHmac("sha256", own).update(text).digest("base64url").slice(0, signLength);
+    });
   }
 
   /** The payload; undefined for any text that was not sealed by one of these keys for this purpose. */

@@ -160,10 +160,15 @@ export class ModernRouter {
     return await listings.reply(request, sessionOf(facts), kind, own, { query: port.query ?? "", extras });
   }
 
+  #naming(facts: ModernFacts): ActiveCall["nameTask"] {
+    return (backend, id) => this.#routes.tasks.names.expose(facts, backend, id);
+  }
+
   /** A call whose backend asks its client nothing. */
   async #plain(request: Envelope, facts: ModernFacts, own: Scope, port: Port, send: Send): Promise<Uint8Array> {
     const session = sessionOf(facts);
     const call = session.start(request, own, port);
+    call.nameTask = this.#naming(facts);
     try {
       return await send(request, call);
     } finally {
@@ -178,7 +183,7 @@ export class ModernRouter {
     const span = request.spans["params.taskId"];
     const exposed = spanText(request, "params.taskId");
     if (!span || exposed === undefined) throw new GatewayError("invalidParams", "params.taskId must be a string");
-    const place = this.#routes.tasks.find(facts.view, exposed);
+    const place = this.#routes.tasks.find(facts, exposed);
     if (!place) throw new GatewayError("invalidParams", `unknown task ${JSON.stringify(exposed.slice(0, 200))}`);
     const edits = [{ span, bytes: encodeJson(place.local) }];
     return await this.#plain(request, facts, own, port, (sent, call) =>
@@ -218,6 +223,7 @@ export class ModernRouter {
       request,
       new Uint8Array(idOf(request)),
       (active) => {
+        active.nameTask = this.#naming(facts);
         if (logLevel !== undefined) active.prepare = (backend) => this.#raise(call, backend, logLevel);
         return send(request, active);
       },

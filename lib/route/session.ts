@@ -12,7 +12,7 @@ import { type Part, partBytes } from "../core/part.ts";
 import { anonymous, type Principal } from "../core/principal.ts";
 import { after, type Scope } from "../core/scope.ts";
 import { asRecord, encodeJson } from "../core/text.ts";
-import { exposeTask, type View } from "../merge/names.ts";
+import type { View } from "../merge/names.ts";
 import type { Era } from "../protocol/codec.ts";
 import { Asks } from "./asks.ts";
 
@@ -72,6 +72,8 @@ export class ActiveCall implements Caller {
   /** The client's id, as it wrote it. */
   readonly key: string;
   readonly flight: Flight;
+  /** How its client knows the tasks of modern backends; undefined where it knows of none. */
+  nameTask: ((backend: string, id: string) => string) | undefined;
   /** What is to be done at a backend before it gets the call. */
   prepare: ((backend: Backend) => Promise<void>) | undefined;
   #port: Port | undefined;
@@ -165,9 +167,8 @@ export class ActiveCall implements Caller {
   /** Which backend a task of the modern era is at is a part of its name, so that nobody needs to remember it. */
   renamed(backend: string, reply: Envelope): readonly Edit[] {
     const span = reply.spans["result.taskId"];
-    const id = this.era === "modern" ? spanText(reply, "result.taskId") : undefined;
-    if (!span || id === undefined) return [];
-    return [{ span, bytes: encodeJson(exposeTask(this.session.facts.view, backend, id)) }];
+    const id = this.nameTask ? spanText(reply, "result.taskId") : undefined;
+    return span && this.nameTask && id !== undefined ? [{ span, bytes: encodeJson(this.nameTask(backend, id)) }] : [];
   }
 
   /** The call became a task, which is this session's. */

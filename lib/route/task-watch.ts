@@ -6,11 +6,11 @@ import { unwatchTask, watchTask } from "../backend/modern.ts";
 import { type Edit, type Envelope, spanText, splice } from "../core/envelope.ts";
 import { Scope } from "../core/scope.ts";
 import { asRecord, encodeJson } from "../core/text.ts";
-import { exposeTask, splitTask, type View } from "../merge/names.ts";
 import { tasksExtension } from "../protocol/modern.ts";
 import { errorCode } from "./forward.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
+import { TaskNames, type TaskOwner } from "./task-names.ts";
 
 /** Housekeeping at a backend must not wait longer. */
 const housekeepingMs = 10_000;
@@ -23,15 +23,17 @@ export interface TaskPlace {
 
 export class TaskWatch {
   readonly #hub: Hub;
+  readonly names: TaskNames;
 
   constructor(hub: Hub) {
     this.#hub = hub;
+    this.names = new TaskNames(hub);
   }
 
-  /** Where the task of an exposed id is; undefined where no backend of the view can have it. */
-  find(view: View, exposed: string): TaskPlace | undefined {
-    const split = splitTask(view, exposed);
-    const backend = split && this.#hub.backendIn(view, split.backend);
+  /** Where the task of an exposed id is; undefined where no backend of the view can have it, or it is another's. */
+  find(owner: TaskOwner, exposed: string): TaskPlace | undefined {
+    const split = this.names.split(owner, exposed);
+    const backend = split && this.#hub.backendIn(owner.view, split.backend);
     const { extensions } = backend?.facts?.modern ?? {};
     if (!split || !backend || asRecord(extensions)[tasksExtension] === undefined) return undefined;
     return { backend, local: split.local };
@@ -39,7 +41,7 @@ export class TaskWatch {
 
   /** The listener hears of a task from now on; true where its backend has agreed. */
   async open(session: Session, exposed: string, scope: Scope): Promise<boolean> {
-    const place = this.find(session.facts.view, exposed);
+    const place = this.find(session.facts, exposed);
     if (!place) return false;
     const { backend, local } = place;
     session.tasks.set(local, backend.plan.name);
@@ -59,7 +61,7 @@ export class TaskWatch {
     if (!span || id === undefined) return;
     for (const session of this.#listeners(link)) {
       if (session.tasks.get(id) !== link.backend) continue;
-      const edits: Edit[] = [{ span, bytes: encodeJson(exposeTask(session.facts.view, link.backend, id)) }];
+      const edits: Edit[] = [{ span, bytes: encodeJson(this.names.expose(session.facts, link.backend, id)) }];
       session.outlet.send(splice(notification.bytes, edits));
     }
   }

@@ -91,3 +91,11 @@ test("seal: garbage is refused without an exception", () => {
     runs(1000),
   );
 });
+
+test("seal: a sign is always the same for a text, and for nothing else", () => {
+  const [sign] = new Sealer(["one"]).signs("task", "text");
+  assert.deepEqual(new Sealer(["one"]).signs("task", "text"), [sign]);
+  assert.equal(new Sealer(["new", "one"]).signs("task", "text")[1], sign);
+  const others = [new Sealer(["two"]).signs("task", "text"), new Sealer(["one"]).signs("other", "text")];
+  for (const other of [...others, new Sealer(["one"]).signs("task", "texts")]) assert.notEqual(other[0], sign);
+});

@@ -13,16 +13,20 @@ interface ModernPeer extends AsyncDisposable {
   readonly calls: readonly Message[];
 }
 
+const tasks = { extensions: { "io.modelcontextprotocol/tasks": {} } };
 const state = 'of "the" backend \u0001';
 
 function resultOf({ method, params }: Message): Message {
   const cached = { resultType: "complete", ttlMs: 0, cacheScope: "private" };
   switch (method) {
     case "server/discover":
-      return { ...cached, supportedVersions: ["2026-07-28"], capabilities: { tools: {} } };
+      return { ...cached, supportedVersions: ["2026-07-28"], capabilities: { tools: {}, ...tasks } };
     case "tools/list":
-      return { ...cached, tools: [{ name: "ask", inputSchema: { type: "object" } }] };
+      return { ...cached, tools: ["ask", "begin"].map((name) => ({ name, inputSchema: { type: "object" } })) };
+    case "tasks/get":
+      return { resultType: "complete", taskId: record(params)["taskId"], status: "working" };
     default:
+      if (record(params)["name"] === "begin") return { resultType: "task", taskId: "t.1", status: "working" };
       return record(params)["requestState"] === undefined
         ? { resultType: "input_required", requestState: state }
         : { resultType: "complete", content: [] };
@@ -89,4 +93,41 @@ test("modern principals: where nobody signs in, a state comes and goes as it is"
   assert.equal(requestState, state);
   await ask(client, {}, requestState);
   assert.equal(peer.calls[1]?.["requestState"], state);
+});
+
+function request(client: FrontClient, method: string, params: Message): Promise<Answer> {
+  const { body, headers } = modernRequest(method, params, { capabilities: tasks });
+  return client.post(body, headers);
+}
+
+test("modern principals: a task is its principal's, by a name that stays the same", async () => {
+  await using peer = await startModern();
+  const [ann, bob] = [keyOf("ann"), keyOf("bob")];
+  await using bench = await startLocked({ keys: [ann, bob] }, { backends: { peer: peer.url } });
+  const own = clientWith(bench, ann.key);
+  const begun = await request(own, "tools/call", { name: "peer__begin", arguments: {} });
+  const { taskId } = record(begun.json["result"]);
+  const known = await request(own, "tasks/get", { taskId });
+  assert.deepEqual(record(known.json["result"]), { resultType: "complete", taskId, status: "working" });
+  for (const [client, id] of [
+    [clientWith(bench, bob.key), taskId],
+    [own, "peer__t.1"],
+    [own, "t.1"],
+  ] as const) {
+    const { json } = await request(client, "tasks/get", { taskId: id });
+    assert.equal(record(json["error"])["code"], -32602);
+  }
+});
+
+test("modern principals: a task is found at a view of the config", async () => {
+  await using peer = await startModern();
+  const view = { name: "some", backends: ["peer"] };
+  await using bench = await startBench({ backends: { peer: peer.url }, plan: { views: [view] } });
+  const client = new FrontClient(bench.gateway);
+  client.path = "/mcp/some";
+  const { json } = await request(client, "tools/call", { name: "peer__begin", arguments: {} });
+  const { taskId } = record(json["result"]);
+  assert.equal(taskId, "peer__t.1");
+  const found = await request(client, "tasks/get", { taskId });
+  assert.equal(record(found.json["result"])["taskId"], taskId);
 });

@@ -1,0 +1,48 @@
+// The ids of modern backends' tasks as clients know them: they say where a task is and, where clients sign in, whose.
+
+import { anonymous } from "../core/principal.ts";
+import { exposeTask, splitTask, type View } from "../merge/names.ts";
+import type { Hub } from "./hub.ts";
+
+const dot = ".";
+
+/** Who knows the task by the id. */
+export interface TaskOwner {
+  readonly view: View;
+  readonly principal: string;
+}
+
+export class TaskNames {
+  readonly #hub: Hub;
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+  }
+
+  expose({ view, principal }: TaskOwner, backend: string, id: string): string {
+    // To the backend all principals are the gateway: it would give any of them the task of another one.
+    const [sign = ""] = principal === anonymous.id ? [] : this.#signs(principal, backend, id);
+    return exposeTask(this.#whole(view), backend, sign === "" ? id : sign + dot + id);
+  }
+
+  /** Undefined for an id that {@link expose} never gave to this owner. */
+  split(
+    { view, principal }: TaskOwner,
+    exposed: string,
+  ): { readonly backend: string; readonly local: string } | undefined {
+    const split = splitTask(this.#whole(view), exposed);
+    if (!split || principal === anonymous.id) return split;
+    const [sign = "", ...rest] = split.local.split(dot);
+    const local = rest.join(dot);
+    return this.#signs(principal, split.backend, local).includes(sign) ? { ...split, local } : undefined;
+  }
+
+  #signs(principal: string, backend: string, id: string): readonly string[] {
+    return this.#hub.sealer.signs("task", JSON.stringify([principal, backend, id]));
+  }
+
+  /** A view of the config has several backends, like the whole gateway. */
+  #whole(view: View): View {
+    return this.#hub.filterOf(view) ? { ...view, backend: "" } : view;
+  }
+}
