@@ -33,7 +33,9 @@ export function emptyReply(status: number, headers: Headers = {}): HttpReply {
 /** An error as JSON-RPC, with the HTTP status that its code has. */
 export function errorReply(error: GatewayError, id: Uint8Array | undefined, headers: Headers = {}): HttpReply {
   const later: Headers = error.row.http === overload ? { "retry-after": "1" } : {};
-  return jsonReply(errorMessage(id, error), { ...later, ...headers }, error.row.http);
+  // RFC 9110, 15.5.6: what is allowed is named; modern clients have nothing but POST.
+  const allowed: Headers = error.code === "methodNotAllowed" ? { allow: "POST" } : {};
+  return jsonReply(errorMessage(id, error), { ...later, ...allowed, ...headers }, error.row.http);
 }
 
 /** What is wrong with bytes that are no request. */
