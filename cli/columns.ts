@@ -19,18 +19,19 @@ const narrowest = 8;
 /** In a pipe nothing is cut. */
 const endless = Number.MAX_SAFE_INTEGER;
 
-/** Columns of the terminal that stdout is; endless where it is none. */
-export function screenWidth(): number {
+/** Columns of the terminal that a stream is; endless where it is none. */
+export function screenWidth(stream: NodeJS.WriteStream = process.stdout): number {
   const written = Number(process.env["COLUMNS"]);
-  if (!process.stdout.isTTY) return endless;
-  return process.stdout.columns || (Number.isInteger(written) && written > 20 ? written : 80);
+  if (!stream.isTTY) return endless;
+  return stream.columns || (Number.isInteger(written) && written > 20 ? written : 80);
 }
 
 /** The lines of a table, without spaces at their ends; `width` where it is not the screen's. */
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  width: number = screenWidth(),
+  width?: number,
+  stream: NodeJS.WriteStream = process.stdout,
 ): readonly string[] {
   const cells = rows.map((row) => columns.map((_, index) => plain(row[index] ?? "").replaceAll(/\s+/g, " ")));
   const shown = columns.map(
@@ -39,7 +40,7 @@ export function table(
   const natural = columns.map(({ title }, index) =>
     Math.max(stringWidth(title), ...cells.map((row) => stringWidth(row[index] ?? ""))),
   );
-  const widths = fit(columns, natural, shown, width);
+  const widths = fit(columns, natural, shown, width ?? screenWidth(stream));
   const head = columns.some(({ title }) => title !== "") ? [columns.map(({ title }) => title)] : [];
   return [...head, ...cells].map((row, at) => {
     const isHead = at < head.length;
@@ -48,7 +49,7 @@ export function table(
       const text = cut(row[index] ?? "", widths[index] ?? 0);
       const fill = " ".repeat(Math.max(0, (widths[index] ?? 0) - stringWidth(text)));
       const color = isHead ? "dim" : column.color?.(row[index] ?? "");
-      const painted = paintFor(process.stdout, text, color);
+      const painted = paintFor(stream, text, color);
       return [column.align === "right" ? fill + painted : painted + fill];
     });
     return parts.join(" ".repeat(gap)).replace(/ +$/, "");

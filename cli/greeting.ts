@@ -1,7 +1,8 @@
 // What `serve` says once it listens: the endpoint, which backends came up, and how to add it to common clients.
 
-import { backendLines, type Gateway } from "../lib/index.ts";
-import { say } from "./output.ts";
+import process from "node:process";
+import type { Arrival, Gateway } from "../lib/index.ts";
+import { say, sayPainted } from "./output.ts";
 import type { Signals } from "./signals.ts";
 import { backendTable } from "./table.ts";
 import { version } from "./version.ts";
@@ -12,11 +13,49 @@ const patienceMs = 3_000;
 /** Resolves when all is said, or when the gateway is told to stop. */
 export async function greet(url: string, gateway: Gateway, isDemo: boolean, { stopped }: Signals): Promise<void> {
   say(`mcpctl ${version} serves ${isDemo ? "the demo" : "MCP"} at ${url}`);
-  const health = await Promise.race([gateway.settled(patienceMs), stopped]);
-  if (!health) return;
+  const arrivals = await Promise.race([gateway.arrivals(patienceMs), stopped]);
+  if (!arrivals) return;
   say("");
-  for (const line of backendTable(backendLines(health.backends))) say(line);
+  if (process.stderr.isTTY) sayPainted(await arrivalTable(arrivals));
+  else for (const line of arrivalLines(arrivals)) say(line);
   if (isDemo) for (const line of clients(url)) say(line);
+}
+
+async function arrivalTable(arrivals: readonly Arrival[]): Promise<readonly string[]> {
+  if (arrivals.length === 0) return [];
+  const { table } = await import("./columns.ts");
+  const columns = [
+    { title: "BACKEND", flexible: true, floor: 20 },
+    { title: "STATE", color: (cell: string) => (cell === "up" ? "green" : cell === "connecting" ? "yellow" : "red") },
+    { title: "REPLICAS" },
+    { title: "TOOLS", align: "right" },
+    { title: "TIME", align: "right" },
+    { title: "NOTE", flexible: true },
+  ] as const;
+  const rows = arrivals.map(({ name, state, replicas, tools, ms, error }) => {
+    return [name, state, replicas, String(tools ?? ""), ms === undefined ? "" : `${ms} ms`, noteOf(name, error)];
+  });
+  return table(columns, rows, undefined, process.stderr);
+}
+
+/** Its name stands in the line already. */
+function noteOf(name: string, error: string): string {
+  return error.replace(`backend "${name}" `, "");
+}
+
+/** The same for a log: nothing is cut. */
+function arrivalLines(arrivals: readonly Arrival[]): readonly string[] {
+  return backendTable(
+    arrivals.map(({ replicas, tools, ms, error, ...line }) => {
+      const parts = [
+        ...(replicas === "" ? [] : [`${replicas} replicas`]),
+        ...(tools === undefined ? [] : [`${tools} tool${tools === 1 ? "" : "s"}`]),
+        ...(ms === undefined ? [] : [`${ms} ms`]),
+        ...(error === "" ? [] : [error]),
+      ];
+      return { ...line, error: parts.join(", ") };
+    }),
+  );
 }
 
 /** No line is longer than 80 columns with the default address. */

@@ -54,6 +54,11 @@ export function say(text: string, lead?: Lead): void {
   quiet(process.stderr).write(`${head}${visible(text)}\n`);
 }
 
+/** Lines for people that are painted already, and harmless otherwise. */
+export function sayPainted(lines: readonly string[]): void {
+  quiet(process.stderr).write(lines.map((line) => `${line}\n`).join(""));
+}
+
 /** The answer of a command. Resolves when it has left, also where its reader has gone (`mcpctl schema | head`). */
 export async function answer(text: string): Promise<void> {
   await print(`${text}\n`);

@@ -19,6 +19,7 @@ import { type Health, Status } from "./front/status.ts";
 import { StdioFront } from "./front/stdio.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
 import type { Faults } from "./ops/faults.ts";
+import { type Arrival, describeArrivals } from "./arrivals.ts";
 import { LockKeeper } from "./lock.ts";
 import { computeLock, type Lock } from "./merge/lock.ts";
 import { Hub } from "./route/hub.ts";
@@ -49,6 +50,7 @@ export class Gateway {
   readonly #status: Status;
   readonly #lock: LockKeeper;
   readonly #options: GatewayOptions;
+  readonly #startedAt = Date.now();
   readonly #draining = new Set<Promise<void>>();
   /** Heads of requests that came to an allowed host, and not from a page. */
   #welcome = new WeakSet<object>();
@@ -154,12 +156,27 @@ export class Gateway {
 
   /** How the backends are once each of them has come up or failed, or after `patienceMs`. */
   async settled(patienceMs: number): Promise<Health> {
-    using scope = new Scope(undefined, patienceMs);
-    const isConnecting = (): boolean =>
-      [...this.#hub.topology.values()].some(({ state }) => state.kind === "connecting");
-    while (isConnecting() && !this.#status.draining && !scope.cancelled)
-      await sleep(settleStepMs, scope).catch(() => {});
+    await this.#until(({ state }) => state.kind !== "connecting", patienceMs);
     return await this.#status.health();
+  }
+
+  /** The same, and with how many tools; those that are up may list them meanwhile. */
+  async arrivals(patienceMs: number): Promise<readonly Arrival[]> {
+    const { shelves } = this.#router.listings;
+    const hasCome = (backend: Backend): boolean =>
+      backend.state.kind === "down" || (backend.state.kind === "up" && shelves.countTools(backend) !== undefined);
+    await this.#until(hasCome, patienceMs);
+    const { backends } = await this.#status.health();
+    return describeArrivals(backends, this.#startedAt, (name) => {
+      const backend = [...this.#hub.topology.values()].find(({ plan }) => plan.name === name);
+      return backend && shelves.countTools(backend);
+    });
+  }
+
+  async #until(holds: (backend: Backend) => boolean, patienceMs: number): Promise<void> {
+    using scope = new Scope(undefined, patienceMs);
+    while (![...this.#hub.topology.values()].every(holds) && !this.#status.draining && !scope.cancelled)
+      await sleep(settleStepMs, scope).catch(() => {});
   }
 
   /**

@@ -18,4 +18,5 @@ export { createFaults } from "./ops/faults-file.ts";
 export { diffLock, type Lock, type LockChange } from "./merge/lock.ts";
 export { readLock, writeLock } from "./ops/lock-file.ts";
 export { askWhy, describeFlight } from "./ops/why.ts";
-export { backendLines, type BackendLine, checkHealth, type RemoteHealth } from "./ops/health.ts";
+export type { Arrival } from "./arrivals.ts";
+export { type BackendLine, checkHealth, type RemoteHealth } from "./ops/health.ts";

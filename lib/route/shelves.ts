@@ -178,6 +178,12 @@ export class Shelves {
     return lock ? [...new Set(slabs)].flatMap((slab) => lock.judge(slab).deviations) : [];
   }
 
+  /** Tools that a backend offers to any owner; undefined where none of them has listed them yet. */
+  countTools(backend: Backend): number | undefined {
+    const all = [...(this.#shelves.get(backend)?.values() ?? [])].flatMap((shelf) => shelf.get("tools") ?? []);
+    return all[0]?.slab.locals.length;
+  }
+
   /** What is wrong with the listings of a backend, for any owner. */
   shortfalls(backend: Backend): readonly (Shortfall & { readonly kind: ListingKind })[] {
     const all = [...(this.#shelves.get(backend)?.values() ?? [])];
