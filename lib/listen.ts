@@ -25,6 +25,8 @@ export interface ListenOptions {
   readonly port: number;
   readonly handle: Handle;
   readonly patience?: Patience;
+  /** Connections that are open at the same time; one more is closed at once. */
+  readonly maxConnections?: number;
   /** Files of TLS; absent: plain HTTP. */
   readonly tls?: ListenTlsPlan | undefined;
   /** How often those files are looked at, ms. */
@@ -40,12 +42,13 @@ const defaultCheckMs = 10_000;
 
 /** Listens; rejects with `portInUse` where somebody else does. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host, port, handle, patience = defaultPatience } = options;
+  const { host, port, handle, patience = defaultPatience, maxConnections = Infinity } = options;
   const clients = new Set<ClientConnection>();
   const encoder = new AnswerEncoder();
   const closed = (client: ClientConnection): void => void clients.delete(client);
   const files = options.tls;
   const accept = (socket: TcpSocket, shown?: ClientCertificate): void => {
+    if (clients.size >= maxConnections) return void socket.destroy();
     clients.add(new ClientConnection(socket, { handle: shown ? showing(shown, handle) : handle, encoder, closed }));
   };
   const { observer = silentObserver, tlsCheckMs = defaultCheckMs } = options;

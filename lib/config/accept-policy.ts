@@ -10,6 +10,7 @@ import {
   type PolicyRuleConfig,
   type RoleConfig,
 } from "./rules-policy.ts";
+import { ratePattern } from "./units.ts";
 import { isRecord } from "../core/text.ts";
 
 const text = matching(textPattern);
@@ -42,6 +43,7 @@ const rule = fieldsOf<PolicyRuleConfig>(
     }),
     arguments: mapOf(pointer, (value) => (isRecord(value) ? value : undefined)),
     scopes,
+    rate: matching(ratePattern),
   },
   ["effect"],
 );

@@ -52,7 +52,7 @@ import {
   type TlsConfig,
   type ToolTimeouts,
 } from "./rules.ts";
-import { parseDuration, parseShare, parseSize } from "./units.ts";
+import { parseDuration, parseShare, parseSize, ratePattern } from "./units.ts";
 
 const text = matching(textPattern);
 const filled: Reader<string> = (value) => (value === "" ? undefined : text(value));
@@ -165,6 +165,8 @@ const topFields: Fields<Config> = {
     items: integer(1, maxCount),
     sessions: integer(1, maxCount),
     parked: integer(1, maxCount),
+    connections: integer(1, maxCount),
+    rate: matching(ratePattern),
   }),
   allowedHosts: listOf(filled),
   allowedOrigins: listOf(filled),

@@ -5,6 +5,7 @@ import type { BackendName } from "../core/nouns.ts";
 import {
   type BackendPlan,
   type Plan,
+  type RatePlan,
   type ReplicaPlan,
   type ReplicaShare,
   type TlsPlan,
@@ -18,6 +19,7 @@ import { compileRules, compileViews } from "./compile-catalog.ts";
 import { compileDoor } from "./compile-auth.ts";
 import { compileResilience } from "./compile-resilience.ts";
 import { type Node, entryOf } from "./tree.ts";
+import { parseRate } from "./units.ts";
 
 /** The plan of a config that was checked; the tree gives the order of the backends and the folders of their files. */
 export function compilePlan(config: Config, root: Node): Plan {
@@ -60,6 +62,8 @@ export function compilePlan(config: Config, root: Node): Plan {
       items: config.limits?.items ?? limits.items,
       sessions: config.limits?.sessions ?? limits.sessions,
       parked: config.limits?.parked ?? limits.parked,
+      connections: config.limits?.connections ?? limits.connections,
+      ...rateOf(config.limits?.rate),
     },
     timeouts: {
       drainMs: config.timeouts?.drain ?? timeouts.drainMs,
@@ -78,6 +82,11 @@ function compileLock({ lock, lockFile }: Config, root: Node): LockPlan {
   if (lock === undefined && lockFile === undefined) return planDefaults.lock;
   const folder = folderOf(root, lockFile === undefined ? "lock" : "lockFile");
   return { mode: lock ?? mode, file: resolve(folder, lockFile ?? file) };
+}
+
+function rateOf(written: string | undefined): { readonly rate?: RatePlan } {
+  const rate = written === undefined ? undefined : parseRate(written);
+  return rate ? { rate } : {};
 }
 
 function compileBackend(name: BackendName, backend: BackendConfig, node: Node): BackendPlan {

@@ -67,6 +67,15 @@ export interface Limits {
   readonly sessions: number;
   /** Calls of one principal that wait for input from a modern client. */
   readonly parked: number;
+  /** Connections of clients that are open at the same time. */
+  readonly connections: number;
+  /** Requests of one principal; absent: as many as it likes. */
+  readonly rate?: RatePlan;
+}
+
+export interface RatePlan {
+  readonly calls: number;
+  readonly perMs: number;
 }
 
 export interface Timeouts {
@@ -171,6 +180,7 @@ export const planDefaults: Omit<Plan, "backends" | "priority"> = freeze({
     items: 100_000,
     sessions: 10_000,
     parked: 1_000,
+    connections: 10_000,
   },
   timeouts: {
     drainMs: 10_000,

@@ -30,6 +30,8 @@ export interface PolicyRuleConfig {
   readonly annotations?: { readonly [Name in Hint]?: boolean | undefined } | undefined;
   /** JSON Schemas by JSON Pointer into the arguments. */
   readonly arguments?: Readonly<Record<string, Readonly<Record<string, unknown>>>> | undefined;
+  /** Calls of one principal, like `10/m`. */
+  readonly rate?: string | undefined;
   /** A token that lacks one of them is asked for more. */
   readonly scopes?: readonly string[] | undefined;
 }

@@ -36,7 +36,11 @@ export interface FrontConfig {
 type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
 
 export type TimeoutConfig = Numbers<"drain" | "list" | "grace" | "resume" | "keepAlive" | "session" | "input">;
-export type LimitConfig = Numbers<"body" | "message" | "pages" | "items" | "sessions" | "parked">;
+export interface LimitConfig extends Numbers<
+  "body" | "message" | "pages" | "items" | "sessions" | "parked" | "connections"
+> {
+  readonly rate?: string | undefined;
+}
 
 export interface PaginationConfig {
   readonly pageSize?: number | "off" | undefined;

@@ -4,6 +4,7 @@ import * as z from "zod";
 import { globPattern } from "./rules.ts";
 import { keyNamePattern, scopePattern } from "./rules-auth.ts";
 import { pointerPattern, type PolicyConfig } from "./rules-policy.ts";
+import { ratePattern } from "./units.ts";
 import { filled, flag, strict, text } from "./schema-values.ts";
 
 const globs = z.array(text.regex(globPattern, { error: "expected a name, with * for any part" })).optional();
@@ -40,6 +41,10 @@ const rule = strict({
     .record(pointer, z.record(z.string(), z.unknown()))
     .optional()
     .describe("JSON Schemas by JSON Pointer into the arguments; all of them must fit."),
+  rate: text
+    .regex(ratePattern, { error: 'expected a rate like "10/m"' })
+    .optional()
+    .describe("Calls that fit, of one principal, like 10/m."),
   scopes: z.array(scope).optional().describe("Scopes that a token needs; one without is asked for them (403)."),
 });
 

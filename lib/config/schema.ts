@@ -18,6 +18,7 @@ import { catalogShape, rulesShape } from "./schema-catalog.ts";
 import { policyShape } from "./schema-policy.ts";
 import { frontShape } from "./schema-auth.ts";
 import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
+import { ratePattern } from "./units.ts";
 import { duration, filled, flag, integer, size, strict, text, textError } from "./schema-values.ts";
 
 const endpointShape = {
@@ -166,6 +167,14 @@ const topShape = {
       .optional()
       .meta({ fallback: limits.parked })
       .describe("Calls of one principal that wait for input from a modern client."),
+    connections: integer(1, maxCount)
+      .optional()
+      .meta({ fallback: limits.connections })
+      .describe("Connections of clients that are open at the same time."),
+    rate: text
+      .regex(ratePattern, { error: 'expected a rate like "100/s" or "600/m"' })
+      .optional()
+      .describe("Requests of one principal, like 100/s; without auth of all clients together."),
   })
     .optional()
     .describe("How much to accept."),

@@ -19,6 +19,16 @@ export const sizePattern: RegExp = /^(\d{1,12}(?:\.\d{1,3})?)(B|KB|MB|GB|KiB|MiB
 /** What a share looks like: percent. */
 export const sharePattern: RegExp = /^(\d{1,3}(?:\.\d{1,3})?)%$/;
 
+/** What a rate looks like: calls and a unit of time. */
+export const ratePattern: RegExp = /^([1-9]\d{0,6})\/(s|m|h|d)$/;
+
+/** The calls and milliseconds of `100/s`, `600/m`; undefined for anything else. */
+export function parseRate(text: string): { readonly calls: number; readonly perMs: number } | undefined {
+  const [, calls, unit = ""] = ratePattern.exec(text) ?? [];
+  const perMs = Object.entries(durationUnits).find(([name]) => name === unit)?.[1];
+  return calls === undefined || perMs === undefined ? undefined : { calls: Number(calls), perMs };
+}
+
 /** The share of `20%`, 0.2; undefined for anything else. */
 export function parseShare(text: string): number | undefined {
   const [, percent] = sharePattern.exec(text) ?? [];

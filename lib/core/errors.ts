@@ -59,6 +59,7 @@ export type ErrorCode =
   | "badCredentials"
   | "insufficientScope"
   | "denied"
+  | "rateLimited"
   | "authUnavailable"
   | "badProtocol"
   | "refused"
@@ -134,6 +135,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
     "send one Authorization: Bearer header, and no token in the address",
   ),
   insufficientScope: row("E5103", -32600, 403, 5, false, "ask for a token with the scopes that are named"),
+  rateLimited: row("E4112", -32000, 429, 4, true, "wait retryAfterMs, or raise limits.rate"),
   denied: row("E5105", -32602, 200, 5, false, "ask the operator, or call it in another way"),
   authUnavailable: row("E5104", -32000, 503, 5, true, "the authorization server cannot be asked; try again"),
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),

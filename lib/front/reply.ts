@@ -55,11 +55,23 @@ export function malformed({ reason, message, id }: Extract<Scanned, { kind: "mal
   return errorReply(new GatewayError(malformedCodes[reason] ?? "parse", message), id);
 }
 
-/** The reply to a call for which the client needs a better token (RFC 6750, section 3.1). */
-export function challengeReply(body: Uint8Array, { row, data, message }: GatewayError): HttpReply {
+/** The reply to a call for which the client needs a better token (RFC 6750, section 3.1), or patience. */
+export function challengeReply(body: Uint8Array, failure: GatewayError): HttpReply {
+  const { code, row, data, message } = failure;
+  if (code === "rateLimited") return jsonReply(body, limitHeaders(data), row.http);
   const scope = typeof data["scope"] === "string" ? data["scope"] : "";
   const challenge = `Bearer error="insufficient_scope", scope="${quoted(scope)}", error_description="${quoted(message)}"`;
   return jsonReply(body, { "www-authenticate": challenge }, row.http);
+}
+
+/** When to come back, and what the limit is (RFC 9110, section 10.2.3; draft-ietf-httpapi-ratelimit-headers). */
+function limitHeaders({ retryAfterMs, limit, windowMs }: GatewayError["data"]): Headers {
+  const seconds = Math.max(1, Math.ceil(Number(retryAfterMs) / 1000));
+  return {
+    "retry-after": String(seconds),
+    "ratelimit-policy": `"calls";q=${String(limit)};w=${Number(windowMs) / 1000}`,
+    ratelimit: `"calls";r=0;t=${seconds}`,
+  };
 }
 
 /** What may stand between quotes in a header. */

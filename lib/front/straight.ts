@@ -86,9 +86,14 @@ class SessionLane implements Lane, StraightLane {
     if (size > maxStraightBytes || size > this.#plan.limits.bodyBytes || !glance.call(bytes, start)) return undefined;
     const route = this.#routeOf(bytes, glance.nameStart, glance.nameEnd);
     if (!route) return undefined;
+    const { rates } = hub;
+    const { principal } = this.session.facts;
+    // One too many is refused on the long way.
+    if (rates?.allows(principal) === false) return undefined;
     const uplink = hub.uplinkOf(route.backend, this.session);
     const call = new Straight(this, client, bytes, start, route, uplink);
     if (!route.backend.straight(uplink)?.straight(call, call.scope)) return undefined;
+    rates?.take(principal, principal);
     call.started();
     return call;
   }

@@ -22,7 +22,7 @@ export interface Granted {
 
 /** `place`: the rule that decides; undefined where none does, and the default counts. */
 export type Decision =
-  | { readonly kind: "allow" | "deny" | "confirm"; readonly place: number | undefined }
+  | { readonly kind: "allow" | "deny" | "confirm"; readonly place: number | undefined; readonly rate?: string }
   | { readonly kind: "scopes"; readonly place: number; readonly scopes: readonly string[] };
 
 export interface Asked {
@@ -102,15 +102,16 @@ export class Grants {
   isFree({ kind, backend, name }: Asked): boolean {
     const [first] = this.#named(kind, backend, name);
     if (!first) return this.#default === "allow";
-    const { effect, annotations, arguments: args } = first.rule;
-    return effect === "allow" && !annotations && !args && first.missing.length === 0;
+    const { effect, annotations, arguments: args, rate } = first.rule;
+    return effect === "allow" && !annotations && !args && !rate && first.missing.length === 0;
   }
 
   /** What becomes of a call. */
   decide(asked: Asked, fits: ArgumentsFit): Decision {
     for (const { rule, place, missing } of this.#fitting(asked)) {
       if (rule.arguments && !fits(rule)) continue;
-      if (rule.effect === "deny" || missing.length === 0) return { kind: rule.effect, place };
+      const { effect, rate } = rule;
+      if (effect === "deny" || missing.length === 0) return { kind: effect, place, ...(rate ? { rate } : {}) };
       return { kind: "scopes", place, scopes: rule.scopes ?? [] };
     }
     return { kind: this.#default, place: undefined };

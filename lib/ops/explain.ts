@@ -28,6 +28,7 @@ const causes: Readonly<Partial<Record<ErrorCode, string>>> = {
     "the gateway lets in who shows a key, a token or a certificate that it knows; this request showed none",
   badCredentials: "a token is sent in one way alone, so that it is in no log and in no history of a browser",
   insufficientScope: "the token is good, but it does not allow this",
+  rateLimited: "somebody calls more often than the config allows, for themselves or for this tool",
   denied: "the policy of the gateway forbids this call, or the user who was asked did not agree",
   authUnavailable: "whether the token is good could not be found out",
   portInUse: "another program listens on that address already, often an older mcpctl",

@@ -1,5 +1,6 @@
 // Whether a call may go on: what the policy says of it, by its arguments too, and what its user says where that is asked.
 
+import { parseRate } from "../config/units.ts";
 import type { PolicyRulePlan } from "../config/rules-policy.ts";
 import { hasDoubledKeys } from "../core/doubled.ts";
 import { type Envelope, scan, spanBytes, spanValue } from "../core/envelope.ts";
@@ -9,6 +10,7 @@ import { valueAt } from "../core/pointer.ts";
 import { requestMessage } from "../core/rpc.ts";
 import { asRecord, decodeText } from "../core/text.ts";
 import type { Asked, Decision, Grants } from "../merge/grants.ts";
+import { Rates } from "../resilience/rates.ts";
 import { missingCapability } from "./asks.ts";
 import type { ActiveCall } from "./session.ts";
 
@@ -35,12 +37,14 @@ export interface Considered {
 
 export class Consent {
   #judge: Promise<Judge> | undefined;
+  readonly #rates = new Map<string, Rates>();
 
   /** Resolves where the call may go on; rejects with `denied` or `insufficientScope`. */
   async require(grants: Grants, considered: Considered, call: ActiveCall): Promise<void> {
     for (const asked of formsOf(considered.asked)) {
       const decision = await this.#decide(grants, asked, considered.request);
       const what = describe(considered);
+      if ("rate" in decision && decision.kind !== "deny") this.#count(decision, call, what);
       switch (decision.kind) {
         case "allow":
           break;
@@ -53,6 +57,15 @@ export class Consent {
             throw new GatewayError("denied", `the user did not agree to this call of ${what}`);
       }
     }
+  }
+
+  /** Counts a call by the rate of its rule; throws `rateLimited` for one too many. */
+  #count({ place, rate = "" }: Exclude<Decision, { kind: "scopes" }>, { principal }: ActiveCall, what: string): void {
+    const terms = parseRate(rate);
+    const rates = this.#rates.get(rate) ?? (terms && new Rates(terms));
+    if (!rates) return;
+    this.#rates.set(rate, rates);
+    rates.take(`${place} ${principal}`, `for ${what}, ${principal}`);
   }
 
   async #decide(grants: Grants, asked: Asked, request: Envelope): Promise<Decision> {

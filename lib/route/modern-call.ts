@@ -204,7 +204,7 @@ export class ModernCall implements Port {
 
   #failure(error: unknown, { lacked }: ActiveCall): GatewayError {
     const failure = asGatewayError(error);
-    if (failure.code === "insufficientScope") this.#port?.challenge?.(failure);
+    if (failure.code === "insufficientScope" || failure.code === "rateLimited") this.#port?.challenge?.(failure);
     return lacked ? missingCapability(lacked, "the call") : failure;
   }
 }

@@ -76,11 +76,13 @@ export class ModernRouter {
     check?: ParamCheck,
   ): Promise<Uint8Array | undefined> {
     try {
+      this.#hub.rates?.take(facts.principal, facts.principal);
       if (check) await this.#check(request, facts, own, check);
       return await this.#dispatch(request, facts, own, port);
     } catch (error) {
       if (own.reason instanceof ClientCancel) return undefined;
       const failure = asGatewayError(own.cancelled ? own.reason : error);
+      if (failure.code === "rateLimited") port.challenge?.(failure);
       if (failure.code === "internal")
         this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
       return errorMessage(spanBytes(request, "id"), modernFailure(failure));

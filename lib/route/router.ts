@@ -56,6 +56,7 @@ export class Router implements LinkPeer {
     const id = spanBytes(request, "id") ?? encodeText("null");
     const call = session.start(request, own, port);
     try {
+      this.#hub.rates?.take(call.principal, call.principal);
       return await this.#dispatch(request, call, id);
     } catch (error) {
       return this.failed(call, id, error);

@@ -35,7 +35,7 @@ export interface Port {
   readonly query?: string;
   /** A header of the client's request, by its lower-case name. */
   header?(name: string): string | undefined;
-  /** The call failed for want of scopes, which HTTP has a status for; the reply follows. */
+  /** The call failed for a reason that HTTP has a status for; the reply follows. */
   challenge?(failure: GatewayError): void;
   /** The backend ended its stream and wants to be asked again in `retryMs`; a front that can do so hands this on. */
   pause?(retryMs: number): void;
@@ -149,7 +149,7 @@ export class ActiveCall implements Caller {
   }
 
   challenge(failure: GatewayError): void {
-    if (failure.code === "insufficientScope") this.#port?.challenge?.(failure);
+    if (failure.code === "insufficientScope" || failure.code === "rateLimited") this.#port?.challenge?.(failure);
   }
 
   paused(retryMs: number): void {

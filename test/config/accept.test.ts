@@ -191,6 +191,7 @@ const auths = mapOf({
   scopes: scopeLists,
   certificates: flags,
 });
+const rates = among(["1/s", "600/m", "9999999/d"], ["0/s", "1/w", "1.5/s", "10000000/s", 1, "1"]);
 const effects = among(["allow", "deny", "confirm"], ["ask", ""]);
 const pointers = (value: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
   fc.dictionary(fc.constantFrom("", "/a", "/a~1b/0", "a", "/~"), value, { maxKeys: 1 });
@@ -213,6 +214,7 @@ const policies = mapOf({
           annotations: mapOf({ readOnlyHint: flags, openWorldHint: flags }),
           arguments: pointers(among([{}, { type: "string" }], ["x", []])),
           scopes: scopeLists,
+          rate: rates,
         }),
       )
       .map(([effect, rule]) => (typeof rule === "object" ? { ...rule, effect } : rule)),
@@ -245,7 +247,15 @@ const configs = mapOf({
     keepAlive: fromOne,
     session: fromOne,
   }),
-  limits: mapOf({ body: sizes, message: sizes, pages: counts, items: counts, sessions: counts }),
+  limits: mapOf({
+    rate: rates,
+    connections: counts,
+    body: sizes,
+    message: sizes,
+    pages: counts,
+    items: counts,
+    sessions: counts,
+  }),
   allowedHosts: filledLists,
   allowedOrigins: filledLists,
   pagination: mapOf({ pageSize: fc.oneof(counts, fc.constantFrom("off", "on", false)), maxPageSize: counts }),

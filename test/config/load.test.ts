@@ -7,6 +7,8 @@ import { test } from "node:test";
 import { type BackendPlan, defaultPlan, planDefaults, samePlan } from "../../lib/config/plan.ts";
 import { createFolder, planIn, planOf, problemsOf } from "./kit.ts";
 
+const sizes = { bodyBytes: 2 ** 20, messageBytes: 10_000_000, pages: 2, items: 3 };
+const counts = { sessions: 4, parked: 5, connections: 6, rate: { calls: 7, perMs: 60_000 } };
 const yaml = `
 listen: { host: 0.0.0.0, port: "\${PORT:-7400}" }
 naming: none
@@ -24,7 +26,7 @@ backends:
 priority: [web]
 front: { sse: "true" }
 timeouts: { drain: 1s, list: 500ms, grace: 1m, resume: 0s, keepAlive: 20s, session: 2h, input: 90s }
-limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4, parked: 5 }
+limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4, parked: 5, connections: 6, rate: 7/m }
 allowedHosts: [a]
 allowedOrigins: ["https://b"]
 sealKeys: ["\${KEY}"]
@@ -102,7 +104,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
     views: [],
     disclosure: "full",
     lock: { mode: "off", file: "mcp.lock" },
-    limits: { bodyBytes: 2 ** 20, messageBytes: 10_000_000, pages: 2, items: 3, sessions: 4, parked: 5 },
+    limits: { ...sizes, ...counts },
     timeouts: {
       drainMs: 1000,
       listMs: 500,
@@ -164,7 +166,7 @@ test("load: a short file gives the defaults", async () => {
   assert.deepEqual(plan, defaultPlan(plan.backends));
   const { limits, pagination, timeouts, listen } = plan;
   assert.deepEqual(listen, { host: "127.0.0.1", port: 7337 });
-  assert.deepEqual(Object.values(limits), [16_777_216, 67_108_864, 1000, 100_000, 10_000, 1000]);
+  assert.deepEqual(Object.values(limits), [16_777_216, 67_108_864, 1000, 100_000, 10_000, 1000, 10_000]);
   assert.deepEqual(Object.values(timeouts), [10_000, 3000, 300_000, 5000, 15_000, 3_600_000, 600_000]);
   assert.deepEqual(pagination, { pageSize: 1000, maxPageSize: 10_000 });
 });
