@@ -211,10 +211,12 @@ export class Listings {
       backends.map(async (backend, at) => ready[at] ?? (await this.#ask(backend, viewer, kind, scope))),
     );
     const slabs = parts.flatMap(({ slab }) => slab ?? []);
+    const cache = mergeCache(parts.map((part) => part.cache));
     return {
       index: this.#indexOf(viewer, kind, slabs),
       partial: parts.flatMap(({ shortfall }) => shortfall ?? []),
-      cache: mergeCache(parts.map(({ cache }) => cache)),
+      // What a policy leaves of a public listing is for whom it was left.
+      cache: viewer.facts.view.grants ? { ...cache, cacheScope: "private" } : cache,
     };
   }
 

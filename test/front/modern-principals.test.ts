@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
+import type { PolicyPlan } from "../../lib/config/rules-policy.ts";
 import { modernRequest } from "../kit/modern-raw.ts";
 import { clientWith, keyOf, startLocked } from "./auth-kit.ts";
 import { type Answer, FrontClient, startBench } from "./kit.ts";
@@ -17,7 +18,7 @@ const tasks = { extensions: { "io.modelcontextprotocol/tasks": {} } };
 const state = 'of "the" backend \u0001';
 
 function resultOf({ method, params }: Message): Message {
-  const cached = { resultType: "complete", ttlMs: 0, cacheScope: "private" };
+  const cached = { resultType: "complete", ttlMs: 60_000, cacheScope: "public" };
   switch (method) {
     case "server/discover":
       return { ...cached, supportedVersions: ["2026-07-28"], capabilities: { tools: {}, ...tasks } };
@@ -130,4 +131,23 @@ test("modern principals: a task is found at a view of the config", async () => {
   assert.equal(taskId, "peer__t.1");
   const found = await request(client, "tasks/get", { taskId });
   assert.equal(record(found.json["result"])["taskId"], taskId);
+});
+
+test("modern principals: a listing that a policy has cut is for its principal alone", async () => {
+  await using peer = await startModern();
+  const ann = keyOf("ann");
+  const policy: PolicyPlan = {
+    default: "deny",
+    roles: {},
+    rules: [{ effect: "allow", backends: ["peer"], tools: ["ask"] }],
+  };
+  for (const [plan, names, scope] of [
+    [{}, ["peer__ask", "peer__begin"], "public"],
+    [{ policy }, ["peer__ask"], "private"],
+  ] as const) {
+    await using bench = await startLocked({ keys: [ann] }, { backends: { peer: peer.url }, plan });
+    const { tools, cacheScope } = record((await request(clientWith(bench, ann.key), "tools/list", {})).json["result"]);
+    const listed = Array.isArray(tools) ? tools.map((tool: unknown) => record(tool)["name"]) : [];
+    assert.deepEqual([listed, cacheScope], [names, scope]);
+  }
 });
