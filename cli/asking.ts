@@ -10,13 +10,41 @@ type Params = Readonly<Record<string, unknown>>;
 /** The result that the server gets; a `GatewayError` "clientUnable" where the answer is no. */
 export async function askTerminal(server: string, method: string, params: Params): Promise<unknown> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
+  // The terminal is raw while a line is typed: Ctrl-C comes as a key, and would end the question alone.
+  lines.on("SIGINT", () => {
+    process.emit("SIGINT");
+    lines.close();
+  });
+  // Ctrl-D, or an input that has ended: a question that is open then is never answered on some runtimes.
+  const ended = new Promise<typeof gone>((resolve) => lines.once("close", () => resolve(gone)));
   try {
-    if (method === "elicitation/create") return await elicit(lines, server, params);
-    if (method === "sampling/createMessage") return await sample(lines, server, params);
-    throw new GatewayError("clientUnable", `this client does not answer ${method}`);
+    const answer = await Promise.race([ask(lines, server, method, params), ended]);
+    if (answer !== gone) return answer;
+  } catch (error) {
+    if (!isAbort(error)) throw error;
   } finally {
     lines.close();
   }
+  // 2025-11-25, Elicitation, "Response Actions": who goes away has neither agreed nor declined.
+  if (method === "elicitation/create") return { action: "cancel" };
+  throw refusal();
+}
+
+const gone = Symbol("gone");
+
+async function ask(lines: Interface, server: string, method: string, params: Params): Promise<unknown> {
+  if (method === "elicitation/create") return await elicit(lines, server, params);
+  if (method === "sampling/createMessage") return await sample(lines, server, params);
+  throw new GatewayError("clientUnable", `this client does not answer ${method}`);
+}
+
+/** On others it fails. */
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === "AbortError";
+}
+
+function refusal(): GatewayError {
+  return new GatewayError("clientUnable", "the user refused to answer");
 }
 
 async function elicit(lines: Interface, server: string, params: Params): Promise<unknown> {
@@ -99,7 +127,7 @@ async function sample(lines: Interface, server: string, params: Params): Promise
     for (const block of blocks) say(`  ${textOf(role)}: ${textOf(block["text"]) || `[${textOf(block["type"])}]`}`);
   }
   const text = (await lines.question("  Your answer (an empty line refuses): ")).trim();
-  if (text === "") throw new GatewayError("clientUnable", "the user refused to answer");
+  if (text === "") throw refusal();
   return { role: "assistant", content: { type: "text", text }, model: "human", stopReason: "endTurn" };
 }
 
