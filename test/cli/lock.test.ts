@@ -133,6 +133,10 @@ test("lock: takes over what is named alone, and says so to scripts", limits, asy
   assert.deepEqual(document["descriptions"], [
     { server: "fs", name: "read", before: "Reads a file.", after: "Reads." },
   ]);
+  // What is gone is accepted, too.
+  assert.equal((await world.run("lock", "--accept", "list")).code, 0);
+  const rest = await world.run("lock", "--diff", "-o", "name");
+  assert.deepEqual([rest.code, rest.stdout], [1, "fs/read\n"]);
   const wrong = await world.run("lock", "--accept", "fs/raed");
   assert.deepEqual([wrong.code, wrong.stdout], [2, ""]);
   assert.match(wrong.stderr, /error\[E2004\] no tool is called "fs\/raed"; did you mean fs\/read\?/);
