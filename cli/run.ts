@@ -32,6 +32,7 @@ const commands: Readonly<Record<string, Entry>> = {
     load: () => import("./bench-fixture.ts"),
   },
   auth: { about: "Make keys, and say who may use what", load: () => import("./auth.ts") },
+  audit: { about: "Check that an audit log is as it was written", load: () => import("./audit.ts") },
   validate: { about: "Check configs without starting anything", load: () => import("./validate.ts") },
   lock: { about: "Keep what tools are, and see what changed", load: () => import("./lock.ts") },
   config: { about: "Show, import and convert configs", load: () => import("./config.ts") },

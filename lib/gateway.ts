@@ -5,6 +5,7 @@ import { drain, nextTopology } from "./backend/registry.ts";
 import type { BackendPlan, Plan } from "./config/plan.ts";
 import { errorCodeOf, GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
+import { Auditing } from "./auditing.ts";
 import { Scope, sleep } from "./core/scope.ts";
 import { anonymous } from "./core/principal.ts";
 import { preflight, share } from "./front/cors.ts";
@@ -54,6 +55,7 @@ export class Gateway {
   readonly #draining = new Set<Promise<void>>();
   /** Heads of requests that came to an allowed host, and not from a page. */
   #welcome = new WeakSet<object>();
+  readonly #auditing: Auditing;
   readonly #stdio = new Set<StdioFront>();
   /** Absent where everybody may come in. */
   #gate: Gate | undefined;
@@ -63,6 +65,7 @@ export class Gateway {
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#hub = new Hub(options.plan, options.observer);
+    this.#auditing = new Auditing(options.observer);
     this.#router = new Router(this.#hub);
     const identity = { name, version: options.version };
     const { listings, forwarder, subscriptions, tasks } = this.#router;
@@ -87,6 +90,8 @@ export class Gateway {
     );
     this.#hub.replace(plan, topology);
     this.#welcome = new WeakSet();
+    this.#auditing.apply(plan.audit);
+    this.#hub.flights.listener = plan.audit && ((flight) => this.#auditing.called(flight));
     this.#guard();
     if (!plan.front.sse) this.#sse.end();
     this.#lock.apply(plan.lock);
@@ -116,7 +121,7 @@ export class Gateway {
 
   #guard(): void {
     const { plan, observer } = this.#hub;
-    this.#gate = plan.auth && new Gate(plan, plan.auth, observer, this.#address);
+    this.#gate = plan.auth && new Gate(plan, plan.auth, observer, this.#address, this.#auditing);
   }
 
   /** Answers one HTTP request. */
@@ -228,6 +233,7 @@ export class Gateway {
     await Promise.all([this.#sse.close(), ...[...this.#stdio].map((front) => front.stop())]);
     await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
+    await this.#auditing.close();
   }
 
   #create(plan: BackendPlan, { limits, zone }: Plan): Backend {

@@ -5,6 +5,7 @@ import type * as Documents from "./ops/documents.ts";
 import type * as ItemChecks from "./ops/item-checks.ts";
 
 export { canI, principalOf, type Question, type Verdict } from "./ops/can-i.ts";
+export { verifyAudit } from "./observe/audit.ts";
 export { newApiKey } from "./ops/api-key.ts";
 export { Evidence } from "./ops/evidence.ts";
 export { explain, explainedCodes } from "./ops/explain.ts";

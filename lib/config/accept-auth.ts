@@ -2,6 +2,7 @@
 
 import {
   type Algorithm,
+  type AuditConfig,
   algorithms,
   type AuthConfig,
   type IntrospectionConfig,
@@ -18,8 +19,8 @@ import {
   type SignInConfig,
 } from "./rules-auth.ts";
 import { fieldsOf, flag, listOf, mapOf, matching, oneOf, quantity, type Reader } from "./readers.ts";
-import { textPattern } from "./rules.ts";
-import { parseDuration } from "./units.ts";
+import { byteRange, textPattern } from "./rules.ts";
+import { parseDuration, parseSize } from "./units.ts";
 
 const text = matching(textPattern);
 const filled: Reader<string> = (value) => (value === "" ? undefined : text(value));
@@ -58,6 +59,10 @@ const signIn = fieldsOf<SignInConfig>({
 });
 
 export const authReader: Reader<AuthConfig> = (value) => (value === "none" ? value : signIn(value));
+export const auditReader: Reader<AuditConfig> = fieldsOf<AuditConfig>(
+  { file: filled, rotate: quantity(parseSize, ...byteRange) },
+  ["file"],
+);
 export const publicUrlReader: Reader<string> = such(isPublicUrl);
 export const listenTlsReader: Reader<ListenTlsConfig> = fieldsOf<ListenTlsConfig>(
   { cert: filled, key: filled, clientCa: filled },

@@ -3,7 +3,7 @@
 
 import { catalogFields, rulesFields } from "./accept-catalog.ts";
 import { policyReader } from "./accept-policy.ts";
-import { authReader, listenTlsReader, publicUrlReader } from "./accept-auth.ts";
+import { auditReader, authReader, listenTlsReader, publicUrlReader } from "./accept-auth.ts";
 import {
   anyText,
   type Fields,
@@ -139,6 +139,7 @@ const listenMap = fieldsOf<ListenConfig>({ host: matching(hostPattern), port: in
 const topFields: Fields<Config> = {
   $schema: anyText,
   auth: authReader,
+  audit: auditReader,
   policy: policyReader,
   publicUrl: publicUrlReader,
   tls: listenTlsReader,

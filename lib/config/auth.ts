@@ -41,6 +41,13 @@ export interface IntrospectionPlan {
   readonly clientSecret: string;
 }
 
+export interface AuditPlan {
+  /** Absolute. */
+  readonly file: string;
+  /** A larger file is put aside. */
+  readonly maxBytes: number;
+}
+
 /** Files of the front's TLS, absolute. */
 export interface ListenTlsPlan {
   readonly cert: string;
@@ -48,4 +55,8 @@ export interface ListenTlsPlan {
   readonly clientCa?: string;
 }
 
-export const authDefaults = { groupsClaim: "groups", skewMs: 30_000 } as const;
+export const authDefaults: { readonly groupsClaim: string; readonly skewMs: number; readonly auditBytes: number } = {
+  groupsClaim: "groups",
+  skewMs: 30_000,
+  auditBytes: 100 * 2 ** 20,
+};

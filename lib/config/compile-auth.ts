@@ -1,18 +1,19 @@
 // What a checked config says of who comes in, as a plan.
 
 import { resolve } from "node:path";
-import { type AuthPlan, authDefaults, type IssuerPlan, type ListenTlsPlan } from "./auth.ts";
+import { type AuditPlan, type AuthPlan, authDefaults, type IssuerPlan, type ListenTlsPlan } from "./auth.ts";
 import type { Plan } from "./plan.ts";
 import type { Config } from "./rules.ts";
 import { algorithms, type IssuerConfig, type SignInConfig } from "./rules-auth.ts";
 import { entryOf, type Node } from "./tree.ts";
 
-type Door = Pick<Plan, "auth" | "policy" | "publicUrl" | "tls">;
+type Door = Pick<Plan, "audit" | "auth" | "policy" | "publicUrl" | "tls">;
 
 /** The parts of the plan that say who may come in, and what for; empty where the config says nothing of it. */
-export function compileDoor({ auth, policy, publicUrl, tls }: Config, root: Node): Door {
+export function compileDoor({ audit, auth, policy, publicUrl, tls }: Config, root: Node): Door {
   return {
     ...(auth === undefined || auth === "none" ? {} : { auth: compileAuth(auth) }),
+    ...(audit === undefined ? {} : { audit: compileAudit(audit, entryOf(root, "audit")?.node ?? root) }),
     ...(policy === undefined
       ? {}
       : { policy: { default: policy.default ?? "allow", roles: policy.roles ?? {}, rules: policy.rules ?? [] } }),
@@ -54,6 +55,11 @@ function compileIssuer({ issuer, jwks, introspection, ...rest }: IssuerConfig): 
           },
         }),
   };
+}
+
+function compileAudit({ file, rotate }: NonNullable<Config["audit"]>, node: Node): AuditPlan {
+  const { folder } = (entryOf(node, "file")?.node ?? node).place.source;
+  return { file: resolve(folder, file), maxBytes: rotate ?? authDefaults.auditBytes };
 }
 
 function compileTls({ cert, key, clientCa }: NonNullable<Config["tls"]>, node: Node): ListenTlsPlan {

@@ -2,7 +2,7 @@
 
 import type { BackendName, Isolation } from "../core/nouns.ts";
 import type { Disclosure, LockPlan, RulesPlan, ViewPlan } from "./catalog.ts";
-import type { AuthPlan, ListenTlsPlan } from "./auth.ts";
+import type { AuditPlan, AuthPlan, ListenTlsPlan } from "./auth.ts";
 import type { ResiliencePlan } from "./resilience.ts";
 import type { PolicyPlan } from "./rules-policy.ts";
 
@@ -14,6 +14,8 @@ export interface Plan {
   readonly naming: Naming;
   /** Absent: everybody is let in. */
   readonly auth?: AuthPlan;
+  /** Absent: nothing is written down. */
+  readonly audit?: AuditPlan;
   /** Absent: everything is allowed. */
   readonly policy?: PolicyPlan;
   /** Under which clients reach the gateway, without a slash at the end; absent: where it listens. */

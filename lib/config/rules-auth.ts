@@ -40,6 +40,11 @@ export interface ListenTlsConfig {
   readonly clientCa?: string | undefined;
 }
 
+export interface AuditConfig {
+  readonly file: string;
+  readonly rotate?: number | undefined;
+}
+
 /** With a public key each: whoever can check a token must not be able to make one. */
 export const algorithms = [
   "RS256",

@@ -2,7 +2,7 @@
 
 import type { Isolation } from "../core/nouns.ts";
 import type { PolicyConfig } from "./rules-policy.ts";
-import type { AuthConfig, ListenTlsConfig } from "./rules-auth.ts";
+import type { AuditConfig, AuthConfig, ListenTlsConfig } from "./rules-auth.ts";
 
 /** What a backend may be called: no separator in it, and none that could form at its end. */
 export const namePattern: RegExp = /^(?!.*__)(?!.*_$)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
@@ -131,6 +131,7 @@ export interface BackendConfig extends EndpointConfig, RulesConfig {
 export interface Config extends CatalogConfig {
   readonly $schema?: string | undefined;
   readonly auth?: AuthConfig | undefined;
+  readonly audit?: AuditConfig | undefined;
   readonly policy?: PolicyConfig | undefined;
   readonly publicUrl?: string | undefined;
   readonly tls?: ListenTlsConfig | undefined;

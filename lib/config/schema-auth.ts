@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { authDefaults } from "./auth.ts";
 import {
+  type AuditConfig,
   type AuthConfig,
   algorithms,
   datePattern,
@@ -15,7 +16,7 @@ import {
   maxSkewMs,
   scopePattern,
 } from "./rules-auth.ts";
-import { duration, filled, flag, strict, text } from "./schema-values.ts";
+import { duration, filled, flag, size, strict, text } from "./schema-values.ts";
 
 const scope = text.regex(scopePattern, { error: "expected a scope: no blanks, quotes or backslashes" });
 const safeError = "expected an https address (or http on this machine), without user, query and fragment";
@@ -73,6 +74,7 @@ const publicError = "expected an http or https address without user, query and f
 
 /** Keys of the whole config. */
 export const frontShape: {
+  readonly audit: z.ZodType<AuditConfig | undefined>;
   readonly auth: z.ZodType<AuthConfig | undefined>;
   readonly publicUrl: z.ZodType<string | undefined>;
   readonly tls: z.ZodType<ListenTlsConfig | undefined>;
@@ -81,6 +83,12 @@ export const frontShape: {
     .union([z.literal("none"), signIn], { error: 'expected "none" or a map of keys, issuers or certificates' })
     .optional()
     .describe("Who may come in: none for everybody who can reach the address, or the ways to sign in."),
+  audit: strict({
+    file: filled.describe("Where a line is added for each call, relative to the folder of this file."),
+    rotate: size(authDefaults.auditBytes).describe("A file that is larger is put aside, and a new one begins."),
+  })
+    .optional()
+    .describe("Writes down who called what, and what became of it."),
   publicUrl: z
     .string({ error: publicError })
     .refine(isPublicUrl, { error: publicError })

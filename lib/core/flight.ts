@@ -23,6 +23,14 @@ export class Flight {
   backend = "";
   endedAt = 0;
   failed = false;
+  /** Who calls. */
+  principal = "";
+  /** Of the error that the gateway answered with. */
+  code = "";
+  /** Of the rule of the policy that was asked, from 1. */
+  rule: number | undefined;
+  /** Hears when it is over. */
+  listener: ((flight: Flight) => void) | undefined;
   /** Ids of the requests by which its client went on with it. */
   #later: string[] | undefined;
   #notes: FlightNote[] | undefined;
@@ -43,6 +51,11 @@ export class Flight {
 
   get notes(): readonly FlightNote[] {
     return this.#notes ?? [];
+  }
+
+  end(now: number): void {
+    this.endedAt = now;
+    this.listener?.(this);
   }
 
   note(text: string): void {
@@ -67,6 +80,8 @@ export interface FlightReport {
 
 /** The last calls, as many as there is room for. */
 export class Flights {
+  /** Hears of each that is over. */
+  listener: ((flight: Flight) => void) | undefined;
   readonly #ring: (Flight | undefined)[];
   #next = 0;
 
@@ -79,6 +94,7 @@ export class Flights {
     flight.method = method;
     flight.name = name;
     flight.view = view;
+    flight.listener = this.listener;
     this.#ring[this.#next] = flight;
     this.#next = (this.#next + 1) % this.#ring.length;
   }

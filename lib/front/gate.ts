@@ -19,11 +19,17 @@ const openPaths: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 const healthPath = "/health";
 const maxVerified = 4096;
 
+/** Hears of those who were not let in. */
+export interface Witness {
+  refused(path: string, code: string, why: string): void;
+}
+
 export class Gate {
   readonly #auth: AuthPlan;
   readonly #observer: Observer;
   readonly #resources: Resources;
   readonly #tokens: Tokens;
+  readonly #witness: Witness | undefined;
   readonly #stepsUp: boolean;
   readonly #keys: ReadonlyMap<string, KeyPlan>;
   /** By heads of requests: those of one connection mostly look the same. */
@@ -31,7 +37,8 @@ export class Gate {
   readonly #verified = new Map<string, Verified>();
   readonly #verifying = new Map<string, Promise<Verified>>();
 
-  constructor(plan: Plan, auth: AuthPlan, observer: Observer, listensAt: string | undefined) {
+  constructor(plan: Plan, auth: AuthPlan, observer: Observer, listensAt: string | undefined, witness?: Witness) {
+    this.#witness = witness;
     this.#auth = auth;
     this.#observer = observer;
     this.#resources = new Resources(plan, listensAt);
@@ -142,7 +149,8 @@ export class Gate {
   #refuse(request: HttpRequest, path: string, error: GatewayError): HttpReply {
     const level = error.code === "authUnavailable" ? "warn" : error.code === "internal" ? "error" : "debug";
     this.#observer.log(level, "gateway", `a request was not let in: ${error.message}`);
-    const { http } = error.row;
+    const { http, id } = error.row;
+    this.#witness?.refused(path, id, error.message);
     const challenge = http === 401 || http === 403 || http === 400;
     return errorReply(error, undefined, challenge ? { "www-authenticate": this.#challenge(request, path, error) } : {});
   }

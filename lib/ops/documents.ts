@@ -208,6 +208,12 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
     byArguments: z.array(z.int()).describe("Rules that fit calls with some arguments, from 1."),
     scopes: z.array(z.string()).describe("What the token must have."),
   },
+  AuditVerdict: {
+    ok: z.boolean(),
+    lines: z.int().describe("Those that are as they were written, up to the first that is not."),
+    hash: z.string().describe("Of the last of them."),
+    broken: z.object({ file: z.string(), line: z.int(), why: z.string() }).optional(),
+  },
   ApiKey: {
     key: z.string().describe("To be shown once, and kept by its holder alone."),
     config: z.record(z.string(), z.unknown()).describe("What lets its holder in."),

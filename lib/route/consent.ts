@@ -44,6 +44,7 @@ export class Consent {
     for (const asked of formsOf(considered.asked)) {
       const decision = await this.#decide(grants, asked, considered.request);
       const what = describe(considered);
+      call.flight.rule = decision.place === undefined ? undefined : decision.place + 1;
       if ("rate" in decision && decision.kind !== "deny") this.#count(decision, call, what);
       switch (decision.kind) {
         case "allow":

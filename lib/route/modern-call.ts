@@ -202,9 +202,14 @@ export class ModernCall implements Port {
     return errorMessage(this.#id, missingCapability(lacked, "the call"));
   }
 
-  #failure(error: unknown, { lacked }: ActiveCall): GatewayError {
+  challenge(failure: GatewayError): void {
+    this.#port?.challenge?.(failure);
+  }
+
+  #failure(error: unknown, call: ActiveCall): GatewayError {
     const failure = asGatewayError(error);
-    if (failure.code === "insufficientScope" || failure.code === "rateLimited") this.#port?.challenge?.(failure);
+    const { lacked } = call;
+    call.challenge(failure);
     return lacked ? missingCapability(lacked, "the call") : failure;
   }
 }

@@ -85,6 +85,7 @@ export class ActiveCall implements Caller {
     this.session = session;
     this.key = key;
     this.flight = new Flight(key);
+    this.flight.principal = session.facts.principal;
     this.scope = scope;
     this.#port = port;
   }
@@ -149,6 +150,8 @@ export class ActiveCall implements Caller {
   }
 
   challenge(failure: GatewayError): void {
+    this.flight.code = failure.row.id;
+    this.flight.failed = true;
     if (failure.code === "insufficientScope" || failure.code === "rateLimited") this.#port?.challenge?.(failure);
   }
 
@@ -185,7 +188,7 @@ export class ActiveCall implements Caller {
   /** It ended at `now`, Unix ms. */
   finish(now: number): void {
     if (this.scope.cancelled && !this.flight.failed) this.noted("its client took it back, or went away", true);
-    this.flight.endedAt = now;
+    this.flight.end(now);
     this.#port = undefined;
   }
 }

@@ -100,3 +100,16 @@ test("auth: a rule for a role that there is not is a mistake", limits, () => {
   assert.equal(code, 1);
   assert.match(stderr, /policy\.rules\[0\]\.roles\[0\].*no role.*build/s);
 });
+
+test("audit: verify says whether a log is as it was written, and where it is not", limits, () => {
+  const line = (text: string): string => `${text}\n`;
+  using folder = createFolder({ "a.ndjson": line("{}") });
+  const broken = mcpctl(["audit", "verify", "a.ndjson"], folder.path);
+  assert.deepEqual(
+    [broken.code, broken.stdout],
+    [1, "a.ndjson:1: it is no line of an audit log; 0 lines before it are as they were written\n"],
+  );
+  assert.equal(mcpctl(["audit", "verify", "none.ndjson"], folder.path).code, 2);
+  assert.equal(mcpctl(["audit", "verify"], folder.path).code, 2);
+  assert.match(mcpctl(["audit", "verify", "a.ndjson", "-o", "json"], folder.path).stdout, /"ok": false/);
+});

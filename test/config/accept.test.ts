@@ -223,6 +223,7 @@ const policies = mapOf({
 });
 const doors = mapOf({
   policy: policies,
+  audit: mapOf({ file: filled, rotate: sizes }),
   auth: fc.oneof(auths, among(["none"], ["all", ""])),
   publicUrl: among(["https://a.example/gw/", "http://b:80"], ["a", "https://u:p@a", "https://a/?b", "ws://a", ""]),
   tls: mapOf({ cert: filled, key: filled, clientCa: filled }),

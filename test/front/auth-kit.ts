@@ -22,7 +22,8 @@ export function keyOf(name: string, more: Partial<KeyPlan> = {}): TestKey {
 }
 
 export function issuerPlan({ issuer }: TestAuthority, more: Partial<IssuerPlan> = {}): IssuerPlan {
-  return { issuer, audiences: [], algorithms, ...authDefaults, ...more };
+  const { groupsClaim, skewMs } = authDefaults;
+  return { issuer, audiences: [], algorithms, groupsClaim, skewMs, ...more };
 }
 
 export function authPlan(more: Partial<AuthPlan>): AuthPlan {
