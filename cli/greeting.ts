@@ -1,7 +1,7 @@
 // What `serve` says once it listens: the endpoint, which backends came up, and how to add it to common clients.
 
 import process from "node:process";
-import type { Arrival, Gateway } from "../lib/index.ts";
+import { type Arrival, type Gateway, shrink } from "../lib/index.ts";
 import { say, sayPainted } from "./output.ts";
 import type { Signals } from "./signals.ts";
 import { backendTable } from "./table.ts";
@@ -19,6 +19,7 @@ export async function greet(url: string, gateway: Gateway, isDemo: boolean, { st
   if (process.stderr.isTTY) sayPainted(await arrivalTable(arrivals));
   else for (const line of arrivalLines(arrivals)) say(line);
   if (isDemo) for (const line of clients(url)) say(line);
+  shrink();
 }
 
 async function arrivalTable(arrivals: readonly Arrival[]): Promise<readonly string[]> {

@@ -40,6 +40,11 @@ export function serveTcp(host: string, port: number, accept: (socket: TcpSocket)
   return typeof Bun === "undefined" ? serveNode(host, port, accept) : serveBun(host, port, accept);
 }
 
+/** Gives back the memory that the start of the program needed and its work does not, where the runtime can. */
+export function shrink(): void {
+  if (typeof Bun !== "undefined") Bun.shrink();
+}
+
 async function serveBun(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
   const server = Bun.listen<BunSocket>({
     hostname: host,

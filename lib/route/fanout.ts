@@ -88,7 +88,7 @@ export class Listings {
   /** The backend said that a listing changed. */
   stale(backend: Backend, link: Link, member: string): void {
     const shelf = this.shelves.of(backend, link.owner);
-    for (const kind of listingKinds) if (kinds[kind].capability === member) void shelf.refresh(link, kind, true);
+    for (const kind of listingKinds) if (kinds[kind].capability === member) shelf.told(link, kind);
   }
 
   forget(backend: Backend): void {

@@ -70,6 +70,7 @@ export class Shelf {
   readonly #snapshots = new Map<ListingKind, Snapshot>();
   readonly #readings = new Map<ListingKind, Reading>();
   readonly #retries = new Map<ListingKind, () => void>();
+  readonly #told = new Set<ListingKind>();
 
   constructor(backend: Backend, options: ShelfOptions) {
     this.#backend = backend;
@@ -88,6 +89,12 @@ export class Shelf {
     // Where some are renamed, the order is that of the new names.
     const row = slab.wires ? slab.wires.indexOf(name) : placeOf(slab.locals, name);
     return (slab.wires ?? slab.locals)[row] === name ? itemAt(slab, row) : undefined;
+  }
+
+  /** The backend says that a listing has changed: whoever listens hears of it, whatever the next reading finds. */
+  told(link: Link, kind: ListingKind): void {
+    this.#told.add(kind);
+    void this.refresh(link, kind, true);
   }
 
   /** When the reading under way began, Unix ms. */
@@ -167,7 +174,8 @@ export class Shelf {
       await this.#attempt(reading, kind);
       if (!reading.again) break;
     }
-    if (!sameSlab(before, this.#snapshots.get(kind)?.slab ?? this.#empty)) this.#options.changed(kind, before);
+    const isSame = sameSlab(before, this.#snapshots.get(kind)?.slab ?? this.#empty);
+    if (this.#told.delete(kind) || !isSame) this.#options.changed(kind, before);
   }
 
   async #attempt(reading: Reading, kind: ListingKind): Promise<void> {

@@ -213,6 +213,11 @@ test("modern front: a listen stream is acknowledged first, honours its filter, a
   assert.equal(opened["method"], "notifications/subscriptions/acknowledged");
   assert.deepEqual(record(opened["params"]), { _meta: tag, notifications: { toolsListChanged: true } });
   await bench.peer.notify("notifications/message", { level: "error", data: "for nobody" });
+  // Also where the listing is the same as before: the backend must know.
+  await bench.peer.notify("notifications/tools/list_changed");
+  const changed = await events.message();
+  assert.equal(changed["method"], "notifications/tools/list_changed");
+  assert.deepEqual(record(changed["params"])["_meta"], tag);
   const closing = bench.gateway.close();
   const { id, result } = await events.message();
   assert.deepEqual([id, record(result)["resultType"]], ["l", "complete"]);
