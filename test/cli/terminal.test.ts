@@ -91,16 +91,23 @@ function untilOver(capture: () => string): string {
 
 /** Paths, the runtime, and times of this run. */
 function settle(text: string, cwd: string): string {
-  return mask(text)
-    .replaceAll(cwd, "/cwd")
-    .replaceAll(projectRoot, "/project/")
-    .replaceAll(process.execPath, "/runtime")
-    .replaceAll(/[█▌]+/g, "█")
-    .replaceAll(/ {2,}█ */g, "  █  ")
-    .replaceAll(/ +T(?= |$)/gm, "  T")
-    .replaceAll(/ +(PING|TIME)(?= |$)/gm, "  $1")
-    .replaceAll(/mcpctl v?\d+\.\d+\.\d+/g, "mcpctl VERSION")
-    .replaceAll(/[ \t]+$/gm, "");
+  return (
+    mask(text)
+      .replaceAll(cwd, "/cwd")
+      .replaceAll(projectRoot, "/project/")
+      // Where this line is broken depends on how long the path is.
+      .replaceAll(
+        /^ +\/project\/\S+\s+\/project\/\S+\s+demo\s+text$/gm,
+        (line) => `  ${line.trim().replaceAll(/\s+/g, " ")}`,
+      )
+      .replaceAll(process.execPath, "/runtime")
+      .replaceAll(/[█▌]+/g, "█")
+      .replaceAll(/ {2,}█ */g, "  █  ")
+      .replaceAll(/ +T(?= |$)/gm, "  T")
+      .replaceAll(/ +(PING|TIME)(?= |$)/gm, "  $1")
+      .replaceAll(/mcpctl v?\d+\.\d+\.\d+/g, "mcpctl VERSION")
+      .replaceAll(/[ \t]+$/gm, "")
+  );
 }
 
 for (const width of [80, 140]) {
