@@ -170,7 +170,10 @@ test("crash: a child that dies at every start is tried again with growing pauses
   const client = await gateway.client();
   await gateway.up("good");
   await until(async () => (await gateway.health()).backends["child"]?.state === "reconnecting", "it counts as down");
-  assert.match((await gateway.health()).backends["child"]?.error ?? "", /backend "child" (?:exited with code 0|closed its output)/);
+  assert.match(
+    (await gateway.health()).backends["child"]?.error ?? "",
+    /backend "child" (?:exited with code 0|closed its output)/,
+  );
   assert.equal(await callText(client, "good__wait", { ms: 700 }), "done");
   const starts = countOf(file, '"initialize"');
   assert.ok(starts >= 2 && starts <= 3, `${starts} starts`);
