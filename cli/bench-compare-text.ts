@@ -21,7 +21,7 @@ const verdictColors: Readonly<Record<Verdict, Color | undefined>> = {
 };
 
 const method =
-  "Rounds A B B A; the ratio is the geometric mean over blocks with Student's 95 % interval; a verdict needs p < 5 % after Holm.";
+  "Rounds A B B A, in pairs; the ratio is Hodges and Lehmann's, with the 95 % interval of Wilcoxon's signed ranks; a verdict needs p < 5 % after Holm.";
 
 export function compareBody(report: CompareReport): Readonly<Record<string, unknown>> {
   const { nameA, nameB, call, blocks, roundMs, comparison } = report;

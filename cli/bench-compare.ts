@@ -22,7 +22,7 @@ const command: Command = {
     a: { type: "positional", description: "name/tool or URL#tool", required: true },
     b: { type: "positional", description: "The other one; exits with 1 where it is slower", required: true },
     ...loadFlags,
-    rounds: { type: "string", description: "Blocks A B B A; 6 if left out", valueHint: "number" },
+    rounds: { type: "string", description: "Blocks A B B A, from 4 on; 8 if left out", valueHint: "number" },
     tolerance: { type: "string", description: "Less than this is no difference; 1% if left out", valueHint: "share" },
     "p99-limit": {
       type: "string",
@@ -47,7 +47,7 @@ async function compare(flags: Flags): Promise<number> {
   const b = await oneTarget(flags, second, a.item);
   const [loadA, loadB] = [readLoad(flags, [a]), readLoad(flags, [b])];
   if (loadA.count !== Infinity) throw new GatewayError("usage", "compare takes a time: -n means nothing here");
-  const blocks = numberFlag(flags, "rounds", 2) ?? 6;
+  const blocks = numberFlag(flags, "rounds", 4) ?? 8;
   const roundMs = loadA.durationMs / (blocks * 4);
   if (roundMs < 100)
     throw new GatewayError("usage", `${blocks} blocks of 4 rounds leave ${Math.round(roundMs)} ms for each: raise -d`);

@@ -53,8 +53,8 @@ const metrics: Metrics<FailoverResult> = {
 export async function runFailoverBench(request: FailoverRequest): Promise<number> {
   const { target, load, faults, parts, journal, output } = request;
   const thresholds = output.thresholds.map((each) => parseThreshold(each, metrics));
-  const other = output.files.find((file) => !file.toLowerCase().endsWith(".json"));
-  if (other !== undefined) throw new GatewayError("usage", `--report ${other}: the file must end with .json`);
+  const other = output.files.find((file) => !/\.(?:json|html?)$/i.test(file));
+  if (other !== undefined) throw new GatewayError("usage", `--report ${other}: the file must end with .json or .html`);
   using bound = limits(Infinity);
   const evidence = new Evidence();
   const {
@@ -95,16 +95,19 @@ export async function runFailoverBench(request: FailoverRequest): Promise<number
   const judged: readonly Judged[] = thresholds.map((each) => judgeThreshold(each, metrics, result));
   const ok = result.counts.ok > 0 && judged.every((each) => each.ok);
   const report: FailoverReport = { target: target.name, call, startedAt, durationMs, result, thresholds: judged, ok };
-  for (const file of output.files) writeReport(file, formatFailover(report, "json"));
-  await print(formatFailover(report, output.format));
+  for (const file of output.files)
+    writeReport(file, await formatFailover(report, /\.json$/i.test(file) ? "json" : "html"));
+  await print(await formatFailover(report, output.format));
   if (bound.interrupted) return 130;
   return ok ? 0 : 1;
 }
 
-function formatFailover(report: FailoverReport, format: FailoverFormat): string {
+async function formatFailover(report: FailoverReport, format: FailoverFormat): Promise<string> {
   switch (format) {
     case "json":
       return `${toJson(document("FailoverReport", failoverBody(report)), 2)}\n`;
+    case "html":
+      return (await import("./bench-failover-html.ts")).failoverHtml(report);
     case "table":
       return failoverText(report)
         .map((line) => `${line}\n`)

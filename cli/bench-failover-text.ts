@@ -6,7 +6,7 @@ import { heat } from "./bench-view.ts";
 import { screenWidth, table } from "./columns.ts";
 import { foldAt, paintFor, plain } from "./output.ts";
 
-export const failoverFormats = ["table", "json"] as const;
+export const failoverFormats = ["table", "json", "html"] as const;
 export type FailoverFormat = (typeof failoverFormats)[number];
 
 export interface FailoverReport {
@@ -27,7 +27,7 @@ interface Beat {
   readonly slowestMs: number | null;
 }
 
-function beatsOf({ result, durationMs }: FailoverReport, columns: number): readonly Beat[] {
+export function beatsOf({ result, durationMs }: FailoverReport, columns: number): readonly Beat[] {
   const stepMs = durationMs / columns;
   return Array.from({ length: columns }, (_, at) => {
     const here = result.fates.filter(({ startMs }) => startMs >= at * stepMs && startMs < (at + 1) * stepMs);
@@ -45,7 +45,7 @@ const beats = 100;
 
 export function failoverBody(report: FailoverReport): Readonly<Record<string, unknown>> {
   const { target, call, startedAt, durationMs, result, thresholds, ok } = report;
-  const { bench, effects, executions, steadyMs, availability, errors, counts, lagP99Ms } = result;
+  const { sessions, effects, executions, steadyMs, availability, errors, counts, lagP99Ms } = result;
   return {
     ok,
     target,
@@ -57,7 +57,7 @@ export function failoverBody(report: FailoverReport): Readonly<Record<string, un
     faults: effects,
     executions,
     steadyMs,
-    sessions: { ...bench.counts },
+    sessions,
     errors,
     generator: { valid: lagP99Ms <= 2, lagP99Ms: Number.isNaN(lagP99Ms) ? null : lagP99Ms },
     timeline: beatsOf(report, beats),
@@ -153,8 +153,8 @@ function effectTable({ effects, steadyMs }: FailoverResult, width: number): read
   ];
 }
 
-function executionLines({ executions, bench, lagP99Ms }: FailoverResult): readonly string[] {
-  const { lost, reinitialised, reconnected } = bench.counts;
+function executionLines({ executions, sessions: counts, lagP99Ms }: FailoverResult): readonly string[] {
+  const { lost, reinitialised, reconnected } = counts;
   const sessions = `sessions: ${lost} lost, ${reinitialised} initialised again, ${reconnected} connected again`;
   const lag = `generator: lag p99 ${formatMs(Number.isNaN(lagP99Ms) ? 0 : lagP99Ms)}`;
   const verdict =

@@ -48,7 +48,7 @@ const command: Command = {
       valueHint: "rule",
     },
     output: outputFlag(failoverFormats),
-    report: { type: "string", description: "Write .json, too", valueHint: "file" },
+    report: { type: "string", description: "Write .json or .html, too", valueHint: "file" },
   },
   examples: [
     "mcpctl bench failover --fault kill:b@2s..5s --fault freeze:a@7s..9s -d 12s",

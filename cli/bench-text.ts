@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import { type BenchReport, formatMs, formatShare, type LatencySummary } from "../lib/bench.ts";
-import type { BenchResult } from "./bench-result.ts";
+import { type BenchResult, percentileText } from "./bench-result.ts";
 import { heat } from "./bench-view.ts";
 import { screenWidth, table } from "./columns.ts";
 import { foldAt, paintFor, plain } from "./output.ts";
@@ -53,7 +53,6 @@ function head({ target, where, protocolVersion, call, load, calls }: BenchReport
   ].map(plain);
 }
 
-/** "99.9" stands only where there are calls enough to say it. */
 function latencyTable(report: BenchReport, width: number): readonly string[] {
   const { latencyMs, serviceMs, closedLoopMs, phasesMs, load, cold, warmup } = report;
   const isOpen = load.model === "open";
@@ -75,20 +74,9 @@ function latencyTable(report: BenchReport, width: number): readonly string[] {
   ];
   const cells = rows.flatMap(([name, summary]) => {
     if (!summary) return [];
-    return [[name, ...shown.map((at) => cellOf(summary, percentiles[at] ?? "max"))]];
+    return [[name, ...shown.map((at) => percentileText(summary, percentiles[at] ?? "max"))]];
   });
   return table(columns, cells, width);
-}
-
-const leastCalls: Readonly<Partial<Record<(typeof percentiles)[number], number>>> = {
-  p99: 100,
-  p999: 1000,
-  p9999: 10_000,
-};
-
-/** A percentile of fewer calls than it needs is the slowest of them. */
-function cellOf(summary: LatencySummary, key: (typeof percentiles)[number]): string {
-  return summary.count < (leastCalls[key] ?? 1) ? "-" : formatMs(summary[key]);
 }
 
 function overTime({ timeline, load }: BenchReport, width: number): readonly string[] {

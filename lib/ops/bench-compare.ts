@@ -2,7 +2,7 @@
 
 import type { Bench, Round } from "./bench.ts";
 import type { Load } from "./bench-drive.ts";
-import { type Estimate, holm, pairedEstimate, welchEstimate } from "./bench-stats.ts";
+import { type Estimate, holm, pairedEstimate, unpairedEstimate } from "./bench-stats.ts";
 import { markUsage, type Usage, usageSince } from "./process-usage.ts";
 import type { Scope } from "../core/scope.ts";
 
@@ -70,7 +70,8 @@ type Name = "a" | "b";
 
 const order = ["a", "b", "b", "a"] as const;
 const significant = 0.05;
-const heldRounds = 3;
+/** Less can never be sure by ranks. */
+const heldRounds = 6;
 
 export async function compareTargets(
   sides: { readonly a: Side; readonly b: Side },
@@ -90,8 +91,12 @@ export async function compareTargets(
       own[name].push(one);
       measured[name].push(one);
     }
-    if (own.a.length === 0 || own.b.length === 0) continue;
-    for (const metric of comparedMetrics) logs[metric].push(logMean(own.b, metric) - logMean(own.a, metric));
+    // Each in one pair with the one beside it: what grows meanwhile is against B in the first and for it in the second.
+    for (const metric of comparedMetrics)
+      for (const [index, a] of own.a.entries()) {
+        const b = own.b[index];
+        if (b) logs[metric].push(Math.log(b.figures[metric] / a.figures[metric]));
+      }
   }
   const differences = judge(
     comparedMetrics.map((metric) => ({
@@ -225,7 +230,7 @@ export interface Sliced {
   readonly timeline: readonly Readonly<Record<ComparedMetric, number | null>>[];
 }
 
-/** Compares slice by slice (Welch); the ends of a run are left out, which are shorter than the rest. */
+/** Compares slice by slice; the ends of a run are left out, which are shorter than the rest. */
 export function compareStored(stored: Sliced, now: Sliced, tolerance: number): readonly Difference[] {
   const series = ({ timeline }: Sliced, metric: ComparedMetric): readonly number[] =>
     timeline.slice(0, -1).flatMap((slice) => (slice[metric] === null || slice[metric] <= 0 ? [] : [slice[metric]]));
@@ -233,7 +238,7 @@ export function compareStored(stored: Sliced, now: Sliced, tolerance: number): r
     Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
   const undecided = comparedMetrics.map((metric) => {
     const [a, b] = [series(stored, metric), series(now, metric)];
-    return { metric, a: middle(a), b: middle(b), estimate: welchEstimate(a, b) };
+    return { metric, a: middle(a), b: middle(b), estimate: unpairedEstimate(a, b) };
   });
   return judge(undecided, tolerance);
 }

@@ -8,6 +8,7 @@ import { Latencies, type LatencySummary } from "./bench-histogram.ts";
 import { type JournalLine, readJournal } from "./bench-journal.ts";
 import type { ErrorCount, Outcome, Sample } from "./bench-record.ts";
 import { type Fault, type Part, partOf } from "./bench-faults.ts";
+import type { SessionCounts } from "./bench-session.ts";
 import type { Patience } from "./peer.ts";
 
 export interface FailoverOptions {
@@ -72,7 +73,7 @@ export interface Executions {
 }
 
 export interface FailoverResult {
-  readonly bench: Bench;
+  readonly sessions: Readonly<SessionCounts>;
   readonly fates: readonly Fate[];
   readonly effects: readonly FaultEffect[];
   readonly executions: Executions | null;
@@ -125,7 +126,7 @@ export async function runFailover(options: FailoverOptions, patience: Patience):
   const steady = steadyOf(fates, faults);
   const { started, ok, failed, dropped } = recorder;
   return {
-    bench,
+    sessions: { ...bench.counts },
     fates,
     effects: faults.map((fault) => effectOf(fault, faults, fates, steady)),
     executions: journal === undefined ? null : countExecutions(fates, readJournal(journal)),

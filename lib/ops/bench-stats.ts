@@ -1,4 +1,5 @@
-// Whether two series differ: intervals and probabilities after Student and Welch, on logarithms, so that they are ratios.
+// Whether two series differ: by ranks, so that a round that another program spoilt counts as one round and no more. On
+// logarithms, so that differences are ratios.
 
 /** A ratio of B to A: 1.05 is 5 % more. */
 export interface Estimate {
@@ -10,45 +11,64 @@ export interface Estimate {
   readonly p: number;
 }
 
-const confidence = 0.95;
+const error = 0.05;
 
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function variance(values: readonly number[]): number {
-  const center = mean(values);
-  return values.reduce((sum, value) => sum + (value - center) ** 2, 0) / (values.length - 1);
-}
-
-/** From the logarithms of paired ratios, after Student; undefined where there are less than two. */
+/**
+ * From the logarithms of paired ratios: the estimate after Hodges and Lehmann, interval and probability after Wilcoxon's
+ * signed ranks. Undefined where there are less than two.
+ */
 export function pairedEstimate(logRatios: readonly number[]): Estimate | undefined {
-  if (logRatios.length < 2) return undefined;
-  const error = Math.sqrt(variance(logRatios) / logRatios.length);
-  return estimate(mean(logRatios), error, logRatios.length - 1);
+  const { length } = logRatios;
+  if (length < 2) return undefined;
+  const sorted = logRatios.flatMap((a, at) => logRatios.slice(at).map((b) => (a + b) / 2)).toSorted((a, b) => a - b);
+  const shares = signedRankShares(length);
+  const above = sorted.filter((each) => each > 0).length + sorted.filter((each) => each === 0).length / 2;
+  const extreme = Math.floor(Math.min(above, sorted.length - above));
+  return intervalOf(sorted, largestBelow(shares), Math.min(1, 2 * (shares[extreme] ?? 1)));
 }
 
-/** From two series that belong together by nothing, after Welch. */
-export function welchEstimate(a: readonly number[], b: readonly number[]): Estimate | undefined {
-  if (a.length < 2 || b.length < 2) return undefined;
-  const [logsA, logsB] = [a.map(Math.log), b.map(Math.log)];
-  const [shareA, shareB] = [variance(logsA) / a.length, variance(logsB) / b.length];
-  const freedom =
-    (shareA + shareB) ** 2 / (shareA ** 2 / (a.length - 1) + shareB ** 2 / (b.length - 1)) || a.length + b.length - 2;
-  return estimate(mean(logsB) - mean(logsA), Math.sqrt(shareA + shareB), freedom);
+/** From two series that belong together by nothing: Hodges and Lehmann's estimate, interval and probability by rank sums. */
+export function unpairedEstimate(a: readonly number[], b: readonly number[]): Estimate | undefined {
+  if (a.length < 4 || b.length < 4) return undefined;
+  const sorted = b.flatMap((each) => a.map((other) => Math.log(each / other))).toSorted((x, y) => x - y);
+  const spread = Math.sqrt((a.length * b.length * (a.length + b.length + 1)) / 12);
+  const above = sorted.filter((each) => each > 0).length + sorted.filter((each) => each === 0).length / 2;
+  const distance = Math.max(0, Math.abs(above - sorted.length / 2) - 0.5) / spread;
+  const z = 1.96;
+  return intervalOf(sorted, Math.floor(sorted.length / 2 - z * spread), 2 * normalTail(distance));
 }
 
-function estimate(center: number, error: number, freedom: number): Estimate {
-  const ratio = Math.exp(center);
-  // Series without any spread.
-  if (error === 0) return { ratio, low: ratio, high: ratio, p: center === 0 ? 1 : 0 };
-  const reach = studentQuantile(1 - (1 - confidence) / 2, freedom) * error;
-  return {
-    ratio,
-    low: Math.exp(center - reach),
-    high: Math.exp(center + reach),
-    p: 2 * (1 - studentShare(Math.abs(center / error), freedom)),
-  };
+/** The middle of all differences, and between which of them the true one lies. */
+function intervalOf(sorted: readonly number[], cut: number, p: number): Estimate {
+  const { length } = sorted;
+  const middle = ((sorted[Math.floor((length - 1) / 2)] ?? 0) + (sorted[Math.floor(length / 2)] ?? 0)) / 2;
+  // Too few for 95 %: nothing is known of the ends.
+  const low = cut < 0 ? 0 : Math.exp(sorted[cut] ?? 0);
+  const high = cut < 0 ? Infinity : Math.exp(sorted[length - 1 - cut] ?? 0);
+  return { ratio: Math.exp(middle), low, high, p };
+}
+
+/** By a rank sum from 0 on, how probable it or a smaller one is. */
+function signedRankShares(count: number): readonly number[] {
+  const most = (count * (count + 1)) / 2;
+  let ways = [1];
+  for (let rank = 1; rank <= count; rank += 1)
+    ways = Array.from({ length: most + 1 }, (_, sum) => ((ways[sum] ?? 0) + (ways[sum - rank] ?? 0)) / 2);
+  let total = 0;
+  return ways.map((share) => (total += share));
+}
+
+/** The largest rank sum that is less probable than half of the error; -1 where none is. */
+function largestBelow(shares: readonly number[]): number {
+  return shares.findLastIndex((share) => share <= error / 2);
+}
+
+/** How much of the normal distribution lies above `z`, for `z` from 0 on (Abramowitz and Stegun, 26.2.17). */
+function normalTail(z: number): number {
+  const t = 1 / (1 + 0.2316419 * z);
+  const terms = [0.31938153, -0.356563782, 1.781477937, -1.821255978, 1.330274429];
+  const sum = terms.reduceRight((total, term) => (total + term) * t, 0);
+  return (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI)) * sum;
 }
 
 /** Probabilities for several questions asked at once, after Holm: the more are asked, the more each needs. */
@@ -61,56 +81,4 @@ export function holm(values: readonly number[]): readonly number[] {
     adjusted[index] = least;
   }
   return adjusted;
-}
-
-/** Share of Student's distribution below `t`, for `t` from 0 on. */
-function studentShare(t: number, freedom: number): number {
-  return 1 - incompleteBeta(freedom / (freedom + t * t), freedom / 2, 0.5) / 2;
-}
-
-export function studentQuantile(share: number, freedom: number): number {
-  let [low, high] = [0, 1e4];
-  for (let step = 0; step < 80; step += 1) {
-    const middle = (low + high) / 2;
-    if (studentShare(middle, freedom) < share) low = middle;
-    else high = middle;
-  }
-  return (low + high) / 2;
-}
-
-/** The regularised incomplete beta function, by its continued fraction. */
-function incompleteBeta(x: number, a: number, b: number): number {
-  if (x <= 0) return 0;
-  if (x >= 1) return 1;
-  // The fraction converges fast on one side alone.
-  if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a);
-  const front = Math.exp(a * Math.log(x) + b * Math.log(1 - x) + logGamma(a + b) - logGamma(a) - logGamma(b)) / a;
-  const tiny = 1e-300;
-  const guard = (value: number): number => (Math.abs(value) < tiny ? tiny : value);
-  let c = 1;
-  let d = 1 / guard(1 - ((a + b) * x) / (a + 1));
-  let fraction = d;
-  for (let m = 1; m <= 300; m += 1) {
-    const even = (m * (b - m) * x) / ((a + 2 * m - 1) * (a + 2 * m));
-    d = 1 / guard(1 + even * d);
-    c = guard(1 + even / c);
-    fraction *= d * c;
-    const odd = (-(a + m) * (a + b + m) * x) / ((a + 2 * m) * (a + 2 * m + 1));
-    d = 1 / guard(1 + odd * d);
-    c = guard(1 + odd / c);
-    fraction *= d * c;
-    if (Math.abs(d * c - 1) < 1e-12) break;
-  }
-  return front * fraction;
-}
-
-/** Lanczos' approximation. */
-function logGamma(x: number): number {
-  const terms = [
-    76.18009172947146, -86.5053203294168, 24.01409824083091, -1.231739572450155, 0.001208650973866179,
-    -0.000005395239384953,
-  ];
-  const base = x + 5.5;
-  const sum = terms.reduce((total, term, index) => total + term / (x + 1 + index), 1.000000000190015);
-  return (x + 0.5) * Math.log(base) - base + Math.log((2.506628274631 * sum) / x);
 }

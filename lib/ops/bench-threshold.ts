@@ -151,6 +151,7 @@ export function formatShare(value: number): string {
 
 /** Three figures, in the unit that keeps them short. */
 export function formatMs(ms: number): string {
+  if (ms === 0) return "0 ms";
   if (ms >= 10_000) return `${(ms / 1000).toFixed(1)} s`;
   if (ms >= 1000) return `${(ms / 1000).toFixed(2)} s`;
   return `${ms >= 100 ? ms.toFixed(0) : ms >= 10 ? ms.toFixed(1) : ms.toFixed(2)} ms`;

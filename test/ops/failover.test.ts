@@ -150,8 +150,8 @@ test("failover: what is frozen goes on, and what is slow is only slow", limits, 
 
 test("failover: sessions that are lost are opened again, and no call is lost with them", limits, async () => {
   await using site = await build();
-  const { bench, executions, counts } = await run(site, ["session-loss@500ms"]);
-  assert.deepEqual([bench.counts.lost, bench.counts.reinitialised], [1, 1]);
+  const { sessions, executions, counts } = await run(site, ["session-loss@500ms"]);
+  assert.deepEqual([sessions.lost, sessions.reinitialised], [1, 1]);
   assert.deepEqual([counts.failed, executions?.lost, executions?.duplicated], [0, 0, 0]);
 });
 
