@@ -7,6 +7,7 @@ import { every, Scope } from "../core/scope.ts";
 import { Execution } from "../resilience/execute.ts";
 import type { LinkOptions } from "./connect.ts";
 import { Dispatch } from "./dispatch.ts";
+import { Credentials } from "./credential.ts";
 import { Eras } from "./eras.ts";
 import { told as failureTold } from "./failures.ts";
 import type { Caller, Link } from "./link.ts";
@@ -74,7 +75,7 @@ export class Backend {
 
   constructor(options: BackendOptions, events: BackendEvents) {
     this.plan = options.plan;
-    this.#options = { eras: new Eras(), ...options };
+    this.#options = { eras: new Eras(), credentials: new Credentials(), ...options };
     this.policies = new BackendPolicies(options.plan, options.observer, options.zone);
     this.#events = events;
     this.#stopHealth = this.plan.healthMs > 0 ? every(this.plan.healthMs, () => this.#checkIdle()) : () => {};

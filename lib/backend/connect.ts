@@ -7,6 +7,7 @@ import { notificationMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText } from "../core/text.ts";
 import type { ClientFacts, EraCodec, ServerFacts } from "../protocol/codec.ts";
+import { Credentials } from "./credential.ts";
 import type { Eras } from "./eras.ts";
 import { type HttpOptions, openHttp } from "./http.ts";
 import { Link, type LinkPeer } from "./link.ts";
@@ -26,6 +27,8 @@ export interface LinkOptions {
   readonly observer: Observer;
   /** What was found out about the replicas before. */
   readonly eras?: Eras;
+  /** What is shown to the replicas. */
+  readonly credentials?: Credentials;
   /** Puts faults on the wires. */
   readonly bend?: WireBender | undefined;
   /** Hears everything that goes over the wire. */
@@ -130,6 +133,7 @@ function openWireTo(
           ...shared,
           replica,
           connectMs: plan.connectMs,
+          credential: (options.credentials ?? new Credentials()).of(plan.name, replica),
           changed: () => options.eras?.forget(replica),
           answered: tap && ((status, headers, call) => tap.answered(status, headers, call)),
         },
@@ -150,7 +154,9 @@ function openUrl(
   events: TransportEvents,
   scope: Scope,
 ): Promise<Transport> | Transport {
-  const { replica, connectMs } = options;
+  const { replica, connectMs, credential } = options;
+  if (replica.transport === "sse" && credential)
+    return credential.acquire().then(() => openSse(options, events, scope));
   if (replica.transport === "sse") return openSse(options, events, scope);
   if (replica.transport === "streamable") return openHttp(options, events);
   if (eras?.isSse(replica)) return openSse(options, events, scope);

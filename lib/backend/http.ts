@@ -19,6 +19,7 @@ import {
   sessionLost,
 } from "./refusal.ts";
 import { EventStreams, mediaType } from "./resume.ts";
+import type { Credential } from "./credential.ts";
 import type { StraightWay } from "./straight.ts";
 import { endpointOf } from "./target.ts";
 import { readTrust } from "./trust.ts";
@@ -28,6 +29,8 @@ export interface HttpOptions {
   readonly backend: string;
   readonly replica: HttpReplicaPlan;
   readonly connectMs: number;
+  /** What is shown to the server. */
+  readonly credential?: Credential | undefined;
   readonly maxMessageBytes: number;
   readonly stray: (what: string) => void;
   /** Opens the same address over HTTP+SSE; absent where that is not to be tried. */
@@ -61,6 +64,8 @@ class HttpTransport implements Transport, Carrier {
   #path: string;
   #session: string | undefined;
   #version: string | undefined;
+  /** What the common headers show. */
+  #shown: string | undefined;
   /** Of every POST; made anew when session, version or path change. */
   #common: HttpRequest | undefined;
   /** What the server turned out to speak instead. */
@@ -97,7 +102,8 @@ class HttpTransport implements Transport, Carrier {
   }
 
   straight(): StraightWay | undefined {
-    return this.#older || this.#version === undefined ? undefined : this.#pool.straight(this.#head(), this);
+    if (this.#older || this.#version === undefined || this.#options.credential?.isNeeded) return undefined;
+    return this.#pool.straight(this.#head(), this);
   }
 
   diverted(flight: InFlight): Asker {
@@ -126,6 +132,13 @@ class HttpTransport implements Transport, Carrier {
     headers?: MessageHeaders,
   ): Promise<SendOutcome> {
     let reply = first;
+    const { credential } = this.#options;
+    // It may have ended before its time, and nothing was executed: once more with another one.
+    if (reply.status === 401 && credential) {
+      reply.body.cancel();
+      credential.refuse(this.#shown);
+      reply = await this.#post(message, scope, headers);
+    }
     if (postRedirects.has(reply.status)) reply = await this.#redirected(reply, message, scope, headers);
     this.#options.answered?.(reply.status, reply.headers, call);
     // The modern era, which has headers for each message, has no sessions.
@@ -160,6 +173,8 @@ class HttpTransport implements Transport, Carrier {
   }
 
   #post(message: Uint8Array, scope: Scope, more?: MessageHeaders): Promise<HttpReply> {
+    const { credential } = this.#options;
+    if (credential?.isNeeded) return scope.race(credential.acquire()).then(() => this.#post(message, scope, more));
     const head = this.#head();
     const headers = more ? [...head.headers, ...more] : head.headers;
     return this.#request({ ...head, headers, body: message }, scope);
@@ -167,7 +182,9 @@ class HttpTransport implements Transport, Carrier {
 
   /** What all POSTs have in common. */
   #head(): HttpRequest {
-    if (this.#common?.path === this.#path) return this.#common;
+    const shown = this.#options.credential?.current();
+    if (this.#common?.path === this.#path && this.#shown === shown) return this.#common;
+    this.#shown = shown;
     const headers: HttpRequest["headers"] = [
       ...this.#requestHeaders("application/json, text/event-stream"),
       ["content-type", "application/json"],
@@ -199,6 +216,8 @@ class HttpTransport implements Transport, Carrier {
 
   #requestHeaders(accept: string): [string, string][] {
     const headers: [string, string][] = this.#headers.map(([name, value]) => [name, value]);
+    const shown = this.#options.credential?.current();
+    if (shown !== undefined) headers.push(["authorization", shown]);
     headers.push(["accept", accept]);
     if (this.#session !== undefined) headers.push(["mcp-session-id", this.#session]);
     if (this.#version !== undefined) headers.push(["mcp-protocol-version", this.#version]);

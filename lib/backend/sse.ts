@@ -187,6 +187,8 @@ class SseTransport implements Transport {
 
   #headers(accept: string): [string, string][] {
     const headers = Object.entries(this.#options.replica.headers);
+    const shown = this.#options.credential?.current();
+    if (shown !== undefined) headers.push(["authorization", shown]);
     headers.push(["accept", accept]);
     if (this.#version !== undefined) headers.push(["mcp-protocol-version", this.#version]);
     return headers;

@@ -15,6 +15,7 @@ import {
   keyNamePattern,
   type ListenTlsConfig,
   maxSkewMs,
+  type OutboundConfig,
   scopePattern,
   type SignInConfig,
 } from "./rules-auth.ts";
@@ -59,6 +60,14 @@ const signIn = fieldsOf<SignInConfig>({
 });
 
 export const authReader: Reader<AuthConfig> = (value) => (value === "none" ? value : signIn(value));
+export const outboundReader: Reader<OutboundConfig> = fieldsOf<OutboundConfig>({
+  tokenFile: filled,
+  tokenUrl: safeUrl,
+  clientId: filled,
+  clientSecret: filled,
+  scopes,
+  resource: filled,
+});
 export const auditReader: Reader<AuditConfig> = fieldsOf<AuditConfig>(
   { file: filled, rotate: quantity(parseSize, ...byteRange) },
   ["file"],

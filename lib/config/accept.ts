@@ -3,7 +3,7 @@
 
 import { catalogFields, rulesFields } from "./accept-catalog.ts";
 import { policyReader } from "./accept-policy.ts";
-import { auditReader, authReader, listenTlsReader, publicUrlReader } from "./accept-auth.ts";
+import { auditReader, authReader, listenTlsReader, outboundReader, publicUrlReader } from "./accept-auth.ts";
 import {
   anyText,
   type Fields,
@@ -75,6 +75,7 @@ const endpointFields: Fields<EndpointConfig> = {
   url: filled,
   headers: textMap,
   tls: fieldsOf<TlsConfig>({ ca: filled, insecure: flag }),
+  auth: outboundReader,
   transport: oneOf("auto", "streamable", "sse"),
 };
 

@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { readUnixUrl } from "../core/unix-url.ts";
 import { acceptConfig } from "./accept.ts";
 import { checkRenames, checkViews } from "./check-catalog.ts";
-import { checkAuth } from "./check-auth.ts";
+import { checkAuth, checkOutbound } from "./check-auth.ts";
 import { checkPolicy } from "./check-policy.ts";
 import { type Problem, type ProblemKind, formatPath, nearest, placeKey, problemAt } from "./problems.ts";
 import { type Config, namePattern } from "./rules.ts";
@@ -176,7 +176,7 @@ function checkEndpoint({ key, node }: Entry, ways: readonly string[], problems: 
   }
   for (const [owner, keys] of [
     ["command", childKeys],
-    ["url", ["headers", "tls", "transport"]],
+    ["url", ["headers", "tls", "auth", "transport"]],
   ] as const) {
     for (const name of given[0] === owner ? [] : keys) {
       const entry = node.entries.get(name);
@@ -188,6 +188,7 @@ function checkEndpoint({ key, node }: Entry, ways: readonly string[], problems: 
   }
   checkUrl(node, problems);
   checkHeaders(node, problems);
+  problems.push(...checkOutbound(node));
   checkEnv(node, problems);
   checkShellLine(node, problems);
 }

@@ -2,9 +2,9 @@
 
 import { resolve } from "node:path";
 import { type AuditPlan, type AuthPlan, authDefaults, type IssuerPlan, type ListenTlsPlan } from "./auth.ts";
-import type { Plan } from "./plan.ts";
+import type { OutboundPlan, Plan } from "./plan.ts";
 import type { Config } from "./rules.ts";
-import { algorithms, type IssuerConfig, type SignInConfig } from "./rules-auth.ts";
+import { algorithms, type IssuerConfig, type OutboundConfig, type SignInConfig } from "./rules-auth.ts";
 import { entryOf, type Node } from "./tree.ts";
 
 type Door = Pick<Plan, "audit" | "auth" | "policy" | "publicUrl" | "tls">;
@@ -20,6 +20,22 @@ export function compileDoor({ audit, auth, policy, publicUrl, tls }: Config, roo
     ...(publicUrl === undefined ? {} : { publicUrl: new URL(publicUrl).href.replace(/\/+$/, "") }),
     ...(tls === undefined ? {} : { tls: compileTls(tls, entryOf(root, "tls")?.node ?? root) }),
   };
+}
+
+/** Where a backend's token comes from. */
+export function compileOutbound(auth: OutboundConfig, node: Node): OutboundPlan {
+  const { tokenFile, tokenUrl = "", clientId = "", clientSecret = "", scopes = [], resource } = auth;
+  if (tokenFile === undefined)
+    return {
+      kind: "client",
+      tokenUrl,
+      clientId,
+      clientSecret,
+      scopes,
+      ...(resource === undefined ? {} : { resource }),
+    };
+  const inner = entryOf(node, "auth")?.node ?? node;
+  return { kind: "file", file: resolve((entryOf(inner, "tokenFile")?.node ?? inner).place.source.folder, tokenFile) };
 }
 
 function compileAuth({ keys = {}, issuers = [], scopes = [], certificates = false }: SignInConfig): AuthPlan {

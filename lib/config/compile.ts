@@ -16,7 +16,7 @@ import {
 import type { BackendConfig, Config, EndpointConfig, ReplicaConfig } from "./rules.ts";
 import type { LockPlan } from "./catalog.ts";
 import { compileRules, compileViews } from "./compile-catalog.ts";
-import { compileDoor } from "./compile-auth.ts";
+import { compileDoor, compileOutbound } from "./compile-auth.ts";
 import { compileResilience } from "./compile-resilience.ts";
 import { type Node, entryOf } from "./tree.ts";
 import { parseRate } from "./units.ts";
@@ -127,6 +127,7 @@ function compileReplica(endpoint: EndpointConfig, node: Node): ReplicaPlan {
       kind: "http",
       ...address,
       ...(tls === undefined ? {} : { tls }),
+      ...(endpoint.auth === undefined ? {} : { auth: compileOutbound(endpoint.auth, node) }),
       ...(transport === "auto" ? {} : { transport }),
     };
   }

@@ -148,6 +148,20 @@ export interface TlsPlan {
   readonly insecure: boolean;
 }
 
+/** Where a token for a backend comes from. */
+export type OutboundPlan =
+  | { readonly kind: "file"; readonly file: string }
+  | {
+      readonly kind: "client";
+      readonly tokenUrl: string;
+      readonly clientId: string;
+      /** Secret. */
+      readonly clientSecret: string;
+      readonly scopes: readonly string[];
+      /** Absent: the URL of the backend. */
+      readonly resource?: string;
+    };
+
 export interface HttpReplicaPlan extends ReplicaShare {
   readonly kind: "http";
   /** http, https or unix, without user and password (those become an Authorization header). */
@@ -156,6 +170,8 @@ export interface HttpReplicaPlan extends ReplicaShare {
   readonly headers: Readonly<Record<string, string>>;
   /** Only where the config says something about it. */
   readonly tls?: TlsPlan;
+  /** What the gateway shows it beside the headers. */
+  readonly auth?: OutboundPlan;
   /** Absent = Streamable HTTP, and HTTP+SSE where that is refused. */
   readonly transport?: "streamable" | "sse";
 }

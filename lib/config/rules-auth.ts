@@ -40,6 +40,16 @@ export interface ListenTlsConfig {
   readonly clientCa?: string | undefined;
 }
 
+/** For a backend: a file, or an issuer and what it knows the gateway by. */
+export interface OutboundConfig {
+  readonly tokenFile?: string | undefined;
+  readonly tokenUrl?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly clientSecret?: string | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  readonly resource?: string | undefined;
+}
+
 export interface AuditConfig {
   readonly file: string;
   readonly rotate?: number | undefined;

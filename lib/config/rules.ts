@@ -2,7 +2,7 @@
 
 import type { Isolation } from "../core/nouns.ts";
 import type { PolicyConfig } from "./rules-policy.ts";
-import type { AuditConfig, AuthConfig, ListenTlsConfig } from "./rules-auth.ts";
+import type { AuditConfig, AuthConfig, ListenTlsConfig, OutboundConfig } from "./rules-auth.ts";
 
 /** What a backend may be called: no separator in it, and none that could form at its end. */
 export const namePattern: RegExp = /^(?!.*__)(?!.*_$)[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$/;
@@ -26,6 +26,7 @@ export interface EndpointConfig {
   readonly url?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TlsConfig | undefined;
+  readonly auth?: OutboundConfig | undefined;
   readonly transport?: "auto" | "streamable" | "sse" | undefined;
 }
 

@@ -14,6 +14,7 @@ import {
   keyNamePattern,
   type ListenTlsConfig,
   maxSkewMs,
+  type OutboundConfig,
   scopePattern,
 } from "./rules-auth.ts";
 import { duration, filled, flag, size, strict, text } from "./schema-values.ts";
@@ -68,6 +69,20 @@ const signIn = strict({
   issuers: z.array(issuer).optional().describe("Authorization servers whose access tokens are accepted (OAuth 2.1)."),
   scopes: z.array(scope).optional().describe("Scopes without which no token is let in."),
   certificates: flag.optional().meta({ fallback: false }).describe("Let in who shows a certificate of tls.clientCa."),
+});
+
+/** Of an endpoint with a url. */
+export const outbound: z.ZodType<OutboundConfig> = strict({
+  tokenFile: filled
+    .optional()
+    .describe("File with a token, relative to the folder of this file; read again when it changes."),
+  tokenUrl: safeUrl
+    .optional()
+    .describe("Token endpoint of an issuer that gives the gateway tokens (client credentials)."),
+  clientId: filled.optional().describe("Name of the gateway there."),
+  clientSecret: filled.optional().describe("Secret of the gateway there."),
+  scopes: z.array(scope).optional().describe("Scopes that are asked for."),
+  resource: filled.optional().describe("What the token is for; left out: the url of the server."),
 });
 
 const publicError = "expected an http or https address without user, query and fragment";

@@ -16,7 +16,7 @@ import {
 } from "./rules.ts";
 import { catalogShape, rulesShape } from "./schema-catalog.ts";
 import { policyShape } from "./schema-policy.ts";
-import { frontShape } from "./schema-auth.ts";
+import { frontShape, outbound } from "./schema-auth.ts";
 import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
 import { ratePattern } from "./units.ts";
 import { duration, filled, flag, integer, size, strict, text, textError } from "./schema-values.ts";
@@ -35,6 +35,7 @@ const endpointShape = {
       .describe("PEM file of the authorities to trust instead of the system's, relative to the folder of this file."),
     insecure: flag.optional().describe("Accept any certificate: for tests alone.").meta({ fallback: false }),
   }).describe("Which certificates of the server are accepted."),
+  auth: outbound.describe("Where the token for the server comes from, in place of a header."),
   transport: z
     .enum(["auto", "streamable", "sse"])
     .describe("How the server at url speaks: Streamable HTTP, the old HTTP+SSE, or auto: whichever it answers to.")

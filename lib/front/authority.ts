@@ -1,41 +1,21 @@
 // What is asked of an authorization server: its metadata, its keys, and whether a token is active; nothing else is fetched.
 
 import { isSafeUrl } from "../config/rules-auth.ts";
+import { ask as askServer, readObject } from "../core/ask.ts";
 import { GatewayError } from "../core/errors.ts";
-import { Scope } from "../core/scope.ts";
-import { decodeText, isRecord, joinBytes } from "../core/text.ts";
 
 type Document = Readonly<Record<string, unknown>>;
 
-const answerMs = 5_000;
-const maxBytes = 1024 * 1024;
 /** How long metadata is believed, and how soon after a failure it is asked for again. */
 const freshMs = 3_600_000;
 const pauseMs = 5_000;
 
-/** One request: no redirects, no more than a MiB, no longer than five seconds. Rejects with `authUnavailable`. */
-export async function ask(url: string, init: RequestInit): Promise<{ status: number; bytes: Uint8Array<ArrayBuffer> }> {
-  const abort = new AbortController();
-  using scope = new Scope(undefined, answerMs, () => new Error(`no answer within ${answerMs} ms`));
-  scope.onCancel((reason) => abort.abort(reason));
+/** One bounded request; rejects with `authUnavailable`. */
+export async function ask(url: string, init: RequestInit): ReturnType<typeof askServer> {
   try {
-    const response = await fetch(url, { ...init, redirect: "manual", signal: abort.signal });
-    const pieces: Uint8Array[] = [];
-    let length = 0;
-    for await (const piece of response.body ?? []) {
-      length += piece.length;
-      if (length > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
-      pieces.push(piece);
-    }
-    return { status: response.status, bytes: new Uint8Array(joinBytes(pieces)) };
+    return await askServer(url, init);
   } catch (error) {
-    abort.abort();
-    const why = error instanceof Error ? error.message : String(error);
-    throw unavailable(
-      url,
-      scope.cancelled ? `did not answer within ${answerMs} ms` : `cannot be asked (${why})`,
-      error,
-    );
+    throw unavailable(url, error instanceof Error ? error.message : String(error), error);
   }
 }
 
@@ -43,14 +23,11 @@ export async function ask(url: string, init: RequestInit): Promise<{ status: num
 export async function askJson(url: string, init: RequestInit = {}): Promise<Document | undefined> {
   const { status, bytes } = await ask(url, init);
   if (status !== 200) return undefined;
-  let value: unknown;
   try {
-    value = JSON.parse(decodeText(bytes));
+    return readObject(bytes);
   } catch (error) {
-    throw unavailable(url, "does not answer with JSON", error);
+    throw unavailable(url, error instanceof Error ? error.message : String(error), error);
   }
-  if (!isRecord(value)) throw unavailable(url, "does not answer with a JSON object", undefined);
-  return value;
 }
 
 export function unavailable(url: string, why: string, cause: unknown): GatewayError {

@@ -31,7 +31,9 @@ export function digestOf(files: readonly string[]): string {
 /** True where using these backends runs something, or sends what the file takes from the environment. */
 export function needsTrust(backends: readonly BackendPlan[]): boolean {
   return backends.some(({ replicas }) =>
-    replicas.some((replica) => replica.kind === "stdio" || Object.keys(replica.headers).length > 0),
+    replicas.some(
+      (replica) => replica.kind === "stdio" || Object.keys(replica.headers).length > 0 || replica.auth !== undefined,
+    ),
   );
 }
 

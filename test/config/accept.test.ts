@@ -103,6 +103,12 @@ const endpoints = {
   url: filled,
   headers: textMaps,
   tls: mapOf({ ca: filled, insecure: flags }),
+  auth: mapOf({
+    tokenFile: filled,
+    tokenUrl: among(["https://a"], ["http://a"]),
+    clientId: filled,
+    scopes: filledLists,
+  }),
   transport: among(["auto", "streamable", "sse"], ["http", ""]),
 };
 const amounts = among([1, "1", 20], [0, "0", 10_000_001, 1.5]);
