@@ -65,7 +65,7 @@ function inTmux(args: readonly string[], width: number, cwd: string, colors: boo
     spawnSync("tmux", ["-L", socket, "-f", "/dev/null", ...words], { encoding: "utf8" }).stdout;
   const [command, rest] = runtimeCommand("cli/main.ts", ...args);
   const line = [command, ...rest].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(" ");
-  const env = `HOME='${cwd}' XDG_STATE_HOME='${cwd}' XDG_CACHE_HOME='${cwd}' CI= ${colors ? "" : "NO_COLOR=1 "}`;
+  const env = `HOME='${cwd}' XDG_STATE_HOME='${cwd}' XDG_CACHE_HOME='${cwd}' CI= NO_COLOR=${colors ? "" : "1"}`;
   try {
     // The pane stays, so that it can be looked at.
     const script = `cd '${cwd}'; env ${env} ${line}; echo; echo '${over}'; sleep 60`;
