@@ -98,7 +98,7 @@ export class Gateway {
     for (const backend of removed) this.#router.listings.forget(backend);
     for (const session of [...this.#hub.sessions.all()]) {
       const { backend } = session.facts.view;
-      // The endpoint of this session is gone. For the others, links open before they ask: some only listen.
+      // The endpoint that it came to is gone. For the others, links open before they ask: some only listen.
       const view = this.#hub.view(backend);
       const seen = view && this.#hub.seenBy(view, session.who);
       if (seen) session.renew(session.who, seen);

@@ -65,7 +65,7 @@ export class Asks {
     return this.#open.size;
   }
 
-  /** Delivers a backend's request to the client under an id of this session. */
+  /** Delivers a backend's request to the client under an id that is unique among its client's. */
   open(link: Asker, request: Envelope, deliver: (message: Uint8Array) => void, cause?: object): void {
     const id = copied(request, "id");
     const span = request.spans.id;
@@ -109,7 +109,7 @@ export class Asks {
     return true;
   }
 
-  /** The backend takes its request back; false where it is not open in this session. */
+  /** The backend takes its request back; false where this client was not asked. */
   cancel(link: Link, notification: Envelope): boolean {
     const id = spanBytes(notification, "params.requestId");
     const span = notification.spans["params.requestId"];

@@ -174,7 +174,7 @@ export class ActiveCall implements Caller {
     return span && this.nameTask && id !== undefined ? [{ span, bytes: encodeJson(this.nameTask(backend, id)) }] : [];
   }
 
-  /** The call became a task, which is this session's. */
+  /** The call became a task, which belongs to its client. */
   created(backend: string, taskId: string): void {
     this.session.noteTask(backend, taskId);
     this.#isTask = true;
@@ -204,7 +204,7 @@ export class Session {
   readonly asks: Asks = new Asks();
   /** By exposed URI. */
   readonly subscriptions: Map<string, Subscription> = new Map();
-  /** Tasks that this session created, by id, with their backend. */
+  /** Tasks that the client created, by id, with their backend. */
   readonly tasks: Map<string, string> = new Map();
   /** Elicitations by URL that this client was sent to; the oldest is dropped. */
   readonly #elicitations = new Set<string>();
