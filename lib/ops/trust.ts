@@ -1,15 +1,11 @@
 // Which configs may start processes: those that somebody has agreed to, by path and content.
 
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
-import process from "node:process";
+import { readFileSync } from "node:fs";
 import type { BackendPlan } from "../config/plan.ts";
-import { asRecord } from "../core/text.ts";
+import { type Environment, Memo } from "./memo.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
-
+const memo = new Memo("XDG_STATE_HOME", [".local", "state"], "trust.json");
 const maxKept = 1000;
 
 /** One word for these files as they are now. */
@@ -38,32 +34,11 @@ export function needsTrust(backends: readonly BackendPlan[]): boolean {
 }
 
 export function isTrusted(digest: string, env: Environment): boolean {
-  return Object.hasOwn(read(env), digest);
+  return Object.hasOwn(memo.read(env), digest);
 }
 
 /** Remembers it; where that fails, the question comes again. */
 export function keepTrust(digest: string, files: readonly string[], env: Environment): void {
-  const entries = Object.entries({ ...read(env), [digest]: files.join(", ") }).slice(-maxKept);
-  const file = storeOf(env);
-  try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    const draft = `${file}.${process.pid}`;
-    writeFileSync(draft, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`, { mode: 0o600 });
-    renameSync(draft, file);
-  } catch {
-    // A home without room, or none at all.
-  }
-}
-
-function read(env: Environment): Readonly<Record<string, unknown>> {
-  try {
-    return asRecord(JSON.parse(readFileSync(storeOf(env), "utf8")));
-  } catch {
-    return {};
-  }
-}
-
-function storeOf(env: Environment): string {
-  const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
-  return join(env["XDG_STATE_HOME"] ?? join(home, ".local", "state"), "mcpctl", "trust.json");
+  const entries = Object.entries({ ...memo.read(env), [digest]: files.join(", ") }).slice(-maxKept);
+  memo.write(Object.fromEntries(entries), env);
 }
