@@ -1,7 +1,7 @@
 // A failover as one HTML file: the timeline with its faults, and what became of the calls.
 
 import { formatMs, formatShare } from "../lib/bench.ts";
-import { beatsOf, type FailoverReport } from "./bench-failover-text.ts";
+import { beatsOf, effectRows, type FailoverReport } from "./bench-failover-text.ts";
 import { type Chart, chartFigure, niceAxis } from "./html-charts.ts";
 import { figureList, htmlPage, htmlTable } from "./html-page.ts";
 import { escapeXml } from "./markup.ts";
@@ -93,21 +93,9 @@ function charts(report: FailoverReport): readonly Chart[] {
 }
 
 function faultTable({ result }: FailoverReport): string {
-  const ms = (value: number | null): string => (value === null ? "-" : formatMs(value));
-  const rows = result.effects.map((effect) => [
-    effect.fault,
-    ms(effect.detectionMs),
-    effect.detectionMs === null ? "-" : ms(effect.recoveryMs),
-    ms(effect.failbackMs),
-    String(effect.failed),
-    String(effect.slow),
-    formatShare(effect.availability),
-    ms(effect.latencyMs?.p99 ?? null),
-  ]);
-  const steady = ["before", "", "", "", "", "", "", ms(result.steadyMs?.p99 ?? null)];
   return htmlTable(
     "Faults",
     ["Fault", "seen", "over", "back", "failed", "slow", "available", "p99"],
-    [...rows, steady],
+    effectRows(result),
   );
 }

@@ -121,18 +121,8 @@ function timelineLines(report: FailoverReport, columns: number): readonly string
   ];
 }
 
-function effectTable({ effects, steadyMs }: FailoverResult, width: number): readonly string[] {
-  const right = { align: "right" as const };
-  const columns = [
-    { title: "FAULT", flexible: true, floor: 12 },
-    { title: "SEEN", ...right },
-    { title: "OVER", ...right },
-    { title: "BACK", ...right },
-    { title: "FAILED", ...right },
-    { title: "SLOW", ...right },
-    { title: "AVAILABLE", ...right },
-    { title: "p99", ...right },
-  ];
+/** What each fault did, and how calls were before: fault, seen, over, back, failed, slow, available, p99. */
+export function effectRows({ effects, steadyMs }: FailoverResult): readonly (readonly string[])[] {
   const ms = (value: number | null): string => (value === null ? "-" : formatMs(value));
   const rows = effects.map((effect) => [
     effect.fault,
@@ -144,8 +134,23 @@ function effectTable({ effects, steadyMs }: FailoverResult, width: number): read
     formatShare(effect.availability),
     ms(effect.latencyMs?.p99 ?? null),
   ]);
+  return [...rows, ["before", "", "", "", "", "", "", ms(steadyMs?.p99 ?? null)]];
+}
+
+function effectTable(result: FailoverResult, width: number): readonly string[] {
+  const right = { align: "right" as const };
+  const columns = [
+    { title: "FAULT", flexible: true, floor: 12 },
+    { title: "SEEN", ...right },
+    { title: "OVER", ...right },
+    { title: "BACK", ...right },
+    { title: "FAILED", ...right },
+    { title: "SLOW", ...right },
+    { title: "AVAILABLE", ...right },
+    { title: "p99", ...right },
+  ];
   return [
-    ...table(columns, [...rows, ["before", "", "", "", "", "", "", ms(steadyMs?.p99 ?? null)]], width),
+    ...table(columns, effectRows(result), width),
     ...foldAt(
       width,
       "SEEN: from the fault to the first call that failed or was slow. OVER: to the start of the last one. BACK: from its end to the next answer of that part.",

@@ -1,7 +1,8 @@
 // Flags that mean the same for every command that has them.
 
 import type { ArgsDef, StringArgDef } from "citty";
-import { durationFlag, type Flags } from "./command.ts";
+import { GatewayError } from "../lib/index.ts";
+import { durationFlag, type Flags, textFlag } from "./command.ts";
 
 export const configFlag: StringArgDef = {
   type: "string",
@@ -42,4 +43,18 @@ const defaultTimeoutMs = 30_000;
 
 export function timeoutOf(flags: Flags, fallbackMs: number = defaultTimeoutMs): number {
   return durationFlag(flags, "timeout") ?? fallbackMs;
+}
+
+/** What commands have that ask a running gateway. */
+export const gatewayFlags: ArgsDef = {
+  output: { type: "string", alias: "o", description: "text or json", valueHint: "format" },
+  timeout: { type: "string", description: "How long to wait for the answer; 5s if left out", valueHint: "duration" },
+};
+
+const answerMs = 5_000;
+
+export function gatewayOptionsOf(flags: Flags): { readonly isJson: boolean; readonly timeoutMs: number } {
+  const format = textFlag(flags, "output") ?? "text";
+  if (format !== "text" && format !== "json") throw new GatewayError("usage", "--output must be text or json");
+  return { isJson: format === "json", timeoutMs: timeoutOf(flags, answerMs) };
 }
