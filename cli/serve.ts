@@ -113,8 +113,8 @@ async function load(flags: Flags): Promise<{ readonly plan: Plan; readonly files
 
 async function serveHttp(gateway: Gateway, isDemo: boolean, signals: Signals, observer: Observer): Promise<void> {
   const { listen: at, tls, limits } = gateway.plan;
-  const maxConnections = limits.connections;
-  const listener = await listen({ ...at, tls, maxConnections, observer, handle: (request) => gateway.handle(request) });
+  const bounds = { maxConnections: limits.connections, maxHeadBytes: limits.headerBytes };
+  const listener = await listen({ ...at, tls, ...bounds, observer, handle: (request) => gateway.handle(request) });
   gateway.listensAt(listener.url);
   try {
     await Promise.all([greet(new URL("/mcp", listener.url).href, gateway, isDemo, signals), signals.stopped]);

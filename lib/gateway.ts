@@ -7,7 +7,7 @@ import { errorCodeOf, GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import { Auditing } from "./auditing.ts";
 import { Scope, sleep } from "./core/scope.ts";
-import { anonymous } from "./core/principal.ts";
+import { anonymous, type Principal } from "./core/principal.ts";
 import { preflight, share } from "./front/cors.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import { Gate, type Route } from "./front/gate.ts";
@@ -18,6 +18,7 @@ import { errorReply } from "./front/reply.ts";
 import { SseFront } from "./front/sse-front.ts";
 import { type Health, Status } from "./front/status.ts";
 import { StdioFront } from "./front/stdio.ts";
+import { Tenures } from "./front/tenure.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
 import type { Faults } from "./ops/faults.ts";
 import { type Arrival, describeArrivals } from "./arrivals.ts";
@@ -57,6 +58,7 @@ export class Gateway {
   #welcome = new WeakSet<object>();
   readonly #auditing: Auditing;
   readonly #stdio = new Set<StdioFront>();
+  readonly #tenures = new Tenures();
   /** Absent where everybody may come in. */
   #gate: Gate | undefined;
   #address: string | undefined;
@@ -149,10 +151,17 @@ export class Gateway {
   /** Nobody is known only where a path is open to strangers. */
   readonly #route: Route = (request, path, who) => {
     const view = who && viewAt(this.#hub, endpoint, path, who);
-    if (view) return this.#front.handle(request, view, who);
+    if (view) return this.#kept(request, who, this.#front.handle(request, view, who));
     const isStranger = !who || !this.#hub.mayWatch(who);
-    return (who && this.#sse.handle(request, path, who)) ?? this.#state(request, path, isStranger);
+    const old = who && this.#sse.handle(request, path, who);
+    return old ? this.#kept(request, who, old) : this.#state(request, path, isStranger);
   };
+
+  /** Streams that listen are opened by GET. */
+  #kept(request: HttpRequest, who: Principal, reply: HttpReply | Promise<HttpReply>): HttpReply | Promise<HttpReply> {
+    if (request.method !== "GET" || reply instanceof Promise) return reply;
+    return this.#tenures.bound(reply, who, this.#hub.plan.limits.streams);
+  }
 
   async #state(request: HttpRequest, path: string, isStranger: boolean): Promise<HttpReply> {
     const answer = await this.#status.handle(request, path, isStranger);

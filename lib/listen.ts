@@ -2,6 +2,7 @@
 
 import { followPem, readPem } from "./certificates.ts";
 import type { ListenTlsPlan } from "./config/auth.ts";
+import { limitDefaults } from "./config/limits.ts";
 import { GatewayError } from "./core/errors.ts";
 import { type Observer, silentObserver } from "./core/observer.ts";
 import { every, Scope, sleep } from "./core/scope.ts";
@@ -25,8 +26,10 @@ export interface ListenOptions {
   readonly port: number;
   readonly handle: Handle;
   readonly patience?: Patience;
-  /** Connections that are open at the same time; one more is closed at once. */
+  /** Connections that are open at the same time; one more takes the place of one on which nothing is under way. */
   readonly maxConnections?: number;
+  /** Bytes of the line and the headers of a request. */
+  readonly maxHeadBytes?: number;
   /** Files of TLS; absent: plain HTTP. */
   readonly tls?: ListenTlsPlan | undefined;
   /** How often those files are looked at, ms. */
@@ -43,13 +46,15 @@ const defaultCheckMs = 10_000;
 /** Listens; rejects with `portInUse` where somebody else does. */
 export async function listen(options: ListenOptions): Promise<Listener> {
   const { host, port, handle, patience = defaultPatience, maxConnections = Infinity } = options;
+  const { maxHeadBytes = limitDefaults.headerBytes } = options;
   const clients = new Set<ClientConnection>();
   const encoder = new AnswerEncoder();
   const closed = (client: ClientConnection): void => void clients.delete(client);
   const files = options.tls;
   const accept = (socket: TcpSocket, shown?: ClientCertificate): void => {
-    if (clients.size >= maxConnections) return void socket.destroy();
-    clients.add(new ClientConnection(socket, { handle: shown ? showing(shown, handle) : handle, encoder, closed }));
+    if (clients.size >= maxConnections && !makeRoom(clients)) return void socket.destroy();
+    const shownTo = shown ? showing(shown, handle) : handle;
+    clients.add(new ClientConnection(socket, { handle: shownTo, encoder, closed, maxHeadBytes }));
   };
   const { observer = silentObserver, tlsCheckMs = defaultCheckMs } = options;
   let stopFollowing = (): void => {};
@@ -72,6 +77,26 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       return close(server, clients, now);
     },
   };
+}
+
+/** Closes the oldest connection that asked nothing yet, or else is idle: who only holds connections keeps nobody out. */
+function makeRoom(clients: ReadonlySet<ClientConnection>): boolean {
+  let easiest: ClientConnection | undefined;
+  let most = 0;
+  for (const client of clients) {
+    const ease = easeOf(client);
+    if (ease > most) easiest = client;
+    most = Math.max(most, ease);
+    if (most === 2) break;
+  }
+  easiest?.destroy();
+  return easiest !== undefined;
+}
+
+/** How little is lost if it is closed now: 2 where nobody has asked anything on it, 1 where nothing is under way. */
+function easeOf({ phase, answered }: ClientConnection): number {
+  if (phase === "idle") return answered === 0 ? 2 : 1;
+  return phase === "head" && answered === 0 ? 2 : 0;
 }
 
 /** Requests of a connection whose client showed a certificate. */

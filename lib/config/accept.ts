@@ -2,6 +2,7 @@
 // as the rest of the program: it is asked only about a config that is refused here.
 
 import { catalogFields, rulesFields } from "./accept-catalog.ts";
+import { backendLimitsReader, limitsReader } from "./accept-limits.ts";
 import { policyReader } from "./accept-policy.ts";
 import { auditReader, authReader, listenTlsReader, outboundReader, publicUrlReader } from "./accept-auth.ts";
 import {
@@ -33,12 +34,10 @@ import {
   globPattern,
   type HedgeConfig,
   hostPattern,
-  type LimitConfig,
   type ListenConfig,
   maxAttempts,
   maxCount,
   maxDelayMs,
-  maxPages,
   maxPort,
   maxWeight,
   type OutlierConfig,
@@ -52,7 +51,7 @@ import {
   type TlsConfig,
   type ToolTimeouts,
 } from "./rules.ts";
-import { parseDuration, parseShare, parseSize, ratePattern } from "./units.ts";
+import { parseDuration, parseShare, parseSize } from "./units.ts";
 
 const text = matching(textPattern);
 const filled: Reader<string> = (value) => (value === "" ? undefined : text(value));
@@ -132,6 +131,7 @@ const backendFields: Fields<BackendConfig> = {
     down: duration(1),
     tools: mapOf(matching(globPattern), fieldsOf<ToolTimeouts>(toolTimes)),
   }),
+  limits: backendLimitsReader,
   disabled: flag,
 };
 
@@ -160,16 +160,7 @@ const topFields: Fields<Config> = {
     session: duration(1),
     input: duration(1),
   }),
-  limits: fieldsOf<LimitConfig>({
-    body: size,
-    message: size,
-    pages: integer(1, maxPages),
-    items: integer(1, maxCount),
-    sessions: integer(1, maxCount),
-    parked: integer(1, maxCount),
-    connections: integer(1, maxCount),
-    rate: matching(ratePattern),
-  }),
+  limits: limitsReader,
   allowedHosts: listOf(filled),
   allowedOrigins: listOf(filled),
   sealKeys: listOf(matching(sealKeyPattern)),

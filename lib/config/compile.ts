@@ -5,7 +5,6 @@ import type { BackendName } from "../core/nouns.ts";
 import {
   type BackendPlan,
   type Plan,
-  type RatePlan,
   type ReplicaPlan,
   type ReplicaShare,
   type TlsPlan,
@@ -17,9 +16,9 @@ import type { BackendConfig, Config, EndpointConfig, ReplicaConfig } from "./rul
 import type { LockPlan } from "./catalog.ts";
 import { compileRules, compileViews } from "./compile-catalog.ts";
 import { compileDoor, compileOutbound } from "./compile-auth.ts";
+import { compileBackendLimits, compileLimits } from "./compile-limits.ts";
 import { compileResilience } from "./compile-resilience.ts";
 import { type Node, entryOf } from "./tree.ts";
-import { parseRate } from "./units.ts";
 
 /** The plan of a config that was checked; the tree gives the order of the backends and the folders of their files. */
 export function compilePlan(config: Config, root: Node): Plan {
@@ -32,7 +31,7 @@ export function compilePlan(config: Config, root: Node): Plan {
   }
   const names = backends.map((backend) => backend.name);
   const first = (config.priority ?? []).map(brand).filter((name) => names.includes(name));
-  const { listen, limits, pagination, timeouts } = planDefaults;
+  const { listen, pagination, timeouts } = planDefaults;
   return freeze<Plan>({
     listen: {
       host: config.listen?.host?.replace(/^\[(.*)\]$/, "$1") ?? listen.host,
@@ -55,16 +54,7 @@ export function compilePlan(config: Config, root: Node): Plan {
       pageSize: config.pagination?.pageSize ?? pagination.pageSize,
       maxPageSize: config.pagination?.maxPageSize ?? pagination.maxPageSize,
     },
-    limits: {
-      bodyBytes: config.limits?.body ?? limits.bodyBytes,
-      messageBytes: config.limits?.message ?? limits.messageBytes,
-      pages: config.limits?.pages ?? limits.pages,
-      items: config.limits?.items ?? limits.items,
-      sessions: config.limits?.sessions ?? limits.sessions,
-      parked: config.limits?.parked ?? limits.parked,
-      connections: config.limits?.connections ?? limits.connections,
-      ...rateOf(config.limits?.rate),
-    },
+    limits: compileLimits(config.limits),
     timeouts: {
       drainMs: config.timeouts?.drain ?? timeouts.drainMs,
       listMs: config.timeouts?.list ?? timeouts.listMs,
@@ -84,11 +74,6 @@ function compileLock({ lock, lockFile }: Config, root: Node): LockPlan {
   return { mode: lock ?? mode, file: resolve(folder, lockFile ?? file) };
 }
 
-function rateOf(written: string | undefined): { readonly rate?: RatePlan } {
-  const rate = written === undefined ? undefined : parseRate(written);
-  return rate ? { rate } : {};
-}
-
 function compileBackend(name: BackendName, backend: BackendConfig, node: Node): BackendPlan {
   const list = entryOf(node, "replicas")?.node;
   const items = list?.kind === "list" ? list.items : [];
@@ -98,6 +83,7 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
   }));
   const resilience = compileResilience(backend);
   const rules = compileRules(backend);
+  const limits = compileBackendLimits(backend.limits);
   return {
     name,
     replicas: replicas ?? [compileReplica(backend, node)],
@@ -109,6 +95,7 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
     ttlMs: backend.timeouts?.listing ?? backendDefaults.ttlMs,
     ...(backend.timeouts?.handshake === undefined ? {} : { handshakeMs: backend.timeouts.handshake }),
     ...(rules === undefined ? {} : { rules }),
+    ...(limits === undefined ? {} : { limits }),
     ...(backend.tags === undefined ? {} : { tags: backend.tags }),
     ...(resilience === undefined ? {} : { resilience }),
   };

@@ -3,6 +3,7 @@
 import type { BackendName, Isolation } from "../core/nouns.ts";
 import type { Disclosure, LockPlan, RulesPlan, ViewPlan } from "./catalog.ts";
 import type { AuditPlan, AuthPlan, ListenTlsPlan } from "./auth.ts";
+import { type BackendLimits, limitDefaults, type Limits } from "./limits.ts";
 import type { ResiliencePlan } from "./resilience.ts";
 import type { PolicyPlan } from "./rules-policy.ts";
 
@@ -56,30 +57,6 @@ export interface PaginationPlan {
   readonly maxPageSize: number;
 }
 
-export interface Limits {
-  /** Bytes of one request body at the front. */
-  readonly bodyBytes: number;
-  /** Bytes of one message from a backend. */
-  readonly messageBytes: number;
-  /** Pages that are followed for one listing of one backend. */
-  readonly pages: number;
-  /** Items that are kept of one listing of one backend. */
-  readonly items: number;
-  /** Sessions that are open at the same time, and as many listen streams of modern clients. */
-  readonly sessions: number;
-  /** Calls of one principal that wait for input from a modern client. */
-  readonly parked: number;
-  /** Connections of clients that are open at the same time. */
-  readonly connections: number;
-  /** Requests of one principal; absent: as many as it likes. */
-  readonly rate?: RatePlan;
-}
-
-export interface RatePlan {
-  readonly calls: number;
-  readonly perMs: number;
-}
-
 export interface Timeouts {
   /** How long calls in flight may go on when the gateway stops. */
   readonly drainMs: number;
@@ -116,6 +93,8 @@ export interface BackendPlan {
   readonly handshakeMs?: number;
   /** Only where the config says something about it. */
   readonly rules?: RulesPlan;
+  /** Only where the config says something about it. */
+  readonly limits?: BackendLimits;
   /** By which views choose it. */
   readonly tags?: readonly string[];
   /** Only where the config says something about it. */
@@ -191,15 +170,7 @@ export const planDefaults: Omit<Plan, "backends" | "priority"> = freeze({
   disclosure: "full",
   lock: { mode: "off", file: "mcp.lock" },
   pagination: { pageSize: 1000, maxPageSize: 10_000 },
-  limits: {
-    bodyBytes: 16 * 2 ** 20,
-    messageBytes: 64 * 2 ** 20,
-    pages: 1000,
-    items: 100_000,
-    sessions: 10_000,
-    parked: 1_000,
-    connections: 10_000,
-  },
+  limits: limitDefaults,
   timeouts: {
     drainMs: 10_000,
     listMs: 3_000,

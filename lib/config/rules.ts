@@ -1,6 +1,7 @@
 // What a config is once it is read, and the rules that both of its readers keep: the quick one, and the schema that explains.
 
 import type { Isolation } from "../core/nouns.ts";
+import type { BackendLimitConfig, LimitConfig } from "./rules-limits.ts";
 import type { PolicyConfig } from "./rules-policy.ts";
 import type { AuditConfig, AuthConfig, ListenTlsConfig, OutboundConfig } from "./rules-auth.ts";
 
@@ -37,11 +38,6 @@ export interface FrontConfig {
 type Numbers<Key extends string> = { readonly [K in Key]?: number | undefined };
 
 export type TimeoutConfig = Numbers<"drain" | "list" | "grace" | "resume" | "keepAlive" | "session" | "input">;
-export interface LimitConfig extends Numbers<
-  "body" | "message" | "pages" | "items" | "sessions" | "parked" | "connections"
-> {
-  readonly rate?: string | undefined;
-}
 
 export interface PaginationConfig {
   readonly pageSize?: number | "off" | undefined;
@@ -125,6 +121,7 @@ export interface BackendConfig extends EndpointConfig, RulesConfig {
   readonly isolation?: Isolation | undefined;
   readonly protocol?: string | undefined;
   readonly timeouts?: BackendTimeouts | undefined;
+  readonly limits?: BackendLimitConfig | undefined;
   readonly disabled?: boolean | undefined;
 }
 

@@ -6,8 +6,6 @@ import {
   addressPattern,
   type Config,
   hostPattern,
-  maxCount,
-  maxPages,
   maxPort,
   namePattern,
   parseAddress,
@@ -15,11 +13,11 @@ import {
   sealKeyPattern,
 } from "./rules.ts";
 import { catalogShape, rulesShape } from "./schema-catalog.ts";
+import { backendLimitsShape, limitsShape } from "./schema-limits.ts";
 import { policyShape } from "./schema-policy.ts";
 import { frontShape, outbound } from "./schema-auth.ts";
 import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
-import { ratePattern } from "./units.ts";
-import { duration, filled, flag, integer, size, strict, text, textError } from "./schema-values.ts";
+import { duration, filled, flag, integer, strict, text, textError } from "./schema-values.ts";
 
 const endpointShape = {
   command: filled.describe("Program to run as a child process; a name on the PATH or a path, no shell line."),
@@ -68,13 +66,14 @@ const backendShape = {
   ...rulesShape,
   ...resilienceShape,
   timeouts: strict(timeoutShape).optional().describe("How long to wait for this backend."),
+  limits: backendLimitsShape,
   disabled: flag.optional().describe("Leave this backend out.").meta({ fallback: false }),
 };
 
 const backend = strict(backendShape).meta({ oneOf: [...oneEndpoint, having("replicas")] });
 const host = text.regex(hostPattern, { error: "expected a host name or an IP address" });
 const port = integer(0, maxPort);
-const { listen, limits, timeouts } = planDefaults;
+const { listen, timeouts } = planDefaults;
 
 const addressError = 'expected an address like "127.0.0.1:7337", a port up to 65535, or a map of host and port';
 
@@ -149,36 +148,7 @@ const topShape = {
   })
     .optional()
     .describe("How long to wait for what."),
-  limits: strict({
-    body: size(limits.bodyBytes).describe("Of one request body."),
-    message: size(limits.messageBytes).describe("Of one message from a backend."),
-    pages: integer(1, maxPages)
-      .optional()
-      .meta({ fallback: limits.pages })
-      .describe("Pages that are followed for one listing of one backend."),
-    items: integer(1, maxCount)
-      .optional()
-      .meta({ fallback: limits.items })
-      .describe("Items that are kept of one listing of one backend."),
-    sessions: integer(1, maxCount)
-      .optional()
-      .meta({ fallback: limits.sessions })
-      .describe("Sessions that are open at the same time, and as many listen streams."),
-    parked: integer(1, maxCount)
-      .optional()
-      .meta({ fallback: limits.parked })
-      .describe("Calls of one principal that wait for input from a modern client."),
-    connections: integer(1, maxCount)
-      .optional()
-      .meta({ fallback: limits.connections })
-      .describe("Connections of clients that are open at the same time."),
-    rate: text
-      .regex(ratePattern, { error: 'expected a rate like "100/s" or "600/m"' })
-      .optional()
-      .describe("Requests of one principal, like 100/s; without auth of all clients together."),
-  })
-    .optional()
-    .describe("How much to accept."),
+  limits: limitsShape,
   allowedHosts: z.array(filled).optional().describe("Host headers that are accepted beside the own address."),
   allowedOrigins: z.array(filled).optional().describe("Origins of web pages that may call the gateway."),
   sealKeys: z

@@ -60,6 +60,9 @@ export type ErrorCode =
   | "insufficientScope"
   | "denied"
   | "rateLimited"
+  | "tooManyCalls"
+  | "quotaSpent"
+  | "tooManyStreams"
   | "authUnavailable"
   | "badProtocol"
   | "refused"
@@ -136,6 +139,9 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   ),
   insufficientScope: row("E5103", -32600, 403, 5, false, "ask for a token with the scopes that are named"),
   rateLimited: row("E4112", -32000, 429, 4, true, "wait retryAfterMs, or raise limits.rate"),
+  tooManyCalls: row("E4113", -32000, 429, 4, true, "wait for answers, or raise the concurrency of the limits"),
+  quotaSpent: row("E4114", -32000, 429, 4, true, "wait for the next day (UTC), or raise the quota of the limits"),
+  tooManyStreams: row("E4115", -32000, 429, 4, true, "end streams that are not needed, or raise limits.streams"),
   denied: row("E5105", -32602, 200, 5, false, "ask the operator, or call it in another way"),
   authUnavailable: row("E5104", -32000, 503, 5, true, "the authorization server cannot be asked; try again"),
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),
@@ -232,6 +238,20 @@ export function errorCodeOf(id: string): ErrorCode {
 
 function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errorTable, code);
+}
+
+/** Failures of calls for which HTTP has a status that clients, and what is between, understand. */
+const withStatus: ReadonlySet<ErrorCode> = new Set([
+  "insufficientScope",
+  "rateLimited",
+  "tooManyCalls",
+  "quotaSpent",
+  "tooManyStreams",
+  "overloaded",
+]);
+
+export function hasStatus({ code }: GatewayError): boolean {
+  return withStatus.has(code);
 }
 
 /** The error itself where it is ours, else our bug with the error as its cause. */

@@ -1,5 +1,7 @@
 // Who is calling, after authentication: one type, whatever it was proved with.
 
+import { after } from "./scope.ts";
+
 export interface Principal {
   /** Unique over all ways to sign in; sessions, cursors, states and links are bound to it. */
   readonly id: string;
@@ -22,3 +24,12 @@ export const anonymous: Principal = Object.freeze({
   claims: Object.freeze({}),
   expiresAt: Infinity,
 });
+
+/** Longer than this a timer of the runtimes overflows and fires at once. */
+const maxTimerMs = 2 ** 31 - 1;
+
+/** Calls `action` when what a principal showed is good no more; returns what takes that back. */
+export function untilExpiry({ expiresAt }: Principal, action: () => void): () => void {
+  if (expiresAt === Infinity) return () => {};
+  return after(Math.min(maxTimerMs, Math.max(0, expiresAt - Date.now())), action);
+}

@@ -19,10 +19,10 @@ export interface ClientOptions {
   readonly handle: Handle;
   readonly encoder: AnswerEncoder;
   readonly closed: (client: ClientConnection) => void;
+  /** Line and headers together. */
+  readonly maxHeadBytes: number;
 }
 
-/** Line and headers together. */
-const maxHeadBytes = 64 * 1024;
 /** The rest of a body that nobody wanted is read up to this size, so that the connection can be used on. */
 const maxSkippedBytes = 64 * 1024;
 const continueLine = Buffer.from("HTTP/1.1 100 Continue\r\n\r\n");
@@ -41,8 +41,8 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   /** What came after the request that is being answered. */
   readonly #ahead: Ahead;
   readonly #track = new Track();
-  /** Requests answered. */
-  #answered = 0;
+  /** Requests. */
+  answered = 0;
   /** The client has answers to read before its next request is looked at. */
   #behind = false;
   /** No request is answered after this one. */
@@ -58,7 +58,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     this.#ahead = new Ahead(socket);
     this.#options = options;
     this.encoder = options.encoder;
-    this.#parser = new MessageParser(requestGrammar, this, maxHeadBytes);
+    this.#parser = new MessageParser(requestGrammar, this, options.maxHeadBytes);
     this.out = new Outbox(socket);
     listenTo(socket, this);
   }
@@ -78,8 +78,8 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
 
   /** Called from time to time, `passedMs` after the last time: gives up what does not come or is not read. */
   sweep(passedMs: number, patience: Patience): void {
-    const phase = this.#phase;
-    if (!this.#stillness.isOver(phase, this.#answered, passedMs, patience)) return;
+    const phase = this.phase;
+    if (!this.#stillness.isOver(phase, this.answered, passedMs, patience)) return;
     const error = new GatewayError("timeout", "the request was not complete in time");
     this.#last = true;
     if (phase === "head") this.#refuse(error);
@@ -87,7 +87,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     else if (phase !== "body" || !this.#request?.cut(error)) this.destroy();
   }
 
-  get #phase(): Phase {
+  get phase(): Phase {
     if (this.out.waiting > 0) return "writing";
     if (this.#ended) return "ending";
     if (this.#stream) return "streaming";
@@ -231,7 +231,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     this.#request = undefined;
     this.#stream = undefined;
     this.#answering = false;
-    this.#answered += 1;
+    this.answered += 1;
     if (this.#last) return this.#end();
     const { done, started } = this.#parser;
     // A request that went straight was never begun there.

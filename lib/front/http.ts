@@ -127,7 +127,7 @@ export class HttpFront {
     view: View,
     who: Principal,
   ): HttpReply | Promise<HttpReply> {
-    const scanned = scan(body);
+    const scanned = scan(body, this.#hub.plan.limits);
     if (scanned.kind === "malformed") return malformed(scanned);
     try {
       if (scanned.kind === "batch") {
@@ -194,7 +194,7 @@ export class HttpFront {
       throw new GatewayError("invalidRequest", `the batch has more than ${maxBatch} messages`);
     const envelopes: Envelope[] = [];
     for (const { start, end } of items) {
-      const scanned = scan(body.subarray(start, end));
+      const scanned = scan(body.subarray(start, end), this.#hub.plan.limits);
       if (scanned.kind === "malformed") return malformed(scanned);
       if (scanned.kind === "batch") throw new GatewayError("invalidRequest", "a batch holds messages and no batches");
       // 2025-03-26, Lifecycle, "Initialization".

@@ -6,7 +6,7 @@ import type { GatewayError } from "../core/errors.ts";
 import { frameComment, frameEvent } from "../core/sse-frames.ts";
 import { Scope } from "../core/scope.ts";
 import { modernStatus } from "../protocol/modern-codes.ts";
-import { errorCode } from "../route/forward.ts";
+import { errorCode } from "../route/reply-code.ts";
 import type { Port } from "../route/session.ts";
 import type { EventSink } from "./eventlog.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";

@@ -58,21 +58,34 @@ export function malformed({ reason, message, id }: Extract<Scanned, { kind: "mal
 /** The reply to a call for which the client needs a better token (RFC 6750, section 3.1), or patience. */
 export function challengeReply(body: Uint8Array, failure: GatewayError): HttpReply {
   const { code, row, data, message } = failure;
-  if (code === "rateLimited") return jsonReply(body, limitHeaders(data), row.http);
+  if (code !== "insufficientScope") return jsonReply(body, limitHeaders(code, data), row.http);
   const scope = typeof data["scope"] === "string" ? data["scope"] : "";
   const challenge = `Bearer error="insufficient_scope", scope="${quoted(scope)}", error_description="${quoted(message)}"`;
   return jsonReply(body, { "www-authenticate": challenge }, row.http);
 }
 
 /** When to come back, and what the limit is (RFC 9110, section 10.2.3; draft-ietf-httpapi-ratelimit-headers). */
-function limitHeaders({ retryAfterMs, limit, windowMs }: GatewayError["data"]): Headers {
+function limitHeaders(
+  code: ErrorCode,
+  { retryAfterMs, limit, windowMs, remaining = 0 }: GatewayError["data"],
+): Headers {
   const seconds = Math.max(1, Math.ceil(Number(retryAfterMs) / 1000));
+  const later = { "retry-after": String(seconds) };
+  const name = limitNames[code];
+  if (name === undefined) return later;
+  const policy = windowMs === undefined ? 'qu="concurrent-requests"' : `w=${Number(windowMs) / 1000}`;
   return {
-    "retry-after": String(seconds),
-    "ratelimit-policy": `"calls";q=${String(limit)};w=${Number(windowMs) / 1000}`,
-    ratelimit: `"calls";r=0;t=${seconds}`,
+    ...later,
+    "ratelimit-policy": `"${name}";q=${String(limit)};${policy}`,
+    ratelimit: `"${name}";r=${String(remaining)};t=${seconds}`,
   };
 }
+
+const limitNames: Readonly<Partial<Record<ErrorCode, string>>> = {
+  rateLimited: "calls",
+  tooManyCalls: "concurrency",
+  quotaSpent: "day",
+};
 
 /** What may stand between quotes in a header. */
 export function quoted(text: string): string {

@@ -82,7 +82,8 @@ export class SseClient implements Outlet {
   take(body: Uint8Array, view: View, who: Principal): void {
     this.#who = who;
     this.#session?.renew(who, view);
-    const scanned = scan(body);
+    const { limits } = this.#options.hub.plan;
+    const scanned = scan(body, limits);
     switch (scanned.kind) {
       case "malformed":
         throw new GatewayError(scanned.reason === "shape" ? "invalidRequest" : "parse", scanned.message);
@@ -136,7 +137,7 @@ export class SseClient implements Outlet {
     if (items.length === 0 || items.length > maxBatch)
       throw new GatewayError("invalidRequest", `a batch holds from 1 to ${maxBatch} messages`);
     const envelopes = items.map(({ start, end }) => {
-      const scanned = scan(body.subarray(start, end));
+      const scanned = scan(body.subarray(start, end), this.#options.hub.plan.limits);
       if (scanned.kind === "message") return scanned.envelope;
       throw new GatewayError("invalidRequest", "the batch holds something that is no message");
     });

@@ -122,7 +122,7 @@ export class StdioFront implements Outlet {
   }
 
   #line(line: Uint8Array): void {
-    const scanned = scan(line);
+    const scanned = scan(line, this.#options.hub.plan.limits);
     switch (scanned.kind) {
       case "malformed": {
         const code: ErrorCode = scanned.reason === "shape" ? "invalidRequest" : "parse";
@@ -140,7 +140,7 @@ export class StdioFront implements Outlet {
     if (!session || !allowsBatch(session.facts.version) || items.length === 0) {
       return this.#refuse(undefined, new GatewayError("invalidRequest", "a batch is not allowed here"));
     }
-    const parts = items.map(({ start, end }) => scan(line.subarray(start, end)));
+    const parts = items.map(({ start, end }) => scan(line.subarray(start, end), this.#options.hub.plan.limits));
     const envelopes = parts.flatMap((part) => (part.kind === "message" ? [part.envelope] : []));
     if (envelopes.length < parts.length)
       return this.#refuse(

@@ -3,7 +3,8 @@
 import { maxStraightBytes } from "../backend/flight.ts";
 import type { Plan } from "../config/plan.ts";
 import { Glance } from "../core/glance.ts";
-import { latin1Of } from "../core/text.ts";
+import { decodeText, latin1Of } from "../core/text.ts";
+import type { Tariff } from "../route/admission.ts";
 import type { Route } from "../route/permits.ts";
 import type { Session } from "../route/session.ts";
 import type { HttpRequest, Lane, LaneCall, LaneClient } from "./exchange.ts";
@@ -61,6 +62,8 @@ class SessionLane implements Lane, StraightLane {
   #name: Uint8Array = new Uint8Array();
   exposed = "";
   #route: Route | undefined;
+  /** What its calls are measured by; undefined where nothing is counted. */
+  #tariff: Tariff | undefined;
 
   constructor(calls: StraightCalls, session: Session, streams: SessionStreams, id: string) {
     this.calls = calls;
@@ -86,14 +89,18 @@ class SessionLane implements Lane, StraightLane {
     if (size > maxStraightBytes || size > this.#plan.limits.bodyBytes || !glance.call(bytes, start)) return undefined;
     const route = this.#routeOf(bytes, glance.nameStart, glance.nameEnd);
     if (!route) return undefined;
-    const { rates } = hub;
+    const { admission } = hub;
     const { principal } = this.session.facts;
     // One too many is refused on the long way.
-    if (rates?.allows(principal) === false) return undefined;
+    const tariff = admission && this.#tariff;
+    if (tariff && !admission.admits(principal, tariff)) return undefined;
     const uplink = hub.uplinkOf(route.backend, this.session);
     const call = new Straight(this, client, bytes, start, route, uplink);
     if (!route.backend.straight(uplink)?.straight(call, call.scope)) return undefined;
-    rates?.take(principal, principal);
+    if (tariff) {
+      admission.enter(principal, call.caller);
+      admission.charge(principal, tariff);
+    }
     call.started();
     return call;
   }
@@ -108,6 +115,8 @@ class SessionLane implements Lane, StraightLane {
     this.exposed = latin1Of(bytes, start + 1, end - 1);
     this.#name = Uint8Array.prototype.slice.call(bytes, start, end);
     this.#route = route;
+    const { admission } = this.calls.front.hub;
+    this.#tariff = admission?.tariffOf(route.backend.plan.name, String(JSON.parse(decodeText(route.local))));
     return route;
   }
 }

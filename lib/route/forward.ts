@@ -1,15 +1,17 @@
 // One call to one backend: the exposed name becomes backend and local name, which is spliced into the bytes.
 
 import type { Backend } from "../backend/backend.ts";
+import { localName } from "../backend/traits.ts";
 import { type Edit, type Envelope, spanText, type SpanName } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { Scope } from "../core/scope.ts";
-import { asRecord, decodeText, encodeJson } from "../core/text.ts";
+import { encodeJson } from "../core/text.ts";
 import { exposeName, isShortened, splitName, type View } from "../merge/names.ts";
 import { hasOwnMethods } from "../protocol/modern.ts";
 import { Finder, isFinder } from "./finder.ts";
 import { mayUse, Permits, type Route } from "./permits.ts";
+import { errorCode } from "./reply-code.ts";
 import type { Listings } from "./fanout.ts";
 import type { Hub, Viewer } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
@@ -62,7 +64,12 @@ export class Forwarder {
     call.flight.backend = backend.plan.name;
     const go = (): Promise<Uint8Array> =>
       backend.call(this.#hub.uplinkOf(backend, call.session), request, edits, call, scope);
-    return call.prepare ? call.prepare(backend).then(go) : go();
+    const { admission } = this.#hub;
+    const charged = request.method === "tools/call" ? admission : undefined;
+    const tariff = charged?.tariffOf(backend.plan.name, localName(request, edits) ?? "");
+    const release = tariff && charged?.charge(call.principal, tariff);
+    const sent = call.prepare ? call.prepare(backend).then(go) : go();
+    return release ? sent.finally(release) : sent;
   }
 
   /** Where a tool or prompt is that the client knows by this name, where the name alone says it. */
@@ -287,14 +294,4 @@ function required(request: Envelope, span: SpanName): string {
 function replaced(request: Envelope, name: SpanName, exposed: string, local: string): readonly Edit[] {
   const span = request.spans[name];
   return span && exposed !== local ? [{ span, bytes: encodeJson(local) }] : [];
-}
-
-/** Only a small reply is looked into: an error is small, a result need not be. */
-const maxErrorBytes = 64 * 1024;
-
-/** The code of an error reply; undefined for a result. */
-export function errorCode(reply: Uint8Array): unknown {
-  const bytes = Buffer.from(reply.buffer, reply.byteOffset, reply.length);
-  if (reply.length > maxErrorBytes || !bytes.includes('"error"')) return undefined;
-  return asRecord(asRecord(JSON.parse(decodeText(reply)))["error"])["code"];
 }

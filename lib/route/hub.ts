@@ -17,7 +17,7 @@ import { Policy } from "../merge/policy.ts";
 import type { View } from "../merge/names.ts";
 import { Rules } from "../merge/rules.ts";
 import { splitUri } from "../merge/names.ts";
-import { Rates } from "../resilience/rates.ts";
+import { Admission } from "./admission.ts";
 import { Parked } from "./parked.ts";
 import type { Session, SessionFacts } from "./session.ts";
 import { Sessions } from "./sessions.ts";
@@ -42,8 +42,8 @@ export class Hub {
   #filters: ReadonlyMap<string, Filter> = new Map();
   /** Who may use what; undefined where everybody may use everything. */
   #policy: Policy | undefined;
-  /** How often each principal may ask; undefined: as often as it likes. */
-  rates: Rates | undefined;
+  /** How much is let through; undefined where nothing limits it. */
+  admission: Admission | undefined;
   /** Of the backends that have any. */
   readonly #rules = new WeakMap<Backend, Rules>();
   /** What tools are held against; undefined without a lock. */
@@ -75,9 +75,8 @@ export class Hub {
   replace(plan: Plan, topology: Topology): void {
     this.#plan = plan;
     this.#topology = topology;
-    const { rate } = plan.limits;
-    const isSame = rate?.calls === this.rates?.terms.calls && rate?.perMs === this.rates?.terms.perMs;
-    if (!isSame) this.rates = rate && new Rates(rate);
+    this.admission = Admission.isNeeded(plan) ? (this.admission ?? new Admission()) : undefined;
+    this.admission?.apply(plan);
     // What was found out for the plan before may not hold for this one.
     this.#policy = plan.policy && new Policy(plan.policy);
     this.#filters = new Map(plan.views.map((view) => [view.name, new Filter(view)]));

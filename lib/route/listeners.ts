@@ -2,6 +2,7 @@
 
 import { type Envelope, scan, splice } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
+import { untilExpiry } from "../core/principal.ts";
 import { resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { latin1Of } from "../core/text.ts";
@@ -51,7 +52,9 @@ export class Listeners {
     const id = new Uint8Array(idOf(request));
     const outlet = new ListenOutlet(id, port);
     const session = sessionOf(facts, outlet);
-    this.#hub.sessions.listen(session, this.#hub.plan.limits.sessions);
+    const { sessions, streams } = this.#hub.plan.limits;
+    this.#hub.sessions.listen(session, sessions, streams);
+    const stopWaiting = untilExpiry(facts.who, () => outlet.close());
     const leave = own.onCancel(() => this.#hub.sessions.end(session));
     try {
       // Links open before something happens: some clients only listen.
@@ -61,6 +64,7 @@ export class Listeners {
       await own.race(outlet.closed);
       return resultMessage(id, closedResult(id, infoOf(view, this.#identity)));
     } finally {
+      stopWaiting();
       leave();
       this.#hub.sessions.end(session);
     }

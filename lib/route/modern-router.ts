@@ -2,7 +2,7 @@
 
 import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
 import { encodeJson } from "../core/text.ts";
-import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { asGatewayError, GatewayError, hasStatus } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { anonymous } from "../core/principal.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
@@ -76,17 +76,19 @@ export class ModernRouter {
     check?: ParamCheck,
   ): Promise<Uint8Array | undefined> {
     try {
-      this.#hub.rates?.take(facts.principal, facts.principal);
+      // Streams that listen have a limit of their own.
+      if (request.method !== "subscriptions/listen") this.#hub.admission?.enter(facts.principal, own);
       if (check) await this.#check(request, facts, own, check);
       return await this.#dispatch(request, facts, own, port);
     } catch (error) {
       if (own.reason instanceof ClientCancel) return undefined;
       const failure = asGatewayError(own.cancelled ? own.reason : error);
-      if (failure.code === "rateLimited") port.challenge?.(failure);
+      if (hasStatus(failure)) port.challenge?.(failure);
       if (failure.code === "internal")
         this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
       return errorMessage(spanBytes(request, "id"), modernFailure(failure));
     } finally {
+      this.#hub.admission?.leave(own);
       own[Symbol.dispose]();
     }
   }

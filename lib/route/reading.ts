@@ -1,7 +1,7 @@
 // Reads one listing of a backend to its end, page by page, and gives up on those that have none.
 
 import type { Link } from "../backend/link.ts";
-import type { Limits } from "../config/plan.ts";
+import type { Limits } from "../config/limits.ts";
 import { asGatewayError, type GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { giveBack } from "../core/room.ts";

@@ -56,7 +56,7 @@ export class Router implements LinkPeer {
     const id = spanBytes(request, "id") ?? encodeText("null");
     const call = session.start(request, own, port);
     try {
-      this.#hub.rates?.take(call.principal, call.principal);
+      this.#hub.admission?.enter(call.principal, call);
       return await this.#dispatch(request, call, id);
     } catch (error) {
       return this.failed(call, id, error);
@@ -77,6 +77,7 @@ export class Router implements LinkPeer {
 
   finished(call: ActiveCall): void {
     const { scope, session } = call;
+    this.#hub.admission?.leave(call);
     if (scope.reason instanceof ClientCancel && !scope.reason.notice) session.asks.abandon(call);
     session.finish(call);
     scope[Symbol.dispose]();

@@ -6,7 +6,7 @@ import type { Caller } from "../backend/link.ts";
 import { ClientCancel } from "../backend/link.ts";
 import type { Edit, Envelope } from "../core/envelope.ts";
 import { spanKey, spanText, spanValue } from "../core/envelope.ts";
-import type { GatewayError } from "../core/errors.ts";
+import { type GatewayError, hasStatus } from "../core/errors.ts";
 import { Flight } from "../core/flight.ts";
 import { type Part, partBytes } from "../core/part.ts";
 import { anonymous, type Principal } from "../core/principal.ts";
@@ -152,7 +152,7 @@ export class ActiveCall implements Caller {
   challenge(failure: GatewayError): void {
     this.flight.code = failure.row.id;
     this.flight.failed = true;
-    if (failure.code === "insufficientScope" || failure.code === "rateLimited") this.#port?.challenge?.(failure);
+    if (hasStatus(failure)) this.#port?.challenge?.(failure);
   }
 
   paused(retryMs: number): void {

@@ -52,10 +52,14 @@ export class Sessions {
     return this.#listeners.size;
   }
 
-  /** A modern client listens: until {@link end} it hears what a session would. */
-  listen(session: Session, limit: number): void {
+  /** A modern client listens: until {@link end} it hears what a session would. `each`: the most of one principal. */
+  listen(session: Session, limit: number, each: number): void {
     if (this.#listeners.size >= limit)
       throw new GatewayError("tooManySessions", `${limit} streams listen, and there may not be more`);
+    const { principal } = session.facts;
+    const own = each < limit ? [...this.#listeners].filter(({ facts }) => facts.principal === principal).length : 0;
+    if (own >= each)
+      throw new GatewayError("tooManyStreams", `${principal} may hold ${each} event streams, and this is one more`);
     this.#listeners.add(session);
   }
 

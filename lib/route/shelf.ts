@@ -2,7 +2,7 @@
 
 import type { Backend } from "../backend/backend.ts";
 import type { Link } from "../backend/link.ts";
-import type { Limits } from "../config/plan.ts";
+import type { Limits } from "../config/limits.ts";
 import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { after, Scope } from "../core/scope.ts";

@@ -10,7 +10,8 @@ import { encodeJson, encodeText } from "../core/text.ts";
 import { exposeUri } from "../merge/names.ts";
 import { passesLevel } from "../protocol/bridge.ts";
 import { logLevels } from "../protocol/legacy.ts";
-import { errorCode, type Forwarder } from "./forward.ts";
+import type { Forwarder } from "./forward.ts";
+import { errorCode } from "./reply-code.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
 

@@ -7,7 +7,7 @@ import { type Edit, type Envelope, spanText, splice } from "../core/envelope.ts"
 import { Scope } from "../core/scope.ts";
 import { asRecord, encodeJson } from "../core/text.ts";
 import { tasksExtension } from "../protocol/modern.ts";
-import { errorCode } from "./forward.ts";
+import { errorCode } from "./reply-code.ts";
 import type { Hub } from "./hub.ts";
 import type { Session } from "./session.ts";
 import { TaskNames, type TaskOwner } from "./task-names.ts";

@@ -7,7 +7,8 @@ import { resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeText, joinBytes } from "../core/text.ts";
 import { keyText, readItems } from "../merge/catalog.ts";
-import { errorCode, type Forwarder } from "./forward.ts";
+import type { Forwarder } from "./forward.ts";
+import { errorCode } from "./reply-code.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
 

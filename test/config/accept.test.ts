@@ -7,83 +7,7 @@ import { asRecord } from "../../lib/core/text.ts";
 import { acceptConfig, backendKeys, topKeys } from "../../lib/config/accept.ts";
 import { configJsonSchema } from "../../lib/config/load.ts";
 import { parseConfig } from "../../lib/config/schema.ts";
-
-/** Values of every kind, at many limits and one step beyond. */
-const scraps: readonly unknown[] = [
-  ...[
-    null,
-    true,
-    false,
-    "true",
-    "false",
-    "TRUE",
-    "",
-    " ",
-    "0",
-    "1",
-    "00",
-    "-1",
-    "1.5",
-    "1e3",
-    "65535",
-    "65536",
-    "a\0b",
-  ],
-  ...[0, 1, -1, -0, 1.5, 65_535, 65_536, 1_000_000, 1_000_001, 10_000_000, 10_000_001, 2 ** 53, Number.NaN, Infinity],
-  ...["1ms", "0s", "0.0001s", "0.0004ms", "30s", "1.5m", "24d", "25d", "24.001d", "1 s", "s", "1KiB", "1023B", "1024B"],
-  ...["2GiB", "2.1GiB", "10MB", "1.5MiB", "localhost", "127.0.0.1", "[::1]:80", "[::1]", "::1", "a:b", ":80", "a b"],
-  ...[
-    "127.0.0.1:65536",
-    "99999",
-    "7337",
-    "principal",
-    "session",
-    "shared",
-    "prefix",
-    "none",
-    "conflict",
-    "x".repeat(16),
-  ],
-  ...[
-    "x".repeat(15),
-    `${"x".repeat(15)}\0`,
-    "http://127.0.0.1/mcp",
-    "9".repeat(15),
-    "9".repeat(16),
-    "line\nbreak",
-    "1\n",
-  ],
-  ...[[], [""], ["a"], ["a", 1], [null], {}, { a: "b" }, { a: 1 }, { "": "" }, { "a\0": "b" }, { host: "a", port: 1 }],
-  ...[
-    { url: "x" },
-    [{}],
-    [{ url: "x" }],
-    [{ replicas: [] }],
-    { ca: "x", insecure: "true" },
-    { ca: "" },
-    { servers: 1 },
-  ],
-];
-
-/** A good value, or once in a while one that is just wrong, or anything else. */
-function among(good: readonly unknown[], bad: readonly unknown[]): fc.Arbitrary<unknown> {
-  return fc.oneof(
-    { weight: 100, arbitrary: fc.constantFrom(...good) },
-    { weight: 1, arbitrary: fc.constantFrom(...bad) },
-    { weight: 1, arbitrary: fc.constantFrom(...scraps) },
-  );
-}
-
-/** Some of these keys; once in a while also another one, or no map at all. */
-function mapOf(keys: Readonly<Record<string, fc.Arbitrary<unknown>>>): fc.Arbitrary<unknown> {
-  const record = fc.record(keys, { requiredKeys: [] });
-  const other = fc.tuple(record, fc.constantFrom("other", "toString", ""), fc.constantFrom(...scraps));
-  return fc.oneof(
-    { weight: 100, arbitrary: record },
-    { weight: 1, arbitrary: other.map(([map, key, value]) => ({ ...map, [key]: value })) },
-    { weight: 1, arbitrary: fc.constantFrom(...scraps) },
-  );
-}
+import { among, mapOf, scraps } from "./near-misses.ts";
 
 const nul = "a\0";
 const fromZero = among(["0s", "0.0004ms", "1ms", "1.5m", "24d"], ["24.001d", "25d", "30", 30, "-1s"]);
@@ -142,7 +66,16 @@ const views = mapOf({
   resources: globs,
   disclosure: among(["full"], ["x"]),
 });
+const rates = among(["1/s", "600/m", "9999999/d"], ["0/s", "1/w", "1.5/s", "10000000/s", 1, "1"]);
 const backends = mapOf({
+  limits: mapOf({
+    rate: rates,
+    quota: among([1, "5"], [0, "x"]),
+    tools: among(
+      [{}, { "a*": { rate: "1/s", cost: 0 } }],
+      [{ "": {} }, { a: { cost: -1 } }, { a: { concurrency: 0 } }],
+    ),
+  }),
   tools: mapOf({
     ...itemRules,
     rename: among([{}, { a: "b" }], [{ a: "b c" }, { "": "x" }, { a: 1 }, []]),
@@ -197,7 +130,6 @@ const auths = mapOf({
   scopes: scopeLists,
   certificates: flags,
 });
-const rates = among(["1/s", "600/m", "9999999/d"], ["0/s", "1/w", "1.5/s", "10000000/s", 1, "1"]);
 const effects = among(["allow", "deny", "confirm"], ["ask", ""]);
 const pointers = (value: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
   fc.dictionary(fc.constantFrom("", "/a", "/a~1b/0", "a", "/~"), value, { maxKeys: 1 });
@@ -257,6 +189,11 @@ const configs = mapOf({
   limits: mapOf({
     rate: rates,
     connections: counts,
+    streams: counts,
+    concurrency: counts,
+    quota: among([1, "1000000000"], [0, 1_000_000_001, 1.5]),
+    header: sizes,
+    nesting: among([32, "10000"], [31, 10_001, "x"]),
     body: sizes,
     message: sizes,
     pages: counts,

@@ -7,8 +7,10 @@ import { test } from "node:test";
 import { type BackendPlan, defaultPlan, planDefaults, samePlan } from "../../lib/config/plan.ts";
 import { createFolder, planIn, planOf, problemsOf } from "./kit.ts";
 
-const sizes = { bodyBytes: 2 ** 20, messageBytes: 10_000_000, pages: 2, items: 3 };
-const counts = { sessions: 4, parked: 5, connections: 6, rate: { calls: 7, perMs: 60_000 } };
+const sizes = { bodyBytes: 2 ** 20, headerBytes: 8192, maxDepth: 40, messageBytes: 10_000_000, pages: 2, items: 3 };
+const counts = { sessions: 4, streams: 8, parked: 5, connections: 6, rate: { calls: 7, perMs: 60_000 } };
+const calls = { concurrency: 9, quota: 10 };
+const toolLimits = [{ tools: "a*", rate: { calls: 1, perMs: 1000 }, concurrency: 2, cost: 0 }];
 const yaml = `
 listen: { host: 0.0.0.0, port: "\${PORT:-7400}" }
 naming: none
@@ -20,13 +22,15 @@ backends:
     headers: { Authorization: "Bearer \${TOKEN}" }
     isolation: shared
     timeouts: { connect: 10s, call: 5m, health: 0s, listing: 1m }
+    limits: { rate: 5/s, quota: 6, tools: { "a*": { rate: 1/s, concurrency: 2, cost: 0 } } }
   clock: { replicas: [{ url: "http://127.0.0.1:1/mcp" }, { command: ./bin/clock, inheritEnv: true }] }
   "1": { url: "http://127.0.0.1:2/" }
   off: { url: "\${NOT_SET}", disabled: true }
 priority: [web]
 front: { sse: "true" }
 timeouts: { drain: 1s, list: 500ms, grace: 1m, resume: 0s, keepAlive: 20s, session: 2h, input: 90s }
-limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4, parked: 5, connections: 6, rate: 7/m }
+limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4, parked: 5, connections: 6, rate: 7/m,
+  header: 8KiB, nesting: 40, streams: 8, concurrency: 9, quota: 10 }
 allowedHosts: [a]
 allowedOrigins: ["https://b"]
 sealKeys: ["\${KEY}"]
@@ -73,6 +77,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
         callMs: 300_000,
         healthMs: 0,
         ttlMs: 60_000,
+        limits: { rate: { calls: 5, perMs: 1000 }, quota: 6, tools: toolLimits },
       },
       {
         name: "clock",
@@ -104,7 +109,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
     views: [],
     disclosure: "full",
     lock: { mode: "off", file: "mcp.lock" },
-    limits: { ...sizes, ...counts },
+    limits: { ...sizes, ...counts, ...calls },
     timeouts: {
       drainMs: 1000,
       listMs: 500,
@@ -145,14 +150,6 @@ url = "http://h/"
   for (const [name, text] of others) assert.deepEqual(await planOf(name, text), expected, name);
 });
 
-test("load: an alias is a copy of what it names", async () => {
-  const text =
-    "backends:\n  a: &a { url: http://h/, headers: &h { X: y } }\n  b: *a\n  c: { url: http://i/, headers: *h }\n";
-  const { backends } = await planOf("a.yaml", text);
-  assert.deepEqual(backends[1]?.replicas, backends[0]?.replicas);
-  assert.deepEqual(backends[2]?.replicas, [{ kind: "http", url: "http://i/", headers: { X: "y" } }]);
-});
-
 test("load: a plan is frozen through and through", async () => {
   const frozen = (value: unknown): boolean =>
     typeof value !== "object" || value === null || (Object.isFrozen(value) && Object.values(value).every(frozen));
@@ -166,7 +163,8 @@ test("load: a short file gives the defaults", async () => {
   assert.deepEqual(plan, defaultPlan(plan.backends));
   const { limits, pagination, timeouts, listen } = plan;
   assert.deepEqual(listen, { host: "127.0.0.1", port: 7337 });
-  assert.deepEqual(Object.values(limits), [16_777_216, 67_108_864, 1000, 100_000, 10_000, 1000, 10_000]);
+  const sizes = [16_777_216, 65_536, 256, 67_108_864, 1000, 100_000];
+  assert.deepEqual(Object.values(limits), [...sizes, 10_000, 10_000, 1000, 10_000]);
   assert.deepEqual(Object.values(timeouts), [10_000, 3000, 300_000, 5000, 15_000, 3_600_000, 600_000]);
   assert.deepEqual(pagination, { pageSize: 1000, maxPageSize: 10_000 });
 });

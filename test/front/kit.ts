@@ -1,6 +1,7 @@
 // A gateway inside the test, and a client that speaks to it through `Gateway.handle`, without sockets of its own.
 import assert from "node:assert/strict";
-import { backendDefaults, defaultPlan, freeze, type Limits, type Plan, type Timeouts } from "../../lib/config/plan.ts";
+import type { Limits } from "../../lib/config/limits.ts";
+import { backendDefaults, defaultPlan, freeze, type Plan, type Timeouts } from "../../lib/config/plan.ts";
 import type { BackendName } from "../../lib/core/nouns.ts";
 import { SseParser } from "../../lib/core/sse.ts";
 import { Gateway } from "../../lib/gateway.ts";

@@ -6,10 +6,10 @@ import { listen } from "../../lib/listen.ts";
 import { Rates } from "../../lib/resilience/rates.ts";
 import { modernRequest } from "../kit/modern-raw.ts";
 import { clientWith, keyOf, startLocked } from "./auth-kit.ts";
-import { type Answer, codeOf, startBench } from "./kit.ts";
+import { type Answer, callMessage, codeOf, startBench } from "./kit.ts";
 import { record } from "./peer.ts";
 import { Bench as StraightBench, call as straightCall, json, result, wentStraight } from "./straight-kit.ts";
-import { openWire } from "./wire.ts";
+import { openWire, type Wire } from "./wire.ts";
 
 const ping = { jsonrpc: "2.0", id: 1, method: "ping" };
 const [ada, eve] = [keyOf("ada"), keyOf("eve")];
@@ -117,31 +117,88 @@ test("limits: a rule has a rate of its own, for each principal", async () => {
   assert.equal(bench.peer.calls.size, 0);
 });
 
-test("limits: one connection too many is closed, and the others go on", async () => {
+test("limits: one connection too many takes the place of one that asks nothing, and of no other", async () => {
   await using bench = await startBench();
+  const client = await bench.client();
   const handle = bench.gateway.handle.bind(bench.gateway);
   const listener = await listen({ host: "127.0.0.1", port: 0, handle, maxConnections: 3 });
+  const port = Number(listener.url.port);
+  const ask = (wire: Wire): unknown => wire.socket.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
   try {
-    const port = Number(listener.url.port);
-    const wires = await Promise.all([1, 2, 3].map(() => openWire(port)));
-    const [first] = wires;
-    for (const wire of wires) {
-      wire.socket.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
-      await wire.until(/ok\n$/);
+    const busy = await openWire(port);
+    busy.request("POST", client, JSON.stringify(callMessage(1)));
+    const call = await bench.peer.call();
+    const used = await openWire(port);
+    ask(used);
+    await used.until(/ok\n$/);
+    // Thirty times as many as there may be: each takes the place of the one before.
+    let held = await openWire(port);
+    for (let at = 0; at < 90; at += 1) {
+      const next = await openWire(port);
+      await held.closed();
+      held = next;
     }
-    const extra = await openWire(port);
+    ask(used);
+    await used.until(/ok\n[^]*ok\n$/);
+    const late = await openWire(port);
+    ask(late);
+    await late.until(/ok\n$/);
+    await held.closed();
+    // Now there are those that have asked: the one that did first goes.
+    const other = await openWire(port);
+    await used.closed();
+    ask(other);
+    await other.until(/ok\n$/);
+    call.reply("done");
+    await busy.until(/done/);
+  } finally {
+    await listener.close(true);
+  }
+});
+
+test("limits: where every connection is busy, one more is closed at once", async () => {
+  await using bench = await startBench();
+  const client = await bench.client();
+  const listener = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    handle: bench.gateway.handle.bind(bench.gateway),
+    maxConnections: 1,
+  });
+  try {
+    const busy = await openWire(Number(listener.url.port));
+    busy.request("POST", client, JSON.stringify(callMessage(1)));
+    const call = await bench.peer.call();
+    const extra = await openWire(Number(listener.url.port));
     await extra.closed();
     assert.equal(extra.text, "");
-    first?.socket.destroy();
-    await first?.closed();
-    for (let status = ""; status === "";) {
-      const next = await openWire(port);
-      next.socket.write("GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n");
-      await next.when("an answer or the end", () => next.text !== "" || next.isClosed);
-      status = next.text;
-      next.socket.destroy();
+    call.reply("done");
+    await busy.until(/done/);
+  } finally {
+    await listener.close(true);
+  }
+});
+
+test("limits: a head over limits.header is 431, and nesting over limits.nesting is 400", async () => {
+  await using bench = await startBench({ limits: { maxDepth: 40 } });
+  const client = await bench.client();
+  const nested = (levels: number): string =>
+    `{"jsonrpc":"2.0","id":1,"method":"ping","params":{"a":${"[".repeat(levels)}${"]".repeat(levels)}}}`;
+  assert.equal((await client.post(nested(38))).status, 200);
+  const refused = await client.post(nested(39));
+  assert.deepEqual([refused.status, codeOf(refused)], [400, -32700]);
+  const handle = bench.gateway.handle.bind(bench.gateway);
+  const listener = await listen({ host: "127.0.0.1", port: 0, handle, maxHeadBytes: 2048 });
+  try {
+    for (const [size, status] of [
+      [1500, 200],
+      [2500, 431],
+    ] as const) {
+      const wire = await openWire(Number(listener.url.port));
+      wire.socket.write(`GET /livez HTTP/1.1\r\nhost: localhost\r\nx: ${"y".repeat(size)}\r\n\r\n`);
+      await wire.until(new RegExp(`^HTTP/1.1 ${status} `));
+      wire.socket.destroy();
     }
-    for (const wire of wires) wire.socket.destroy();
   } finally {
     await listener.close(true);
   }

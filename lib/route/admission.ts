@@ -1,0 +1,164 @@
+// How much is let through: requests of each principal, and calls of tools, by the limits of the gateway and its backends.
+
+import type { BackendLimits, RatePlan, ToolLimits } from "../config/limits.ts";
+import type { Plan } from "../config/plan.ts";
+import { GatewayError } from "../core/errors.ts";
+import { matcherOf } from "../core/glob.ts";
+import { Quota } from "../resilience/quota.ts";
+import { Rates } from "../resilience/rates.ts";
+import { Slots } from "../resilience/slots.ts";
+
+/** What one call of a tool is measured by. */
+export interface Tariff {
+  readonly cost: number;
+  readonly backend: string;
+  readonly rates: readonly (readonly [rates: Rates, who: string])[];
+  /** Of the backend. */
+  readonly quota: Quota | undefined;
+  /** Calls of the tool that are in flight. */
+  readonly slots: Slots | undefined;
+}
+
+/** Names come from clients. */
+const maxTariffs = 10_000;
+/** Nobody knows when a call ends; an impatient client comes back soon enough. */
+const retryAfterMs = 1_000;
+const free: Tariff = { cost: 1, backend: "", rates: [], quota: undefined, slots: undefined };
+
+export class Admission {
+  #rates: Rates | undefined;
+  #slots: Slots | undefined;
+  #quota: Quota | undefined;
+  /** Requests in flight, with who sent them; of a legacy client its call, of a modern one its scope. */
+  readonly #inFlight = new Map<object, string>();
+  #backends: ReadonlyMap<string, BackendLimits> = new Map();
+  /** Of backends and their tools, by their names and globs: what was counted is not forgotten when the config changes. */
+  readonly #ratesOf = new Map<string, Rates>();
+  readonly #slotsOf = new Map<string, Slots>();
+  readonly #quotaOf = new Map<string, Quota>();
+  readonly #tariffs = new Map<string, Tariff>();
+
+  /** Whether a plan limits anything that is counted here. */
+  static isNeeded({ limits: { rate, concurrency, quota }, backends }: Plan): boolean {
+    return [rate, concurrency, quota].some((each) => each !== undefined) || backends.some(({ limits }) => limits);
+  }
+
+  apply({ limits, backends }: Plan): void {
+    this.#rates = renewedRates(this.#rates, limits.rate);
+    this.#slots = renewed(this.#slots, limits.concurrency, (most) => new Slots(most, tooManyCalls));
+    this.#quota = renewedQuota(this.#quota, limits.quota);
+    this.#backends = new Map(backends.flatMap(({ name, limits: own }) => (own ? [[name, own]] : [])));
+    this.#tariffs.clear();
+  }
+
+  /** A request came; `token` stands for it until {@link leave}. Throws where it is one too many. */
+  enter(principal: string, token: object): void {
+    this.#slots?.require(principal, principal);
+    this.#rates?.take(principal, principal);
+    this.#hold(principal, token);
+  }
+
+  /** It is answered, or was never let in. */
+  leave(token: object): void {
+    const principal = this.#slots && this.#inFlight.get(token);
+    if (principal === undefined) return;
+    this.#inFlight.delete(token);
+    this.#slots?.give(principal);
+  }
+
+  /** Counts a call of a tool; throws where it is one too many. Returns what to do at its end, where there is anything. */
+  charge(principal: string, { cost, backend, rates, quota, slots }: Tariff): (() => void) | undefined {
+    slots?.require("", `all clients of the tool`);
+    this.#quota?.require(principal, cost, principal);
+    quota?.require("", cost, `all clients of backend "${backend}" together`);
+    for (const [each, who] of rates) each.take("", who);
+    this.#quota?.take(principal, cost);
+    quota?.take("", cost);
+    slots?.take("");
+    return slots && (() => slots.give(""));
+  }
+
+  /** Whether a request for a call would be let through right now without a hold until its end; nothing is counted. */
+  admits(principal: string, { cost, rates, quota, slots }: Tariff): boolean {
+    if (slots || this.#rates?.allows(principal) === false || this.#slots?.allows(principal) === false) return false;
+    if (this.#quota?.allows(principal, cost) === false || quota?.allows("", cost) === false) return false;
+    return rates.every(([each]) => each.allows(""));
+  }
+
+  /** What a call of a tool is measured by. */
+  tariffOf(backend: string, tool: string): Tariff {
+    const limits = this.#backends.get(backend);
+    if (!limits) return free;
+    const key = `${backend} ${tool}`;
+    const known = this.#tariffs.get(key);
+    if (known) return known;
+    if (this.#tariffs.size >= maxTariffs) this.#tariffs.clear();
+    const tariff = this.#makeTariff(backend, tool, limits);
+    this.#tariffs.set(key, tariff);
+    return tariff;
+  }
+
+  #makeTariff(backend: string, tool: string, { rate, quota, tools }: BackendLimits): Tariff {
+    const fitting = tools.filter(({ tools: glob }) => matcherOf([glob])(tool));
+    const first = (name: keyof ToolLimits): ToolLimits | undefined => fitting.find((each) => each[name] !== undefined);
+    const limited = first("rate");
+    const crowded = first("concurrency");
+    const own = `${backend} ${limited?.tools ?? ""}`;
+    const rates: (readonly [Rates, string])[] = [];
+    const all = keep(this.#ratesOf, backend, (before) => renewedRates(before, rate));
+    if (all) rates.push([all, `all clients of backend "${backend}" together`]);
+    const some = limited && keep(this.#ratesOf, own, (before) => renewedRates(before, limited.rate));
+    if (some) rates.push([some, `all clients of ${limited.tools} of backend "${backend}" together`]);
+    return {
+      cost: first("cost")?.cost ?? free.cost,
+      backend,
+      rates,
+      quota: keep(this.#quotaOf, backend, (before) => renewedQuota(before, quota)),
+      slots:
+        crowded &&
+        keep(this.#slotsOf, `${backend} ${crowded.tools}`, (before) =>
+          renewed(before, crowded.concurrency, (most) => new Slots(most, tooManyCalls)),
+        ),
+    };
+  }
+
+  #hold(principal: string, token: object): void {
+    if (!this.#slots) return;
+    this.#slots.take(principal);
+    this.#inFlight.set(token, principal);
+  }
+}
+
+function tooManyCalls(who: string, most: number): GatewayError {
+  const text = `${who} may have ${most} calls in flight, and this is one more`;
+  return new GatewayError("tooManyCalls", text, { data: { retryAfterMs, limit: most } });
+}
+
+/** What a map holds after `make` has looked at what it held. */
+function keep<T>(all: Map<string, T>, key: string, make: (before: T | undefined) => T | undefined): T | undefined {
+  const made = make(all.get(key));
+  if (made === undefined) all.delete(key);
+  else all.set(key, made);
+  return made;
+}
+
+function renewed(
+  before: Slots | undefined,
+  most: number | undefined,
+  make: (most: number) => Slots,
+): Slots | undefined {
+  if (!before || most === undefined) return most === undefined ? undefined : make(most);
+  before.most = most;
+  return before;
+}
+
+function renewedQuota(before: Quota | undefined, units: number | undefined): Quota | undefined {
+  if (!before || units === undefined) return units === undefined ? undefined : new Quota(units);
+  before.units = units;
+  return before;
+}
+
+function renewedRates(before: Rates | undefined, plan: RatePlan | undefined): Rates | undefined {
+  const isSame = before?.terms.calls === plan?.calls && before?.terms.perMs === plan?.perMs;
+  return isSame ? before : plan && new Rates(plan);
+}
