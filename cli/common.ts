@@ -1,5 +1,6 @@
 // Flags that mean the same for every command that has them.
 
+import process from "node:process";
 import type { ArgsDef, StringArgDef } from "citty";
 import { GatewayError } from "../lib/index.ts";
 import { durationFlag, type Flags, textFlag } from "./command.ts";
@@ -52,6 +53,11 @@ export const gatewayFlags: ArgsDef = {
 };
 
 const answerMs = 5_000;
+
+/** Who asks a gateway that lets in nobody without credentials; not a flag, which others on the machine could read. */
+export function gatewayToken(): string | undefined {
+  return process.env["MCPCTL_TOKEN"];
+}
 
 export function gatewayOptionsOf(flags: Flags): { readonly isJson: boolean; readonly timeoutMs: number } {
   const format = textFlag(flags, "output") ?? "text";

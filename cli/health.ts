@@ -2,7 +2,7 @@
 
 import { checkHealth, type RemoteHealth } from "../lib/index.ts";
 import type { Command } from "./command.ts";
-import { gatewayFlags, gatewayOptionsOf } from "./common.ts";
+import { gatewayFlags, gatewayOptionsOf, gatewayToken } from "./common.ts";
 import { answer } from "./output.ts";
 import { backendTable } from "./table.ts";
 
@@ -15,7 +15,7 @@ const command: Command = {
   examples: ["mcpctl health", "mcpctl health 127.0.0.1:8080 --timeout 2s", "mcpctl health -o json"],
   async run(flags) {
     const { isJson, timeoutMs } = gatewayOptionsOf(flags);
-    const health = await checkHealth(flags.positionals[0], timeoutMs);
+    const health = await checkHealth(flags.positionals[0], timeoutMs, gatewayToken());
     await answer(isJson ? JSON.stringify(health.document, undefined, 2) : describe(health));
     return health.healthy ? 0 : 1;
   },

@@ -64,7 +64,7 @@ async function serve(flags: Flags): Promise<number> {
   // Before the first child is started: a signal that nobody listens to would leave it behind.
   using signals = listenForSignals();
   const faults = await chaos(flags, observer);
-  const gateway = new Gateway({ plan: loaded.plan, version, observer, faults });
+  const gateway = new Gateway({ plan: loaded.plan, version, observer, faults, stop: signals.stop });
   using _following = follow(loaded.files, flags, gateway, observer, signals);
   try {
     if (hasFlag(flags, "stdio")) await serveStdio(gateway, signals);

@@ -5,6 +5,8 @@ import process from "node:process";
 export interface Signals extends Disposable {
   /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
   readonly stopped: Promise<void>;
+  /** Stops as the first signal does. */
+  readonly stop: () => void;
   /** Called on SIGHUP; without it, and where the terminal has gone, SIGHUP stops. */
   reload: (() => void) | undefined;
 }
@@ -19,7 +21,7 @@ function isTerminal(): boolean {
 export function listenForSignals(): Signals {
   const { promise, resolve } = Promise.withResolvers<void>();
   const hadTerminal = isTerminal();
-  const signals: Signals = { stopped: promise, reload: undefined, [Symbol.dispose]: dispose };
+  const signals: Signals = { stopped: promise, stop: resolve, reload: undefined, [Symbol.dispose]: dispose };
   let isStopping = false;
   const stop = (name: keyof typeof exitCodes): void => {
     if (isStopping) process.exit(exitCodes[name]);

@@ -5,7 +5,7 @@ import { checkHealth, GatewayError, parseDuration, type RemoteHealth } from "../
 import { sleep } from "../lib/toolbox.ts";
 import { document, formats, show } from "./answer.ts";
 import { type Command, type Flags, hasFlag, textFlag, wordFlag } from "./command.ts";
-import { outputFlag, timeoutOf } from "./common.ts";
+import { gatewayToken, outputFlag, timeoutOf } from "./common.ts";
 import { type Color, print } from "./output.ts";
 import { interruptedExit, limits } from "./patience.ts";
 
@@ -32,7 +32,7 @@ async function status(flags: Flags): Promise<number> {
   const timeoutMs = timeoutOf(flags, answerMs);
   const [url] = flags.positionals;
   if (!hasFlag(flags, "watch")) {
-    const health = await checkHealth(url, timeoutMs);
+    const health = await checkHealth(url, timeoutMs, gatewayToken());
     await showHealth(format, health);
     return health.healthy ? 0 : 1;
   }
@@ -42,7 +42,7 @@ async function status(flags: Flags): Promise<number> {
     throw new GatewayError("usage", `--watch must be a duration like 2s, not ${JSON.stringify(written)}`);
   using bound = limits(Infinity);
   while (!bound.interrupted) {
-    const health = await checkHealth(url, timeoutMs);
+    const health = await checkHealth(url, timeoutMs, gatewayToken());
     if (process.stdout.isTTY) await print("\u001b[H\u001b[2J");
     await showHealth(process.stdout.isTTY || format !== "table" ? format : "ndjson", health);
     await sleep(pauseMs, bound.scope).catch(() => {});

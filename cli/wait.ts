@@ -3,7 +3,7 @@
 import { asGatewayError, checkHealth, GatewayError } from "../lib/index.ts";
 import { sleep } from "../lib/toolbox.ts";
 import { type Command, listFlag } from "./command.ts";
-import { timeoutOf } from "./common.ts";
+import { gatewayToken, timeoutOf } from "./common.ts";
 import { interruptedExit, limits } from "./patience.ts";
 
 const defaultMs = 60_000;
@@ -45,7 +45,7 @@ export default command;
 /** What is not as it should be yet; empty where all is. */
 async function missingAt(url: string | undefined, wishes: readonly string[], timeoutMs: number): Promise<string> {
   try {
-    const health = await checkHealth(url, timeoutMs);
+    const health = await checkHealth(url, timeoutMs, gatewayToken());
     for (const wish of wishes) {
       const name = wish.replace(/^backend=/, "");
       const backend = health.backends.find((each) => each.name === name);

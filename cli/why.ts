@@ -2,7 +2,7 @@
 
 import { askWhy, describeFlight } from "../lib/index.ts";
 import type { Command } from "./command.ts";
-import { gatewayFlags, gatewayOptionsOf } from "./common.ts";
+import { gatewayFlags, gatewayOptionsOf, gatewayToken } from "./common.ts";
 import { answer } from "./output.ts";
 
 const command: Command = {
@@ -16,7 +16,7 @@ const command: Command = {
   async run(flags) {
     const { isJson, timeoutMs } = gatewayOptionsOf(flags);
     const [id, url] = flags.positionals;
-    const calls = await askWhy(id, url, timeoutMs);
+    const calls = await askWhy(id, url, timeoutMs, gatewayToken());
     const what = id === undefined ? "no call yet" : `no call with id ${id} among the last ones`;
     const text = calls.map((call) => describeFlight(call).join("\n")).join("\n\n");
     await answer(isJson ? JSON.stringify(calls, undefined, 2) : text || what);

@@ -3,12 +3,13 @@
 import { Backend, type BackendOptions } from "./backend/backend.ts";
 import { drain, nextTopology } from "./backend/registry.ts";
 import type { BackendPlan, Plan } from "./config/plan.ts";
-import { errorCodeOf, GatewayError } from "./core/errors.ts";
+import { GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import { Auditing } from "./auditing.ts";
 import { Scope, sleep } from "./core/scope.ts";
 import { anonymous, type Principal } from "./core/principal.ts";
 import { preflight, share } from "./front/cors.ts";
+import type { Admin } from "./front/admin.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import { Gate, type Route } from "./front/gate.ts";
 import { refuseForeign } from "./front/guard.ts";
@@ -18,12 +19,13 @@ import { errorReply } from "./front/reply.ts";
 import { SseFront } from "./front/sse-front.ts";
 import { type Health, Status } from "./front/status.ts";
 import { StdioFront } from "./front/stdio.ts";
+import type { Enter } from "./front/tap.ts";
 import { Tenures } from "./front/tenure.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
 import type { Faults } from "./ops/faults.ts";
 import { type Arrival, describeArrivals } from "./arrivals.ts";
-import { LockKeeper } from "./lock.ts";
-import { computeLock, type Lock } from "./merge/lock.ts";
+import { LockKeeper, lockOf } from "./lock.ts";
+import type { Lock } from "./merge/lock.ts";
 import { Hub } from "./route/hub.ts";
 import { ModernRouter } from "./route/modern-router.ts";
 import { Router } from "./route/router.ts";
@@ -34,6 +36,8 @@ export interface GatewayOptions {
   readonly observer: Observer;
   /** Faults on purpose. */
   readonly faults?: Faults | undefined;
+  /** Ends the program that the gateway is; absent where it is a part of another one. */
+  readonly stop?: (() => void) | undefined;
 }
 
 const endpoint = "/mcp";
@@ -59,6 +63,10 @@ export class Gateway {
   readonly #auditing: Auditing;
   readonly #stdio = new Set<StdioFront>();
   readonly #tenures = new Tenures();
+  /** There from the first time that somebody asks for it. */
+  #admin: Admin | undefined;
+  readonly #plainly: Enter = (request, view, who) => this.#front.handle(request, view, who);
+  #enter: Enter = this.#plainly;
   /** Absent where everybody may come in. */
   #gate: Gate | undefined;
   #address: string | undefined;
@@ -151,10 +159,9 @@ export class Gateway {
   /** Nobody is known only where a path is open to strangers. */
   readonly #route: Route = (request, path, who) => {
     const view = who && viewAt(this.#hub, endpoint, path, who);
-    if (view) return this.#kept(request, who, this.#front.handle(request, view, who));
-    const isStranger = !who || !this.#hub.mayWatch(who);
+    if (view) return this.#kept(request, who, this.#enter(request, view, who));
     const old = who && this.#sse.handle(request, path, who);
-    return old ? this.#kept(request, who, old) : this.#state(request, path, isStranger);
+    return old ? this.#kept(request, who, old) : this.#state(request, path, who);
   };
 
   /** Streams that listen are opened by GET. */
@@ -163,9 +170,22 @@ export class Gateway {
     return this.#tenures.bound(reply, who, this.#hub.plan.limits.streams);
   }
 
-  async #state(request: HttpRequest, path: string, isStranger: boolean): Promise<HttpReply> {
-    const answer = await this.#status.handle(request, path, isStranger);
+  async #state(request: HttpRequest, path: string, who: Principal | undefined): Promise<HttpReply> {
+    if (who && path.startsWith("/admin/")) {
+      const reply = (await this.#operators()).handle(request, path, who);
+      if (reply) return this.#kept(request, who, reply);
+    }
+    const answer = await this.#status.handle(request, path, !who || !this.#hub.mayWatch(who));
     return answer ?? errorReply(new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`), undefined);
+  }
+
+  async #operators(): Promise<Admin> {
+    const { createAdmin } = await import("./admin.ts");
+    return (this.#admin ??= createAdmin(this.#hub, this.#options.stop, {
+      inFlight: () => this.#inFlight,
+      drain: () => this.drain(),
+      listen: (wrap) => (this.#enter = wrap ? wrap(this.#plainly) : this.#plainly),
+    }));
   }
 
   /** How the backends are once each of them has come up or failed, or after `patienceMs`. */
@@ -198,21 +218,7 @@ export class Gateway {
    * each of them has `timeouts.list` to start and to list.
    */
   async computeLock(outer?: Scope): Promise<{ readonly lock: Lock; readonly missing: readonly GatewayError[] }> {
-    using scope = new Scope(outer);
-    const view = this.#hub.view("");
-    if (!view) return { lock: new Map(), missing: [] };
-    const facts = { key: "", principal: "anonymous", capabilities: {}, view, era: "legacy" } as const;
-    const { partial } = await this.#router.listings.merged({ facts }, "tools", scope);
-    const missing = partial.map(({ backend, code, message }) => {
-      const state = this.#hub.backendIn(view, backend)?.state;
-      return state?.kind === "down" ? state.error : new GatewayError(errorCodeOf(code), message, { backend });
-    });
-    const slabs = [...this.#hub.topology.values()].flatMap((backend) => {
-      const shelf = this.#router.listings.shelves.find(backend, this.#hub.ownerOf(backend, { facts }));
-      const isMissing = partial.some((each) => each.backend === backend.plan.name);
-      return isMissing ? [] : (shelf?.get("tools")?.whole ?? []);
-    });
-    return { lock: computeLock(slabs), missing };
+    return await lockOf(this.#hub, this.#router.listings, outer);
   }
 
   /** The same gateway on a pair of streams; resolves when the input ends. */
@@ -228,17 +234,24 @@ export class Gateway {
     this.#stdio.delete(front);
   }
 
-  /** Takes no new calls, lets those in flight end within `drain`, then ends all links and children. */
-  async close(): Promise<void> {
-    const { drainMs } = this.#hub.plan.timeouts;
-    const fronts = [this.#front, this.#sse, ...this.#stdio];
+  get #inFlight(): number {
+    return [this.#front, this.#sse, ...this.#stdio].reduce((sum, { inFlight }) => sum + inFlight, 0);
+  }
+
+  /** Takes no new calls; those in flight go on. */
+  drain(): void {
     this.#status.draining = true;
     this.#router.listings.close();
     this.#lock[Symbol.dispose]();
-    for (const front of fronts) front.drain();
-    using scope = new Scope(undefined, drainMs);
-    while (fronts.some(({ inFlight }) => inFlight > 0) && !scope.cancelled)
-      await sleep(drainStepMs, scope).catch(() => {});
+    for (const front of [this.#front, this.#sse, ...this.#stdio]) front.drain();
+  }
+
+  /** Takes no new calls, lets those in flight end within `drain`, then ends all links and children. */
+  async close(): Promise<void> {
+    this.drain();
+    this.#admin?.close();
+    using scope = new Scope(undefined, this.#hub.plan.timeouts.drainMs);
+    while (this.#inFlight > 0 && !scope.cancelled) await sleep(drainStepMs, scope).catch(() => {});
     await Promise.all([this.#sse.close(), ...[...this.#stdio].map((front) => front.stop())]);
     await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);

@@ -2,9 +2,10 @@
 
 import { watchFiles } from "./config/watch.ts";
 import type { LockPlan } from "./config/catalog.ts";
-import { asGatewayError } from "./core/errors.ts";
-import { type Deviation, type Lock, LockGuard } from "./merge/lock.ts";
+import { asGatewayError, errorCodeOf, GatewayError } from "./core/errors.ts";
+import { computeLock, type Deviation, type Lock, LockGuard } from "./merge/lock.ts";
 import { readLock } from "./ops/lock-file.ts";
+import { Scope } from "./core/scope.ts";
 import type { Listings } from "./route/fanout.ts";
 import type { Hub } from "./route/hub.ts";
 
@@ -63,4 +64,27 @@ export class LockKeeper implements Disposable {
     const text = `not as the lock has them: ${named.join("; ")}${more}${fate}`;
     this.#hub.observer.log("warn", `backend ${backend}`, text);
   }
+}
+
+/** The lock of all tools as they are now, whatever the lock file says, and why those of some backends are missing. */
+export async function lockOf(
+  hub: Hub,
+  listings: Listings,
+  outer?: Scope,
+): Promise<{ readonly lock: Lock; readonly missing: readonly GatewayError[] }> {
+  using scope = new Scope(outer);
+  const view = hub.view("");
+  if (!view) return { lock: new Map(), missing: [] };
+  const facts = { key: "", principal: "anonymous", capabilities: {}, view, era: "legacy" } as const;
+  const { partial } = await listings.merged({ facts }, "tools", scope);
+  const missing = partial.map(({ backend, code, message }) => {
+    const state = hub.backendIn(view, backend)?.state;
+    return state?.kind === "down" ? state.error : new GatewayError(errorCodeOf(code), message, { backend });
+  });
+  const slabs = [...hub.topology.values()].flatMap((backend) => {
+    const shelf = listings.shelves.find(backend, hub.ownerOf(backend, { facts }));
+    const isMissing = partial.some((each) => each.backend === backend.plan.name);
+    return isMissing ? [] : (shelf?.get("tools")?.whole ?? []);
+  });
+  return { lock: computeLock(slabs), missing };
 }

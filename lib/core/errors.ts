@@ -59,6 +59,7 @@ export type ErrorCode =
   | "badCredentials"
   | "insufficientScope"
   | "denied"
+  | "notOperator"
   | "rateLimited"
   | "tooManyCalls"
   | "quotaSpent"
@@ -143,6 +144,14 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   quotaSpent: row("E4114", -32000, 429, 4, true, "wait for the next day (UTC), or raise the quota of the limits"),
   tooManyStreams: row("E4115", -32000, 429, 4, true, "end streams that are not needed, or raise limits.streams"),
   denied: row("E5105", -32602, 200, 5, false, "ask the operator, or call it in another way"),
+  notOperator: row(
+    "E5106",
+    -32600,
+    403,
+    5,
+    false,
+    "ask from the gateway's machine, or let a rule of its policy allow the methods mcpctl/tail and mcpctl/drain",
+  ),
   authUnavailable: row("E5104", -32000, 503, 5, true, "the authorization server cannot be asked; try again"),
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),
   badListing: row("E6020", -32000, 502, 6, false, "the server must end its listing and give each cursor once"),

@@ -27,6 +27,8 @@ export interface TcpListener {
 /** What the program uses of a socket; those of node:net and node:tls have it too. */
 export interface TcpSocket {
   readonly destroyed: boolean;
+  /** Of the peer; undefined once it is gone. */
+  readonly remoteAddress?: string | undefined;
   /** False when nothing can be written any more. */
   readonly writable: boolean;
   /** Bytes that wait to leave. */

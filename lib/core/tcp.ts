@@ -1,15 +1,8 @@
 // TCP on every runtime: Bun's own sockets where it runs, node:net elsewhere; nothing else of the program knows the difference.
 
 import { connectNode, listenNode, serveNode } from "./tcp-node.ts";
-import {
-  probeMs,
-  type TcpEvents,
-  type TcpAddress,
-  type TcpListener,
-  type TcpServer,
-  type TcpSocket,
-  type TlsTerms,
-} from "./tcp-socket.ts";
+import { probeMs } from "./tcp-socket.ts";
+import type { TcpEvents, TcpAddress, TcpListener, TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.ts";
 
 export type { TcpListener, TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.ts";
 
@@ -120,6 +113,10 @@ class BunSocket implements TcpSocket {
 
   constructor(terms?: TlsTerms) {
     this.#terms = terms;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#native?.remoteAddress;
   }
 
   on<Name extends keyof TcpEvents>(name: Name, listener: (...args: TcpEvents[Name]) => void): this {

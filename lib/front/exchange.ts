@@ -22,6 +22,8 @@ export interface HttpRequest {
   offer?(lane: () => Lane): void;
   /** What the client showed of itself when TLS began, where that is trusted. */
   certificate?: ClientCertificate | undefined;
+  /** Whether the peer of its connection is on this machine: a client, or a proxy. */
+  readonly isNear: boolean;
   /** Calls `listener`, the one that there may be, when the client is gone before it has the whole answer. */
   whenGone(listener: () => void): void;
 }

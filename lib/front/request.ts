@@ -1,6 +1,7 @@
 // One request of a client as its routes see it: the head, and the body while it still comes.
 
 import { GatewayError } from "../core/errors.ts";
+import { isLoopback } from "../core/loopback.ts";
 import type { TcpSocket } from "../core/tcp.ts";
 import type { HttpRequest, Lane } from "./exchange.ts";
 import type { RequestHead } from "./request-head.ts";
@@ -32,7 +33,7 @@ const settled: RequestHead = {
 export class IncomingRequest implements HttpRequest {
   head: RequestHead;
   readonly #source: RequestSource;
-  readonly #socket: Pick<TcpSocket, "pause" | "resume">;
+  readonly #socket: Pick<TcpSocket, "pause" | "resume" | "remoteAddress">;
   /** The body where it came in one piece, as most do. */
   #only: Uint8Array | undefined;
   /** Several pieces are copied behind each other: each by itself would cost more than the bytes in it. */
@@ -47,7 +48,7 @@ export class IncomingRequest implements HttpRequest {
   #gone: (() => void) | undefined;
   #waiting: { resolve(body: Uint8Array): void; reject(error: unknown): void } | undefined;
 
-  constructor(head: RequestHead, source: RequestSource, socket: Pick<TcpSocket, "pause" | "resume">) {
+  constructor(head: RequestHead, source: RequestSource, socket: Pick<TcpSocket, "pause" | "resume" | "remoteAddress">) {
     this.head = head;
     this.#source = source;
     this.#socket = socket;
@@ -77,6 +78,10 @@ export class IncomingRequest implements HttpRequest {
 
   get query(): string {
     return this.head.query;
+  }
+
+  get isNear(): boolean {
+    return isLoopback((this.#socket.remoteAddress ?? "").replace(/^::ffff:/, ""));
   }
 
   header(name: string): string | undefined {

@@ -176,6 +176,32 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
     inFlight: z.int(),
     backends: z.array(z.object({ name: z.string(), state: z.string(), transport: z.string(), error: z.string() })),
   },
+  Drain: {
+    drained: z.boolean().describe("No call is left."),
+    inFlight: z.int().describe("Calls that were not over in time."),
+    ms: z.number(),
+    exited: z.boolean(),
+  },
+  Message: {
+    at: z.string().describe("ISO 8601."),
+    from: z.enum(["client", "gateway"]),
+    type: z.enum(["request", "notification", "response", "malformed"]),
+    id: z.string().optional().describe("As JSON."),
+    method: z.string().optional().describe("Of an answer: what it answers."),
+    name: z.string().optional().describe("Tool, prompt or URI."),
+    outcome: z
+      .enum(["ok", "error", "failed"])
+      .optional()
+      .describe("Of an answer: yes, the tool says no, the protocol does."),
+    view: z.string().describe("The endpoint, behind /mcp/; empty for /mcp."),
+    principal: z.string(),
+    session: z.string().optional().describe("Which one, not its id."),
+    backend: z.string().describe("Empty where it went to none, or to several."),
+    ms: z.int().optional().describe("Of an answer: since it was asked."),
+    bytes: z.int(),
+    message: z.record(z.string(), z.unknown()).optional().describe("Without secrets."),
+    text: z.string().optional().describe("The beginning of what is no message, or too large."),
+  },
   CallResult: result,
   PromptResult: result,
   ResourceResult: result,

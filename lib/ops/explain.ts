@@ -33,6 +33,7 @@ const causes: Readonly<Partial<Record<ErrorCode, string>>> = {
   quotaSpent: "what the config allows in one day has been used",
   tooManyStreams: "more event streams are open than the config allows",
   denied: "the policy of the gateway forbids this call, or the user who was asked did not agree",
+  notOperator: "not everybody may watch what others send, or stop the gateway",
   authUnavailable: "whether the token is good could not be found out",
   portInUse: "another program listens on that address already, often an older mcpctl",
   unreachable: "no connection to the server's address could be made",

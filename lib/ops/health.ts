@@ -2,6 +2,7 @@
 
 import { planDefaults } from "../config/plan.ts";
 import { GatewayError } from "../core/errors.ts";
+import { isLoopback } from "../core/loopback.ts";
 import { Scope } from "../core/scope.ts";
 import { isRecord } from "../core/text.ts";
 
@@ -33,9 +34,13 @@ export interface BackendLine {
  * The health of the gateway at `address`: `host:port`, a base URL, or an MCP endpoint; by default the default address.
  * Rejects with `unreachable` after `timeoutMs`, `unauthorized`, or `badProtocol` where something else answers.
  */
-export async function checkHealth(address: string | undefined, timeoutMs: number): Promise<RemoteHealth> {
+export async function checkHealth(
+  address: string | undefined,
+  timeoutMs: number,
+  token?: string,
+): Promise<RemoteHealth> {
   const url = gatewayUrl(address, "/health");
-  const { status, document } = await getJson(url, timeoutMs);
+  const { status, document } = await getJson(url, timeoutMs, token);
   if (!document || typeof document["status"] !== "string" || !isRecord(document["backends"]))
     throw new GatewayError("badProtocol", `${url} answers HTTP ${status} and no health of a gateway`);
   const overall = textOf(document["status"]);
@@ -83,14 +88,32 @@ export function gatewayUrl(address: string | undefined, path: string): string {
 export async function getJson(
   url: string,
   timeoutMs: number,
+  token?: string,
 ): Promise<{ readonly status: number; readonly document: Readonly<Record<string, unknown>> | undefined }> {
-  const { status, text } = await get(url, timeoutMs);
+  const { status, text } = await get(url, timeoutMs, token);
   if (status === 401 || status === 403)
     throw new GatewayError("unauthorized", `${url} refuses to tell (HTTP ${status})`);
-  return { status, document: parse(text) };
+  return { status, document: parseRecord(text) };
 }
 
-async function get(url: string, timeoutMs: number): Promise<{ readonly status: number; readonly text: string }> {
+/** What shows a gateway who asks. */
+export function credentialsOf(url: string, token: string | undefined): Readonly<Record<string, string>> {
+  if (token === undefined || token === "") return {};
+  const { protocol, hostname } = new URL(url);
+  if (protocol !== "https:" && !isLoopback(hostname))
+    throw new GatewayError(
+      "usage",
+      `the token is not sent to ${hostname} without TLS: anybody on the way could read it`,
+    );
+  return { authorization: `Bearer ${token}` };
+}
+
+async function get(
+  url: string,
+  timeoutMs: number,
+  token: string | undefined,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const headers = credentialsOf(url, token);
   const { ofetch } = await import("ofetch");
   const abort = new AbortController();
   // ofetch's own timeout ends with the head, and a gateway that hangs in the middle is no better.
@@ -98,6 +121,7 @@ async function get(url: string, timeoutMs: number): Promise<{ readonly status: n
   scope.onCancel((reason) => abort.abort(reason));
   try {
     const response = await ofetch.raw(url, {
+      headers,
       // A check says how it is now; its caller repeats it.
       retry: 0,
       ignoreResponseError: true,
@@ -113,7 +137,7 @@ async function get(url: string, timeoutMs: number): Promise<{ readonly status: n
 }
 
 /** The system's code where there is one; ofetch wraps what the runtime wraps. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   for (let each = error; each instanceof Error; each = each.cause) {
     if ("code" in each && typeof each.code === "string") return each.code;
     if (!(each.cause instanceof Error)) return each.message;
@@ -121,7 +145,7 @@ function reasonOf(error: unknown): string {
   return String(error);
 }
 
-function parse(text: string): Readonly<Record<string, unknown>> | undefined {
+export function parseRecord(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isRecord(value) ? value : undefined;

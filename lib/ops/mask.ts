@@ -27,11 +27,17 @@ export function maskUrl(text: string): string {
 }
 
 const secretMember =
-  /("(?:[^"\\]|\\.)*(?:key|token|secret|passw|auth|credential|cookie)(?:[^"\\]|\\.)*"\s*:\s*)"(?:[^"\\]|\\.)*"/gi;
+  /("(?!progressToken")(?:[^"\\]|\\.)*(?:key|token|secret|passw|auth|credential|cookie)(?:[^"\\]|\\.)*"\s*:\s*)"(?:[^"\\]|\\.)*"/gi;
+/** The same in JSON that is the text of a message. */
+const quotedSecretMember =
+  /(\\"(?!progressToken\\")[\w .-]*(?:key|token|secret|passw|auth|credential|cookie)[\w .-]*\\"\s*:\s*)\\"[^"\\]*\\"/gi;
 
 /** A message without the values of members that are named like secrets, or that look like them. */
 export function maskMessage(text: string): string {
-  return text.replace(secretMember, `$1"${masked}"`).replace(secretShape, masked);
+  return text
+    .replace(secretMember, `$1"${masked}"`)
+    .replace(quotedSecretMember, String.raw`$1\"${masked}\"`)
+    .replace(secretShape, masked);
 }
 
 /** True where what has this name holds a secret. */

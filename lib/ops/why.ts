@@ -10,9 +10,10 @@ export async function askWhy(
   id: string | undefined,
   address: string | undefined,
   timeoutMs: number,
+  token?: string,
 ): Promise<readonly FlightReport[]> {
   const url = gatewayUrl(address, id === undefined ? "/why" : `/why/${encodeURIComponent(id)}`);
-  const { status, document } = await getJson(url, timeoutMs);
+  const { status, document } = await getJson(url, timeoutMs, token);
   const calls = document?.["calls"];
   if (status !== 200 || !Array.isArray(calls))
     throw new GatewayError("badProtocol", `${url} answers HTTP ${status} and no record of a gateway`);

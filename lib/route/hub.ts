@@ -27,6 +27,8 @@ export interface Viewer {
   readonly facts: Pick<SessionFacts, "key" | "principal" | "capabilities" | "view" | "era">;
 }
 
+/** What operators do is asked about as a method of an extension. */
+const operating = { kind: "methods", backend: "mcpctl" } as const;
 /** Calls that the recorder keeps. */
 const maxFlights = 2_000;
 
@@ -86,6 +88,11 @@ export class Hub {
     }
   }
 
+  /** What was found out for the plan so far is found out again. */
+  refresh(): void {
+    this.#plan = Object.freeze({ ...this.#plan });
+  }
+
   /** What the config makes of the items of a backend; undefined for most. */
   rulesOf(backend: Backend): Rules | undefined {
     return this.#rules.get(backend);
@@ -105,9 +112,14 @@ export class Hub {
   }
 
   /** Whether a principal may see how the gateway and all of its backends are, and what others did. */
-  mayWatch(who: Principal): boolean {
-    const asked = { kind: "methods", backend: "mcpctl", name: "mcpctl/watch" } as const;
-    return this.#policy?.grantsOf(who).shows(asked) !== false;
+  mayWatch(who: Principal, name: string = "mcpctl/watch"): boolean {
+    return this.#policy?.grantsOf(who).shows({ ...operating, name }) !== false;
+  }
+
+  /** Whether a rule lets a principal do such a thing with the gateway: where none is about it, nobody may. */
+  mayOperate(who: Principal, name: string): boolean {
+    const decision = this.#policy?.grantsOf(who).decide({ ...operating, name }, () => false);
+    return decision?.kind === "allow" && decision.place !== undefined;
   }
 
   /** Whether clients of a view find the tools, and do not list them. */

@@ -1,0 +1,31 @@
+// What operators may do with a running gateway, put together when the first of them asks.
+
+import { Admin } from "./front/admin.ts";
+import { type Enter, tapped } from "./front/tap.ts";
+import { maskMessage } from "./ops/mask.ts";
+import type { Hub } from "./route/hub.ts";
+
+/** What the gateway lends. */
+export interface Controls {
+  readonly inFlight: () => number;
+  readonly drain: () => void;
+  /** Puts somebody who listens in the way of requests, or nobody any more. */
+  readonly listen: (wrap: ((enter: Enter) => Enter) | undefined) => void;
+}
+
+export function createAdmin(hub: Hub, stop: (() => void) | undefined, controls: Controls): Admin {
+  return new Admin({
+    hub,
+    stop,
+    get inFlight() {
+      return controls.inFlight();
+    },
+    drain: () => controls.drain(),
+    listen: (watch) => {
+      controls.listen(watch && ((enter) => tapped(enter, hub, watch)));
+      // Calls that go straight pass nobody who listens.
+      hub.refresh();
+    },
+    mask: maskMessage,
+  });
+}
