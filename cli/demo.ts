@@ -1,7 +1,8 @@
 // `mcpctl demo <name> [replica]`: one backend of the demo, as a child process of `serve --demo`.
 
 import process from "node:process";
-import { demoNames, GatewayError, runDemo } from "../lib/index.ts";
+import { demoNames, runDemo } from "../lib/demo.ts";
+import { GatewayError } from "../lib/index.ts";
 import type { Command } from "./command.ts";
 
 const command: Command = {

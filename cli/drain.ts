@@ -1,7 +1,7 @@
 // `mcpctl drain`: a running gateway takes no new calls, finishes those it has, and ends if that is wanted.
 
-import { asGatewayError, checkHealth, GatewayError } from "../lib/index.ts";
-import { drainGateway, seconds, sleep } from "../lib/toolbox.ts";
+import { asGatewayError, GatewayError } from "../lib/index.ts";
+import { checkHealth, drainGateway, seconds, sleep } from "../lib/toolbox.ts";
 import { formats, show } from "./answer.ts";
 import { type Command, type Flags, hasFlag, wordFlag } from "./command.ts";
 import { gatewayToken, outputFlag, timeoutOf } from "./common.ts";

@@ -46,7 +46,7 @@ async function reload(flags: Flags, gateway: Gateway, observer: Observer): Promi
   if (plan.sealKeys.join() !== gateway.plan.sealKeys.join()) {
     observer.log("warn", "gateway", "sealKeys stay as they were; restart to change them");
   }
-  gateway.apply({ ...plan, listen: gateway.plan.listen });
+  await gateway.apply({ ...plan, listen: gateway.plan.listen });
   observer.log(
     "info",
     "gateway",

@@ -1,6 +1,6 @@
 // `mcpctl health`: asks a running gateway how it is; made for containers, which have no curl.
 
-import { checkHealth, type RemoteHealth } from "../lib/index.ts";
+import { checkHealth, type RemoteHealth } from "../lib/toolbox.ts";
 import type { Command } from "./command.ts";
 import { gatewayFlags, gatewayOptionsOf, gatewayToken } from "./common.ts";
 import { answer } from "./output.ts";

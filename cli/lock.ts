@@ -1,8 +1,17 @@
 // `mcpctl lock`: writes down what each tool is, shows what has changed since, and takes changes over.
 
 import process from "node:process";
-import { diffLock, GatewayError, type Lock, type LockChange, writeLock } from "../lib/index.ts";
-import { acceptTools, chooseTools, listRewordings, type Rewording } from "../lib/toolbox.ts";
+import { GatewayError } from "../lib/index.ts";
+import {
+  acceptTools,
+  chooseTools,
+  diffLock,
+  listRewordings,
+  type Lock,
+  type LockChange,
+  type Rewording,
+  writeLock,
+} from "../lib/toolbox.ts";
 import { document, type Format, formats, show } from "./answer.ts";
 import { type Command, type Flags, hasFlag, listFlag, wordFlag } from "./command.ts";
 import { outputFlag, serverFlags, timeoutOf } from "./common.ts";

@@ -2,13 +2,16 @@
 
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import process from "node:process";
-import { diffLock, Gateway, loadPlan, type Lock, type Observer, readLock } from "../lib/index.ts";
+import { Gateway, loadPlan, type Observer } from "../lib/index.ts";
 import {
   describeFailure,
+  diffLock,
   type Failure,
   type FoundProblem,
   invalidConfig,
   keepUnread,
+  type Lock,
+  readLock,
   sleep,
   type Target,
 } from "../lib/toolbox.ts";
@@ -49,7 +52,7 @@ export async function readLocks(flags: Flags, files: readonly string[], bound: L
   });
   if (files.length === 0) await askTrust(loaded.files, targets, listFlag(flags, "trust"));
   const timeouts = { ...plan.timeouts, drainMs: 0, listMs: Math.max(1, bound.until - Date.now()) };
-  const gateway = new Gateway({
+  const gateway = await Gateway.open({
     plan: { ...plan, lock: { mode: "off", file }, timeouts },
     version,
     observer: silent,

@@ -64,7 +64,7 @@ async function serve(flags: Flags): Promise<number> {
   // Before the first child is started: a signal that nobody listens to would leave it behind.
   using signals = listenForSignals();
   const faults = await chaos(flags, observer);
-  const gateway = new Gateway({ plan: loaded.plan, version, observer, faults, stop: signals.stop });
+  const gateway = await Gateway.open({ plan: loaded.plan, version, observer, faults, stop: signals.stop });
   using _following = follow(loaded.files, flags, gateway, observer, signals);
   try {
     if (hasFlag(flags, "stdio")) await serveStdio(gateway, signals);
@@ -79,7 +79,7 @@ async function serve(flags: Flags): Promise<number> {
 async function chaos(flags: Flags, observer: Observer): Promise<Faults | undefined> {
   const file = textFlag(flags, "chaos");
   if (file === undefined) return undefined;
-  const { createFaults } = await import("../lib/index.ts");
+  const { createFaults } = await import("../lib/chaos.ts");
   const faults = await createFaults(file, observer);
   observer.log("warn", "gateway", `CHAOS is on: ${faults.ruleCount} rules of ${file} make calls fail on purpose`);
   return faults;

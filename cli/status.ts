@@ -1,8 +1,8 @@
 // `mcpctl status`: how a running gateway and its backends are, once or again and again.
 
 import process from "node:process";
-import { checkHealth, GatewayError, parseDuration, type RemoteHealth } from "../lib/index.ts";
-import { sleep } from "../lib/toolbox.ts";
+import { GatewayError, parseDuration } from "../lib/index.ts";
+import { checkHealth, type RemoteHealth, sleep } from "../lib/toolbox.ts";
 import { document, formats, show } from "./answer.ts";
 import { type Command, type Flags, hasFlag, textFlag, wordFlag } from "./command.ts";
 import { gatewayToken, outputFlag, timeoutOf } from "./common.ts";

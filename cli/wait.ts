@@ -1,7 +1,7 @@
 // `mcpctl wait`: until a running gateway, or some of its backends, are ready.
 
-import { asGatewayError, checkHealth, GatewayError } from "../lib/index.ts";
-import { sleep } from "../lib/toolbox.ts";
+import { asGatewayError, GatewayError } from "../lib/index.ts";
+import { checkHealth, sleep } from "../lib/toolbox.ts";
 import { type Command, listFlag } from "./command.ts";
 import { gatewayToken, timeoutOf } from "./common.ts";
 import { interruptedExit, limits } from "./patience.ts";

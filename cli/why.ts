@@ -1,6 +1,6 @@
 // `mcpctl why`: what a running gateway did with a call, and why.
 
-import { askWhy, describeFlight } from "../lib/index.ts";
+import { askWhy, describeFlight } from "../lib/toolbox.ts";
 import type { Command } from "./command.ts";
 import { gatewayFlags, gatewayOptionsOf, gatewayToken } from "./common.ts";
 import { answer } from "./output.ts";

@@ -1,7 +1,7 @@
 // How the backends of a gateway came up: what is said of each at the start.
 
 import type { BackendHealth } from "./front/status.ts";
-import { type BackendLine, backendLines } from "./ops/health.ts";
+import { type BackendLine, backendLines } from "./ops/lines.ts";
 
 export interface Arrival extends BackendLine {
   /** `1/2`: those that are up, and all; empty where there is one. */

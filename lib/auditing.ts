@@ -3,7 +3,7 @@
 import type { AuditPlan } from "./config/auth.ts";
 import type { Flight } from "./core/flight.ts";
 import type { Observer } from "./core/observer.ts";
-import { type AuditEntry, AuditLog } from "./observe/audit.ts";
+import type { AuditEntry, AuditLog } from "./observe/audit.ts";
 
 export class Auditing {
   readonly #observer: Observer;
@@ -32,6 +32,7 @@ export class Auditing {
     await (await before)?.close();
     if (!plan) return undefined;
     try {
+      const { AuditLog } = await import("./observe/audit.ts");
       const log = await AuditLog.open({ ...plan, observer: this.#observer });
       if (this.#plan === plan) this.#open = log;
       for (const entry of this.#early.splice(0)) log.write(entry);

@@ -1,33 +1,37 @@
-// The composition root: puts hub, router, backends and fronts together, reloads, drains.
+// The composition root: puts hub, router, backends and fronts together, reloads, drains. Features that only some configs
+// ask for are not imported here: features.ts loads them.
 
-import { Backend, type BackendOptions } from "./backend/backend.ts";
+import type { Backend } from "./backend/backend.ts";
 import { drain, nextTopology } from "./backend/registry.ts";
-import type { BackendPlan, Plan } from "./config/plan.ts";
+import { createBackend } from "./backends.ts";
+import type { Plan } from "./config/plan.ts";
 import { GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import { Auditing } from "./auditing.ts";
+import { required } from "./core/required.ts";
 import { Scope, sleep } from "./core/scope.ts";
 import { anonymous, type Principal } from "./core/principal.ts";
 import { preflight, share } from "./front/cors.ts";
 import type { Admin } from "./front/admin.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
-import { Gate, type Route } from "./front/gate.ts";
+import { type Features, loadFeatures } from "./features.ts";
+import type { Gate, Route } from "./front/gate.ts";
 import { refuseForeign } from "./front/guard.ts";
 import { HttpFront } from "./front/http.ts";
 import { viewAt } from "./front/place.ts";
 import { errorReply } from "./front/reply.ts";
-import { SseFront } from "./front/sse-front.ts";
+import type { SseFront } from "./front/sse-front.ts";
 import { type Health, Status } from "./front/status.ts";
-import { StdioFront } from "./front/stdio.ts";
+import type { StdioFront } from "./front/stdio.ts";
 import type { Enter } from "./front/tap.ts";
 import { Tenures } from "./front/tenure.ts";
-import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
 import type { Faults } from "./ops/faults.ts";
 import { type Arrival, describeArrivals } from "./arrivals.ts";
-import { LockKeeper, lockOf } from "./lock.ts";
+import type { LockKeeper } from "./lock.ts";
 import type { Lock } from "./merge/lock.ts";
+import type { ServerIdentity } from "./route/greet.ts";
 import { Hub } from "./route/hub.ts";
-import { ModernRouter } from "./route/modern-router.ts";
+import type { ModernRouter } from "./route/modern-router.ts";
 import { Router } from "./route/router.ts";
 
 export interface GatewayOptions {
@@ -50,11 +54,12 @@ const settleStepMs = 10;
 export class Gateway {
   readonly #hub: Hub;
   readonly #router: Router;
-  readonly #modern: ModernRouter;
+  #modern: Promise<ModernRouter> | undefined;
   readonly #front: HttpFront;
-  readonly #sse: SseFront;
+  #sse: SseFront | undefined;
   readonly #status: Status;
-  readonly #lock: LockKeeper;
+  #lock: LockKeeper | undefined;
+  #features: Features;
   readonly #options: GatewayOptions;
   readonly #startedAt = Date.now();
   readonly #draining = new Set<Promise<void>>();
@@ -71,40 +76,51 @@ export class Gateway {
   #gate: Gate | undefined;
   #address: string | undefined;
 
-  /** Starts connecting to all backends, in the background and in parallel. */
-  constructor(options: GatewayOptions) {
+  /** Loads what the plan asks for, and starts connecting to all backends, in the background and in parallel. */
+  static async open(options: GatewayOptions): Promise<Gateway> {
+    return new Gateway(options, await loadFeatures(options.plan));
+  }
+
+  private constructor(options: GatewayOptions, features: Features) {
     this.#options = options;
+    this.#features = features;
     this.#hub = new Hub(options.plan, options.observer);
     this.#auditing = new Auditing(options.observer);
     this.#router = new Router(this.#hub);
-    const identity = { name, version: options.version };
-    const { listings, forwarder, subscriptions, tasks } = this.#router;
-    this.#modern = new ModernRouter(this.#hub, { listings, forwarder, subscriptions, tasks, identity });
-    this.#front = new HttpFront({ hub: this.#hub, router: this.#router, modern: this.#modern, identity });
-    this.#sse = new SseFront({ hub: this.#hub, router: this.#router, identity });
-    this.#status = new Status(this.#hub, listings, options.version, options.faults);
-    this.#lock = new LockKeeper(this.#hub, listings);
-    this.apply(options.plan);
+    this.#front = new HttpFront({ ...this.#routes, modern: () => this.#modernRouter() });
+    this.#status = new Status(this.#hub, this.#router.listings, options.version, options.faults);
+    this.#put(options.plan);
   }
 
   get plan(): Plan {
     return this.#hub.plan;
   }
 
+  get #routes(): { readonly hub: Hub; readonly router: Router; readonly identity: ServerIdentity } {
+    return { hub: this.#hub, router: this.#router, identity: { name, version: this.#options.version } };
+  }
+
   /** Puts a new plan in place: unchanged backends keep their links, removed ones finish their calls. */
-  apply(plan: Plan): void {
+  async apply(plan: Plan): Promise<void> {
+    this.#features = await loadFeatures(plan);
     // Backends that came after the end would have nobody who closes them.
-    if (this.#status.draining) return;
+    if (!this.#status.draining) this.#put(plan);
+  }
+
+  #put(plan: Plan): void {
     const { topology, added, removed } = nextTopology(this.#hub.topology, plan.backends, (backend) =>
-      this.#create(backend, plan),
+      createBackend(backend, plan, { ...this.#options, router: this.#router }),
     );
-    this.#hub.replace(plan, topology);
+    this.#hub.replace(plan, topology, this.#features);
     this.#welcome = new WeakSet();
     this.#auditing.apply(plan.audit);
     this.#hub.flights.listener = plan.audit && ((flight) => this.#auditing.called(flight));
     this.#guard();
-    if (!plan.front.sse) this.#sse.end();
-    this.#lock.apply(plan.lock);
+    const { lock, sse } = this.#features;
+    if (sse) this.#sse ??= new sse.SseFront(this.#routes);
+    if (!plan.front.sse) this.#sse?.end();
+    if (lock) this.#lock ??= new lock.LockKeeper(this.#hub, this.#router.listings);
+    this.#lock?.apply(plan.lock);
     for (const backend of removed) this.#router.listings.forget(backend);
     for (const session of [...this.#hub.sessions.all()]) {
       const { backend } = session.facts.view;
@@ -131,7 +147,9 @@ export class Gateway {
 
   #guard(): void {
     const { plan, observer } = this.#hub;
-    this.#gate = plan.auth && new Gate(plan, plan.auth, observer, this.#address, this.#auditing);
+    if (!plan.auth) return void (this.#gate = undefined);
+    const { Gate } = required(this.#features.gate);
+    this.#gate = new Gate(plan, plan.auth, observer, this.#address, this.#auditing);
   }
 
   /** Answers one HTTP request. */
@@ -160,7 +178,7 @@ export class Gateway {
   readonly #route: Route = (request, path, who) => {
     const view = who && viewAt(this.#hub, endpoint, path, who);
     if (view) return this.#kept(request, who, this.#enter(request, view, who));
-    const old = who && this.#sse.handle(request, path, who);
+    const old = who && this.#sse?.handle(request, path, who);
     return old ? this.#kept(request, who, old) : this.#state(request, path, who);
   };
 
@@ -218,6 +236,7 @@ export class Gateway {
    * each of them has `timeouts.list` to start and to list.
    */
   async computeLock(outer?: Scope): Promise<{ readonly lock: Lock; readonly missing: readonly GatewayError[] }> {
+    const { lockOf } = await import("./lock.ts");
     return await lockOf(this.#hub, this.#router.listings, outer);
   }
 
@@ -226,24 +245,38 @@ export class Gateway {
     const whole = this.#hub.view("");
     const view = whole && this.#hub.seenBy(whole, anonymous);
     if (!view) return;
-    const identity = { name, version: this.#options.version };
-    const { hub, router, modern } = { hub: this.#hub, router: this.#router, modern: this.#modern };
-    const front = new StdioFront({ hub, router, modern, identity, view, input, output });
+    // Requests come one after another: none must overtake another because it is the first of its era.
+    const [{ StdioFront }, modern] = await Promise.all([import("./front/stdio.ts"), this.#modernRouter()]);
+    const front = new StdioFront({ ...this.#routes, modern, view, input, output });
     this.#stdio.add(front);
     await front.run();
     this.#stdio.delete(front);
   }
 
+  /** Loaded with the first client of its era. */
+  #modernRouter(): Promise<ModernRouter> {
+    this.#modern ??= import("./route/modern-router.ts").then(({ ModernRouter }) => {
+      const { listings, forwarder, subscriptions, tasks } = this.#router;
+      const { identity } = this.#routes;
+      return new ModernRouter(this.#hub, { listings, forwarder, subscriptions, tasks, identity });
+    });
+    return this.#modern;
+  }
+
+  get #fronts(): readonly (HttpFront | SseFront | StdioFront)[] {
+    return [this.#front, ...(this.#sse ? [this.#sse] : []), ...this.#stdio];
+  }
+
   get #inFlight(): number {
-    return [this.#front, this.#sse, ...this.#stdio].reduce((sum, { inFlight }) => sum + inFlight, 0);
+    return this.#fronts.reduce((sum, { inFlight }) => sum + inFlight, 0);
   }
 
   /** Takes no new calls; those in flight go on. */
   drain(): void {
     this.#status.draining = true;
     this.#router.listings.close();
-    this.#lock[Symbol.dispose]();
-    for (const front of [this.#front, this.#sse, ...this.#stdio]) front.drain();
+    this.#lock?.[Symbol.dispose]();
+    for (const front of this.#fronts) front.drain();
   }
 
   /** Takes no new calls, lets those in flight end within `drain`, then ends all links and children. */
@@ -252,41 +285,9 @@ export class Gateway {
     this.#admin?.close();
     using scope = new Scope(undefined, this.#hub.plan.timeouts.drainMs);
     while (this.#inFlight > 0 && !scope.cancelled) await sleep(drainStepMs, scope).catch(() => {});
-    await Promise.all([this.#sse.close(), ...[...this.#stdio].map((front) => front.stop())]);
+    await Promise.all([this.#sse?.close(), ...[...this.#stdio].map((front) => front.stop())]);
     await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
     await this.#auditing.close();
-  }
-
-  #create(plan: BackendPlan, { limits, zone }: Plan): Backend {
-    const { observer, version } = this.#options;
-    const source = `backend ${plan.name}`;
-    const options: BackendOptions = {
-      plan,
-      client: { name, version, capabilities: sharedClientCapabilities },
-      codec: legacyCodec,
-      maxMessageBytes: limits.messageBytes,
-      peer: this.#router,
-      observer,
-      zone,
-      bend: this.#options.faults?.benderOf(plan.name),
-      listed: (backend, owner, tool) => this.#router.listings.shelves.tool(backend, owner, tool),
-    };
-    const isMany = plan.replicas.length > 1;
-    return new Backend(options, {
-      up: (backend, link, replica, isLead) => {
-        const which = isMany ? `: replica ${replica.index}, ${replica.label}` : "";
-        observer.log("info", source, `is up (${link.facts?.protocolVersion ?? "?"})${which}`);
-        this.#router.connected(backend, link, isLead);
-      },
-      leads: (backend, link) => this.#router.connected(backend, link, true),
-      down: (backend, _owner, error, failures, replica) => {
-        this.#router.disconnected(backend);
-        // The source names it already.
-        const why = error.message.replace(`backend "${plan.name}"`, "").replace(/^:?\s+/, "");
-        const which = isMany ? `: replica ${replica.index}` : "";
-        observer.log(failures > 1 ? "debug" : "warn", source, `is down${which}: ${why}`);
-      },
-    });
   }
 }

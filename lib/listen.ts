@@ -1,13 +1,12 @@
 // The sockets of the front: accepts connections, ends those that stall, and closes them all.
 
-import { followPem, readPem } from "./certificates.ts";
 import type { ListenTlsPlan } from "./config/auth.ts";
 import { limitDefaults } from "./config/limits.ts";
 import { GatewayError } from "./core/errors.ts";
 import { type Observer, silentObserver } from "./core/observer.ts";
 import { every, Scope, sleep } from "./core/scope.ts";
 import { serveTcp, type TcpServer, type TcpSocket } from "./core/tcp.ts";
-import { type ClientCertificate, serveTls } from "./core/tls-server.ts";
+import type { ClientCertificate } from "./core/tls-server.ts";
 import { AnswerEncoder } from "./front/answer.ts";
 import { ClientConnection } from "./front/client.ts";
 import type { Handle } from "./front/exchange.ts";
@@ -60,6 +59,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   let stopFollowing = (): void => {};
   const server = await open(host, port, async () => {
     if (!files) return await serveTcp(host, port, accept);
+    const [{ followPem, readPem }, { serveTls }] = await Promise.all([
+      import("./certificates.ts"),
+      import("./core/tls-server.ts"),
+    ]);
     const secure = await serveTls({ host, port, handshakeMs: patience.silentMs }, readPem(files), accept);
     stopFollowing = followPem(files, secure, observer, tlsCheckMs);
     return secure;

@@ -16,6 +16,10 @@ export { invalidConfig, parseTarget, resolveTargets, type Target, urlTarget } fr
 export { digestOf, isTrusted, keepTrust, needsTrust } from "./ops/trust.ts";
 export { Scope, sleep } from "./core/scope.ts";
 export { spokenVersions } from "./ops/versions.ts";
+export { checkHealth, type RemoteHealth } from "./ops/health.ts";
+export { diffLock, type Lock, type LockChange } from "./merge/lock.ts";
+export { readLock, writeLock } from "./ops/lock-file.ts";
+export { askWhy, describeFlight } from "./ops/why.ts";
 export { listServer, type Listed } from "./ops/list.ts";
 export { isSecretName, maskArgs, masked, maskMessage, maskUrl, whereabouts } from "./ops/mask.ts";
 export { type Checked, checkPages } from "./ops/pagecheck.ts";

@@ -12,8 +12,6 @@ import type { Eras } from "./eras.ts";
 import { type HttpOptions, openHttp } from "./http.ts";
 import { Link, type LinkPeer } from "./link.ts";
 import { openWire, pinnedRevision } from "./opening.ts";
-import { openSse } from "./sse.ts";
-import { openStdio } from "./stdio.ts";
 import { tapEvents, tapTransport, type WireTap } from "./tap.ts";
 import type { Transport, TransportEvents, WireBender } from "./transport.ts";
 
@@ -126,7 +124,9 @@ function openWireTo(
   const shared = { backend: plan.name, maxMessageBytes, stray };
   switch (replica.kind) {
     case "stdio":
-      return openStdio({ ...shared, replica, stderr: (line) => observer.log("info", source, line) }, events, scope);
+      return import("./stdio.ts").then(({ openStdio }) =>
+        openStdio({ ...shared, replica, stderr: (line) => observer.log("info", source, line) }, events, scope),
+      );
     case "http":
       return openUrl(
         {
@@ -155,14 +155,17 @@ function openUrl(
   scope: Scope,
 ): Promise<Transport> | Transport {
   const { replica, connectMs, credential } = options;
-  if (replica.transport === "sse" && credential)
-    return credential.acquire().then(() => openSse(options, events, scope));
-  if (replica.transport === "sse") return openSse(options, events, scope);
+  const openSse = async (within: Scope): Promise<Transport> => {
+    const sse = await import("./sse.ts");
+    return await sse.openSse(options, events, within);
+  };
+  if (replica.transport === "sse" && credential) return credential.acquire().then(() => openSse(scope));
+  if (replica.transport === "sse") return openSse(scope);
   if (replica.transport === "streamable") return openHttp(options, events);
-  if (eras?.isSse(replica)) return openSse(options, events, scope);
+  if (eras?.isSse(replica)) return openSse(scope);
   const older = async (asking: Scope): Promise<Transport> => {
     using patience = new Scope(asking, Math.min(olderPatienceMs, connectMs / 3));
-    const wire = await openSse(options, events, patience);
+    const wire = await openSse(patience);
     eras?.note(replica, "legacy", true);
     return wire;
   };

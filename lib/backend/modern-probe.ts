@@ -7,7 +7,7 @@ import type { ClientFacts } from "../protocol/codec.ts";
 import { type Discovered, judgeProbe, type ProbeOutcome, type ProbeVerdict } from "../protocol/modern-discover.ts";
 import { requestHeaders } from "../protocol/modern-headers.ts";
 import { modernRequestMessage, modernVersions, requestMeta } from "../protocol/modern-meta.ts";
-import { firstOwnId } from "./modern-requests.ts";
+import { firstOwnId } from "./modern-words.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
 export interface ProbeOptions {

@@ -11,10 +11,8 @@ import { requestHeaders } from "../protocol/modern-headers.ts";
 import { modernRequestMessage, requestMeta } from "../protocol/modern-meta.ts";
 import type { Caller } from "./caller.ts";
 import { unanswered } from "./failures.ts";
+import { firstOwnId } from "./modern-words.ts";
 import type { MessageHeaders, SendOutcome, Transport } from "./transport.ts";
-
-/** Ids of requests that are not a link's own calls, whose ids count up from 1. */
-export const firstOwnId: number = 2 ** 40;
 
 /** What legacy clients are used to hear while they ask for no level. */
 const defaultLevel = "info";

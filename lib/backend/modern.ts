@@ -15,6 +15,7 @@ import { eraChanged } from "./refusal.ts";
 import { ModernCalls } from "./modern-calls.ts";
 import { ModernListen } from "./modern-listen.ts";
 import { type ModernFacts, ModernRequests } from "./modern-requests.ts";
+import { unwatchTask, watchTask } from "./modern-words.ts";
 import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
 
 /** What the transport asks of the link above it. */
@@ -25,9 +26,6 @@ export interface ModernLink extends TransportEvents {
 
 const empty = encodeText("{}");
 const discover = "server/discover";
-/** What the gateway itself asks of a link: to hear, or not to hear any more, of a task of the Tasks extension. */
-export const watchTask = "mcpctl/tasks/watch";
-export const unwatchTask = "mcpctl/tasks/unwatch";
 const doubtMs = 10_000;
 
 export class ModernTransport implements Transport, TransportEvents {

@@ -10,7 +10,6 @@ import type { Discovered } from "../protocol/modern-discover.ts";
 import { modernVersions } from "../protocol/modern-meta.ts";
 import type { Eras } from "./eras.ts";
 import type { Link } from "./link.ts";
-import { ModernTransport } from "./modern.ts";
 import { EraProbe } from "./modern-probe.ts";
 import type { Transport, TransportEvents } from "./transport.ts";
 
@@ -50,10 +49,10 @@ export async function openWire(opening: Opening, link: Link, scope: Scope): Prom
   link.attach(wire);
   const mustBeModern = wanted === "modern" || eras?.of(replica) === "modern";
   const verdict = await probe.run(wire, { ...clientOf(opening), patienceMs: patienceOf(opening, mustBeModern) }, scope);
-  const adopt = (discovered: Discovered): ServerFacts => becomeModern(opening, link, wire, probe, discovered);
+  const adopt = (discovered: Discovered): Promise<ServerFacts> => becomeModern(opening, link, wire, probe, discovered);
   switch (verdict.kind) {
     case "modern":
-      return { kind: "modern", facts: adopt(verdict.discovered) };
+      return { kind: "modern", facts: await adopt(verdict.discovered) };
     case "disjoint":
     case "refused":
       throw refusedProbe(plan, verdict);
@@ -76,13 +75,15 @@ export async function openWire(opening: Opening, link: Link, scope: Scope): Prom
   return { kind: "legacy", late: probe.late.then(adopt) };
 }
 
-function becomeModern(
+/** Until the transport is there, the probe keeps what comes. */
+async function becomeModern(
   { plan, replica, client, eras, warn }: Opening,
   link: Link,
   wire: Transport,
   probe: EraProbe,
   { facts }: Discovered,
-): ServerFacts {
+): Promise<ServerFacts> {
+  const { ModernTransport } = await import("./modern.ts");
   const { capabilities, protocolVersion: version } = facts;
   const changed = (): void => eras?.forget(replica);
   const modern = { backend: plan.name, version, kind: replica.kind, capabilities, client, warn };

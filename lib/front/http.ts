@@ -14,14 +14,13 @@ import { claimsModern } from "../protocol/modern-request.ts";
 import { allowsBatch, legacyCodec, primesStreams } from "../protocol/legacy.ts";
 import { greet, readInitialize, type ServerIdentity } from "../route/greet.ts";
 import type { Hub } from "../route/hub.ts";
-import type { ModernRouter } from "../route/modern-router.ts";
 import type { Router } from "../route/router.ts";
 import type { Session } from "../route/session.ts";
 import { Archive } from "./archive.ts";
 import { CallStream } from "./callstream.ts";
 import { requireAccept, requireJson, requireLegacy, requireSession, sessionHeader } from "./headers.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
-import { ModernFront } from "./modern.ts";
+import { type LoadRouter, ModernDoor } from "./modern-door.ts";
 import { emptyReply, errorReply, jsonReply, malformed } from "./reply.ts";
 import { StraightCalls } from "./straight.ts";
 import { SessionStreams } from "./streams.ts";
@@ -29,7 +28,7 @@ import { SessionStreams } from "./streams.ts";
 export interface HttpFrontOptions {
   readonly hub: Hub;
   readonly router: Router;
-  readonly modern: ModernRouter;
+  readonly modern: LoadRouter;
   readonly identity: ServerIdentity;
 }
 
@@ -42,7 +41,7 @@ export class HttpFront {
   readonly #hub: Hub;
   readonly #router: Router;
   readonly #identity: ServerIdentity;
-  readonly #modern: ModernFront;
+  readonly #modern: ModernDoor;
   readonly #archive = new Archive();
   /** Heads of POST requests that were found in order. */
   readonly #checked = new WeakMap<object, EraVerdict>();
@@ -55,7 +54,7 @@ export class HttpFront {
     this.#hub = hub;
     this.#router = router;
     this.#identity = identity;
-    this.#modern = new ModernFront(hub, modern);
+    this.#modern = new ModernDoor(hub, modern);
     this.#straight = new StraightCalls({ hub, router, open: this.#open, isOpen: () => this.#state === "open" });
     this.#schedule();
   }

@@ -5,7 +5,6 @@ import type { BackendPlan } from "../config/plan.ts";
 import { matcherOf } from "../core/glob.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { buildSection, type Section } from "./section.ts";
-import { itemAt } from "./slab.ts";
 
 export class Filter {
   readonly #plan: ViewPlan;
@@ -52,19 +51,4 @@ export class Filter {
       places.map((at) => prefix + (names[at] ?? "")),
     );
   }
-}
-
-/** Whether two states of a section show the same: then nobody who sees only this part needs to be told. */
-export function sameSection(a: Section, b: Section): boolean {
-  return (
-    a.names.length === b.names.length &&
-    a.names.every((name, at) => {
-      if (a.prefix + name !== b.prefix + (b.names[at] ?? "")) return false;
-      return Buffer.compare(rowAt(a, at), rowAt(b, at)) === 0;
-    })
-  );
-}
-
-function rowAt({ slab, rows }: Section, at: number): Uint8Array {
-  return itemAt(slab, rows ? (rows[at] ?? 0) : at);
 }

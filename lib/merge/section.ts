@@ -1,7 +1,7 @@
 // The part of a merged listing that one backend has: its items under their exposed names, in the order of these.
 
 import { createHash } from "node:crypto";
-import { placeOf, type Slab } from "./slab.ts";
+import { itemAt, placeOf, type Slab } from "./slab.ts";
 
 export interface Section {
   readonly slab: Slab;
@@ -77,4 +77,19 @@ export function placeBehind({ prefix, names }: Section, last: string): number {
   const rest = last.slice(prefix.length);
   const place = placeOf(names, rest);
   return names[place] === rest ? place + 1 : place;
+}
+
+/** Whether two states of a section show the same: then nobody who sees only this part needs to be told. */
+export function sameSection(a: Section, b: Section): boolean {
+  return (
+    a.names.length === b.names.length &&
+    a.names.every((name, at) => {
+      if (a.prefix + name !== b.prefix + (b.names[at] ?? "")) return false;
+      return Buffer.compare(rowAt(a, at), rowAt(b, at)) === 0;
+    })
+  );
+}
+
+function rowAt({ slab, rows }: Section, at: number): Uint8Array {
+  return itemAt(slab, rows ? (rows[at] ?? 0) : at);
 }

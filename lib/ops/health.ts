@@ -5,6 +5,7 @@ import { GatewayError } from "../core/errors.ts";
 import { isLoopback } from "../core/loopback.ts";
 import { Scope } from "../core/scope.ts";
 import { isRecord } from "../core/text.ts";
+import { type BackendLine, backendLines, textOf } from "./lines.ts";
 
 /** What a gateway says of itself; members that this version does not know are kept in `document`. */
 export interface RemoteHealth {
@@ -19,15 +20,6 @@ export interface RemoteHealth {
   readonly backends: readonly BackendLine[];
   /** As it was received. */
   readonly document: Readonly<Record<string, unknown>>;
-}
-
-/** One backend of a health document. */
-export interface BackendLine {
-  readonly name: string;
-  readonly state: string;
-  readonly transport: string;
-  /** Code and message of the last error; empty while there is none. */
-  readonly error: string;
 }
 
 /**
@@ -55,17 +47,6 @@ export async function checkHealth(
     backends: backendLines(document["backends"]),
     document,
   };
-}
-
-/** One line for each backend of a health document. */
-export function backendLines(backends: unknown): readonly BackendLine[] {
-  if (!isRecord(backends)) return [];
-  return Object.entries(backends).flatMap(([name, value]) => {
-    if (!isRecord(value)) return [];
-    const { error } = value;
-    const said = isRecord(error) ? `${textOf(error["code"])} ${textOf(error["message"])}` : "";
-    return [{ name, state: textOf(value["state"]), transport: textOf(value["transport"]), error: said }];
-  });
 }
 
 /** A path of the gateway at `address`, which may be that of an endpoint. */
@@ -152,10 +133,6 @@ export function parseRecord(text: string): Readonly<Record<string, unknown>> | u
   } catch {
     return undefined;
   }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }
 
 function numberOf(value: unknown): number {

@@ -38,11 +38,6 @@ export class Admission {
   readonly #quotaOf = new Map<string, Quota>();
   readonly #tariffs = new Map<string, Tariff>();
 
-  /** Whether a plan limits anything that is counted here. */
-  static isNeeded({ limits: { rate, concurrency, quota }, backends }: Plan): boolean {
-    return [rate, concurrency, quota].some((each) => each !== undefined) || backends.some(({ limits }) => limits);
-  }
-
   apply({ limits, backends }: Plan): void {
     this.#rates = renewedRates(this.#rates, limits.rate);
     this.#slots = renewed(this.#slots, limits.concurrency, (most) => new Slots(most, tooManyCalls));

@@ -6,6 +6,7 @@ import type { Envelope } from "../core/envelope.ts";
 import { spanBytes } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
+import { required } from "../core/required.ts";
 import { Rooms } from "../core/room.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
@@ -23,10 +24,9 @@ import { agedCache, type CacheHint, mergeCache } from "../protocol/modern-cache.
 import { type ResultExtras, writeListing } from "./answer.ts";
 import { Collisions } from "./collisions.ts";
 import { Announcer } from "./announcer.ts";
-import { finderSections } from "./finder.ts";
-import type { Hub, Viewer } from "./hub.ts";
+import type { Hub } from "./hub.ts";
 import { cursorOf, pageSizeOf } from "./paging.ts";
-import type { Session } from "./session.ts";
+import type { Session, Viewer } from "./session.ts";
 import type { Shelf, Snapshot } from "./shelf.ts";
 import { type Shortfall as ShelfShortfall, Shelves } from "./shelves.ts";
 
@@ -136,7 +136,7 @@ export class Listings {
     const walk = cursor === undefined ? walkStart : this.#cursors.open(use, cursor);
     const { index, partial, cache } = await this.#merge(viewer, kind, scope, cursor !== undefined);
     const isShort = kind === "tools" && this.#hub.searches(view);
-    const cut = cutPage(isShort ? finderSections() : index.sections, walk, size);
+    const cut = cutPage(isShort ? required(this.#hub.finder).sections() : index.sections, walk, size);
     const answer = {
       id: spanBytes(request, "id") ?? encodeText("null"),
       member: kinds[kind].member,

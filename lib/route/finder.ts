@@ -12,11 +12,17 @@ import { SearchIndex, type Searched } from "../merge/search.ts";
 import { plainSection, type Section } from "../merge/section.ts";
 import { buildSlab, itemAt } from "../merge/slab.ts";
 import { findField } from "../protocol/fields.ts";
-import type { Viewer } from "./hub.ts";
+import type { Viewer } from "./session.ts";
 
 /** What it needs of the listings. */
 export interface Catalog {
   merged(viewer: Viewer, kind: "tools", scope: Scope): Promise<{ readonly index: Index }>;
+}
+
+export interface FinderWays {
+  readonly catalog: Catalog;
+  /** Sends the call that is in a call_tool. */
+  readonly forward: (inner: Envelope) => Promise<Uint8Array>;
 }
 
 const defaultLimit = 10;
@@ -65,35 +71,31 @@ const tools = [
 
 const names: ReadonlySet<string> = new Set(tools.map((tool) => tool.name));
 
-/** The listing of the three. */
-export function finderSections(): readonly Section[] {
-  const page = readPage("tools", encodeText(JSON.stringify({ result: { tools } })));
-  return page ? [plainSection(buildSlab("mcpctl", [page]))] : [];
-}
-
-export function isFinder(exposed: string): boolean {
-  return names.has(exposed);
-}
-
 export class Finder {
-  readonly #catalog: Catalog;
   readonly #searches = new WeakMap<Index, SearchIndex>();
 
-  constructor(catalog: Catalog) {
-    this.#catalog = catalog;
+  /** The listing of the three. */
+  sections(): readonly Section[] {
+    const page = readPage("tools", encodeText(JSON.stringify({ result: { tools } })));
+    return page ? [plainSection(buildSlab("mcpctl", [page]))] : [];
   }
 
-  /** Answers a call of one of the three; `forward` sends the call that is in a call_tool. */
+  /** Whether this is one of the three. */
+  has(exposed: string): boolean {
+    return names.has(exposed);
+  }
+
+  /** Answers a call of one of the three. */
   async answer(
     request: Envelope,
     viewer: Viewer,
     exposed: string,
     scope: Scope,
-    forward: (inner: Envelope) => Promise<Uint8Array>,
+    { catalog, forward }: FinderWays,
   ): Promise<Uint8Array> {
     if (exposed === "call_tool") return await forward(innerCall(request));
     const { query, name: wanted, limit } = asRecord(asRecord(spanValue(request, "params"))["arguments"]);
-    const { index } = await this.#catalog.merged(viewer, "tools", scope);
+    const { index } = await catalog.merged(viewer, "tools", scope);
     const say = (text: string, isError: boolean): Uint8Array => textResult(request, viewer, text, isError);
     if (exposed === "describe_tool") {
       const tool = typeof wanted === "string" ? toolIn(index, wanted) : undefined;
@@ -122,7 +124,7 @@ function innerCall(request: Envelope): Envelope {
   const named: unknown = inner && JSON.parse(decodeText(bytes.subarray(inner.start, inner.end)));
   if (!args || !inner || !spans["params.name"] || typeof named !== "string")
     throw new GatewayError("invalidParams", "call_tool needs the name of a tool in its arguments");
-  if (isFinder(named)) throw new GatewayError("invalidParams", `call_tool does not call ${named}`);
+  if (names.has(named)) throw new GatewayError("invalidParams", `call_tool does not call ${named}`);
   const own = findField(bytes, args, "arguments");
   const edits = [
     { span: spans["params.name"], bytes: bytes.slice(inner.start, inner.end) },

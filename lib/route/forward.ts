@@ -9,12 +9,11 @@ import { Scope } from "../core/scope.ts";
 import { encodeJson } from "../core/text.ts";
 import { exposeName, isShortened, splitName, type View } from "../merge/names.ts";
 import { hasOwnMethods } from "../protocol/modern.ts";
-import { Finder, isFinder } from "./finder.ts";
 import { mayUse, Permits, type Route } from "./permits.ts";
 import { errorCode } from "./reply-code.ts";
 import type { Listings } from "./fanout.ts";
-import type { Hub, Viewer } from "./hub.ts";
-import type { ActiveCall, Session } from "./session.ts";
+import type { Hub } from "./hub.ts";
+import type { ActiveCall, Session, Viewer } from "./session.ts";
 
 /** A backend that may have a resource, and the URI there. */
 export interface Owner {
@@ -41,7 +40,6 @@ const notFoundCode = -32002;
 export class Forwarder {
   readonly #hub: Hub;
   readonly #listings: Listings;
-  readonly #finder: Finder;
   readonly permits: Permits;
   readonly #routes = new Map<string, Route>();
   #routesOf: unknown;
@@ -49,7 +47,6 @@ export class Forwarder {
   constructor(hub: Hub, listings: Listings) {
     this.#hub = hub;
     this.#listings = listings;
-    this.#finder = new Finder(listings);
     this.permits = new Permits(hub);
   }
 
@@ -92,8 +89,11 @@ export class Forwarder {
   named(request: Envelope, call: ActiveCall, kind: ListingKind, span: SpanName = "params.name"): Promise<Uint8Array> {
     const exposed = required(request, span);
     this.#hub.flights.add(call.flight, request.method ?? "", exposed, call.session.facts.view.backend);
-    if (kind === "tools" && isFinder(exposed) && this.#hub.searches(call.session.facts.view))
-      return this.#finder.answer(request, call.session, exposed, call.scope, (inner) => this.named(inner, call, kind));
+    const { finder } = this.#hub;
+    if (finder?.has(exposed) === true && kind === "tools" && this.#hub.searches(call.session.facts.view)) {
+      const ways = { catalog: this.#listings, forward: (inner: Envelope) => this.named(inner, call, kind) };
+      return finder.answer(request, call.session, exposed, call.scope, ways);
+    }
     const target = this.#byPrefix(exposed, call, kind, request, span);
     if (target) return this.#send(request, call, target, call.scope);
     return this.#byName(exposed, call, kind, request, span).then((found) => this.send(request, call, found));

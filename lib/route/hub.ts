@@ -9,22 +9,28 @@ import type { Plan } from "../config/plan.ts";
 import { Flights } from "../core/flight.ts";
 import type { Observer } from "../core/observer.ts";
 import type { Principal } from "../core/principal.ts";
+import { required } from "../core/required.ts";
 import { Sealer } from "../core/seal.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import type { LockGuard } from "../merge/lock.ts";
-import { Filter } from "../merge/filter.ts";
-import { Policy } from "../merge/policy.ts";
+import type * as FilterModule from "../merge/filter.ts";
+import type * as PolicyModule from "../merge/policy.ts";
 import type { View } from "../merge/names.ts";
-import { Rules } from "../merge/rules.ts";
+import type * as RulesModule from "../merge/rules.ts";
 import { splitUri } from "../merge/names.ts";
-import { Admission } from "./admission.ts";
+import type * as AdmissionModule from "./admission.ts";
+import type * as FinderModule from "./finder.ts";
 import { Parked } from "./parked.ts";
-import type { Session, SessionFacts } from "./session.ts";
+import type { Session, Viewer } from "./session.ts";
 import { Sessions } from "./sessions.ts";
 
-/** Who looks, and at what: a session, or a client that has none and an empty key. */
-export interface Viewer {
-  readonly facts: Pick<SessionFacts, "key" | "principal" | "capabilities" | "view" | "era">;
+/** What a plan needs beyond the plain way of a call: each is loaded where a plan asks for it. */
+export interface RouteFeatures {
+  readonly admission?: typeof AdmissionModule | undefined;
+  readonly filter?: typeof FilterModule | undefined;
+  readonly policy?: typeof PolicyModule | undefined;
+  readonly rules?: typeof RulesModule | undefined;
+  readonly finder?: typeof FinderModule | undefined;
 }
 
 /** What operators do is asked about as a method of an extension. */
@@ -41,13 +47,15 @@ export class Hub {
   #plan: Plan;
   #topology: Topology = new Map();
   /** Views of the config, by name. */
-  #filters: ReadonlyMap<string, Filter> = new Map();
+  #filters: ReadonlyMap<string, FilterModule.Filter> = new Map();
   /** Who may use what; undefined where everybody may use everything. */
-  #policy: Policy | undefined;
+  #policy: PolicyModule.Policy | undefined;
   /** How much is let through; undefined where nothing limits it. */
-  admission: Admission | undefined;
+  admission: AdmissionModule.Admission | undefined;
   /** Of the backends that have any. */
-  readonly #rules = new WeakMap<Backend, Rules>();
+  readonly #rules = new WeakMap<Backend, RulesModule.Rules>();
+  /** Undefined where no view is searched. */
+  finder: FinderModule.Finder | undefined;
   /** What tools are held against; undefined without a lock. */
   lock: LockGuard | undefined;
   readonly #releaseListeners: ((session: Session) => void)[] = [];
@@ -74,17 +82,18 @@ export class Hub {
   }
 
   /** Puts a new plan and its topology in place, both at once. */
-  replace(plan: Plan, topology: Topology): void {
+  replace(plan: Plan, topology: Topology, features: RouteFeatures): void {
     this.#plan = plan;
     this.#topology = topology;
-    this.admission = Admission.isNeeded(plan) ? (this.admission ?? new Admission()) : undefined;
+    this.admission = features.admission && (this.admission ?? new features.admission.Admission());
     this.admission?.apply(plan);
     // What was found out for the plan before may not hold for this one.
-    this.#policy = plan.policy && new Policy(plan.policy);
-    this.#filters = new Map(plan.views.map((view) => [view.name, new Filter(view)]));
+    this.#policy = plan.policy && new (required(features.policy).Policy)(plan.policy);
+    this.#filters = new Map(plan.views.map((view) => [view.name, new (required(features.filter).Filter)(view)]));
+    this.finder = features.finder && (this.finder ?? new features.finder.Finder());
     for (const backend of topology.values()) {
       const { rules } = backend.plan;
-      if (rules && !this.#rules.has(backend)) this.#rules.set(backend, new Rules(rules));
+      if (rules && !this.#rules.has(backend)) this.#rules.set(backend, new (required(features.rules).Rules)(rules));
     }
   }
 
@@ -94,12 +103,12 @@ export class Hub {
   }
 
   /** What the config makes of the items of a backend; undefined for most. */
-  rulesOf(backend: Backend): Rules | undefined {
+  rulesOf(backend: Backend): RulesModule.Rules | undefined {
     return this.#rules.get(backend);
   }
 
   /** What a view of the config shows; undefined for the whole gateway, and for a backend alone. */
-  filterOf({ backend }: View): Filter | undefined {
+  filterOf({ backend }: View): FilterModule.Filter | undefined {
     return backend === "" ? undefined : this.#filters.get(backend);
   }
 

@@ -6,7 +6,7 @@ import type { ListingKind } from "../core/nouns.ts";
 import { encodeJson } from "../core/text.ts";
 import type { Asked, Grants } from "../merge/grants.ts";
 import type { View } from "../merge/names.ts";
-import { Consent } from "./consent.ts";
+import type { Consent } from "./consent.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall } from "./session.ts";
 
@@ -33,7 +33,8 @@ const maxRoutes = 10_000;
 
 export class Permits {
   readonly #hub: Hub;
-  readonly #consent = new Consent();
+  /** Loaded with the first call that is looked at. */
+  #consent: Promise<Consent> | undefined;
   /** Where every call of a name goes that is allowed whatever its arguments are. */
   readonly #routes = new WeakMap<Grants, Map<string, Route>>();
 
@@ -54,7 +55,9 @@ export class Permits {
     if (!grants || request.method === "completion/complete") return;
     const asked = askedOf(called);
     if (called.kind !== "resources" && grants.isFree(asked)) return this.#remember(grants, view, called);
-    await this.#consent.require(grants, { asked, request, shown: called.shown }, call);
+    this.#consent ??= import("./consent.ts").then((module) => new module.Consent());
+    const consent = await this.#consent;
+    await consent.require(grants, { asked, request, shown: called.shown }, call);
   }
 
   #remember(grants: Grants, view: View, { kind, shown, backend: name, local }: Called): void {

@@ -57,6 +57,11 @@ export interface SessionFacts {
   readonly era: Era;
 }
 
+/** Who looks, and at what: a session, or a client that has none and an empty key. */
+export interface Viewer {
+  readonly facts: Pick<SessionFacts, "key" | "principal" | "capabilities" | "view" | "era">;
+}
+
 export interface Subscription {
   readonly backend: string;
   /** URI at the backend. */

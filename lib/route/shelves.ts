@@ -6,7 +6,7 @@ import type { GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { after } from "../core/scope.ts";
 import { kinds, listingKinds } from "../merge/catalog.ts";
-import { sameSection } from "../merge/filter.ts";
+import { sameSection } from "../merge/section.ts";
 import type { Deviation } from "../merge/lock.ts";
 import { buildIndex } from "../merge/merged.ts";
 import type { View } from "../merge/names.ts";

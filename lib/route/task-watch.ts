@@ -2,7 +2,7 @@
 
 import type { Backend } from "../backend/backend.ts";
 import type { Link } from "../backend/link.ts";
-import { unwatchTask, watchTask } from "../backend/modern.ts";
+import { unwatchTask, watchTask } from "../backend/modern-words.ts";
 import { type Edit, type Envelope, spanText, splice } from "../core/envelope.ts";
 import { Scope } from "../core/scope.ts";
 import { asRecord, encodeJson } from "../core/text.ts";

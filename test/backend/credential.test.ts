@@ -87,7 +87,7 @@ interface Connected extends AsyncDisposable {
 async function connect(world: World, auth: OutboundPlan, settleMs = 5_000): Promise<Connected> {
   const replicas = [{ kind: "http" as const, url: `${world.url}/mcp`, headers: {}, auth }];
   const backends = [{ ...backendDefaults, name: "peer" as BackendName, replicas }];
-  const gateway = createGateway({ plan: { backends } }, {}, world.logged);
+  const gateway = await createGateway({ plan: { backends } }, {}, world.logged);
   await gateway.settled(settleMs);
   const client = new Client(gateway);
   await client.initialize();

@@ -1,7 +1,7 @@
 // `mcpctl why`: the trail of a call that moved, of a tool that is not there, of an open breaker, and of a bridged call.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { askWhy, describeFlight } from "../../lib/index.ts";
+import { askWhy, describeFlight } from "../../lib/toolbox.ts";
 import { fixtureStdio, Gateway } from "../e2e/kit.ts";
 import { mcpctl } from "../cli/kit.ts";
 import { ModernPeer } from "../kit/modern-peer.ts";

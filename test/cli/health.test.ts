@@ -4,7 +4,8 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
-import { checkHealth, GatewayError } from "../../lib/index.ts";
+import { GatewayError } from "../../lib/index.ts";
+import { checkHealth } from "../../lib/toolbox.ts";
 import { startScript } from "../kit/process.ts";
 import { createFolder } from "./kit.ts";
 

@@ -43,14 +43,14 @@ test("lock: one changed word hides a tool until it is accepted", { timeout: 60_0
     replicas: [{ kind: "http" as const, url: peer.url, headers: {} }],
   };
   const planOf = (mode: Plan["lock"]["mode"]): Plan => freeze({ ...defaultPlan([backend]), lock: { mode, file } });
-  const gateway = new Gateway({ plan: planOf("off"), version: "0", observer });
+  const gateway = await Gateway.open({ plan: planOf("off"), version: "0", observer });
   try {
     const accept = async (): Promise<void> => writeLock(file, (await gateway.computeLock()).lock);
     await accept();
     const accepted = readLock(file);
     assert.ok(accepted);
     assert.deepEqual([...(accepted.get("fs")?.keys() ?? [])], ["list", "read"]);
-    gateway.apply(planOf("enforce"));
+    await gateway.apply(planOf("enforce"));
     const client = new FrontClient(gateway);
     await client.initialize();
     const ask = async (method: string, params: object = {}): Promise<Readonly<Record<string, unknown>>> =>
@@ -93,11 +93,11 @@ test("lock: one changed word hides a tool until it is accepted", { timeout: 60_0
 
     change([tool("Reads a file!", "more"), { name: "list" }]);
     await until(async () => (await names()).length === 1, "a changed schema hides it, too");
-    gateway.apply(planOf("warn"));
+    await gateway.apply(planOf("warn"));
     assert.deepEqual(await names(), ["fs__list", "fs__read"]);
     assert.ok((await call())["result"]);
     assert.equal((await gateway.settled(1_000)).backends["fs"]?.deviations?.length, 1);
-    gateway.apply(planOf("off"));
+    await gateway.apply(planOf("off"));
     assert.equal((await gateway.settled(1_000)).backends["fs"]?.deviations, undefined);
   } finally {
     await gateway.close();

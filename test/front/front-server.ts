@@ -4,7 +4,7 @@ import { listen } from "../../lib/listen.ts";
 import { createGateway } from "./kit.ts";
 
 const [url = "", keepAliveMs = "15000"] = process.argv.slice(2);
-const gateway = createGateway(
+const gateway = await createGateway(
   { timeouts: { keepAliveMs: Number(keepAliveMs), drainMs: 100 }, limits: { bodyBytes: 100_000 } },
   { peer: url },
 );

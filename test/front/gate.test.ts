@@ -116,10 +116,10 @@ test("gate: a key that is taken out of the config is refused from then on, also 
   const client = clientWith(bench, ada.key);
   await client.initialize();
   assert.equal((await client.post(ping)).status, 200);
-  bench.gateway.apply({ ...bench.gateway.plan, auth: authPlan({ keys: [eve] }) });
+  await bench.gateway.apply({ ...bench.gateway.plan, auth: authPlan({ keys: [eve] }) });
   assert.equal((await client.post(ping)).status, 401);
   assert.equal((await knock(bench, eve.key)).status, 200);
   const { auth: _, ...open } = bench.gateway.plan;
-  bench.gateway.apply(open);
+  await bench.gateway.apply(open);
   assert.equal(codeOf(await knock(bench, undefined)), undefined);
 });

@@ -27,7 +27,7 @@ export interface Bench extends AsyncDisposable {
 export async function startBench(settings: Settings = {}): Promise<Bench> {
   const peer = await startPeer();
   const logged: string[] = [];
-  const gateway = createGateway(settings, settings.backends ?? { peer: peer.url }, logged);
+  const gateway = await createGateway(settings, settings.backends ?? { peer: peer.url }, logged);
   await gateway.settled(5_000);
   return {
     gateway,
@@ -45,11 +45,11 @@ export async function startBench(settings: Settings = {}): Promise<Bench> {
   };
 }
 
-export function createGateway(
+export async function createGateway(
   settings: Settings,
   urls: Readonly<Record<string, string>>,
   logged: string[] = [],
-): Gateway {
+): Promise<Gateway> {
   const backends = Object.entries(urls).map(([name, url]) => ({
     ...backendDefaults,
     name: name as BackendName,
@@ -65,7 +65,7 @@ export function createGateway(
   const observer = {
     log: (level: string, source: string, text: string): void => void logged.push(`${level} ${source}: ${text}`),
   };
-  return new Gateway({ plan, version: "0.0.0", observer });
+  return await Gateway.open({ plan, version: "0.0.0", observer });
 }
 
 export type Changes = Readonly<Record<string, string | undefined>>;

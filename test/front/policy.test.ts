@@ -255,10 +255,10 @@ test("policy: a new one counts at once, also in sessions that are open", async (
   const call = async (): Promise<string> => (await ask("tools/call", { name: "open__plain" })).text;
   assert.match(await call(), /called plain/);
   const { gateway } = all.bench;
-  gateway.apply({ ...gateway.plan, policy: { ...ruled, rules: [] } });
+  await gateway.apply({ ...gateway.plan, policy: { ...ruled, rules: [] } });
   assert.match(await call(), /unknown tool/);
   assert.deepEqual(await listed(ask, "tools/list", "tools"), []);
-  gateway.apply({ ...gateway.plan, policy: ruled });
+  await gateway.apply({ ...gateway.plan, policy: ruled });
   assert.match(await call(), /called plain/);
 });
 

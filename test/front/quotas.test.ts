@@ -121,7 +121,7 @@ test("quota: calls cost what the config says, and the next day begins at midnigh
     assert.equal(bench.peer2.count("tools/call"), 6);
     // A reload keeps what was counted.
     const { gateway } = bench;
-    gateway.apply({ ...gateway.plan, limits: { ...gateway.plan.limits, quota: 8 } });
+    await gateway.apply({ ...gateway.plan, limits: { ...gateway.plan.limits, quota: 8 } });
     assert.equal((await own.post(tool("cheap"))).status, 200);
     assertRefused(await own.post(tool("cheap")), { "ratelimit-policy": '"day";q=8;w=86400' });
     mock.timers.setTime(midnight);
@@ -179,7 +179,7 @@ test("limits: calls of one tool at a time, of all principals, in both eras", asy
   await using bench = await startLocked({ keys: [ada, eve] });
   const { gateway } = bench;
   const backends = gateway.plan.backends.map((backend) => ({ ...backend, limits: { tools } }));
-  gateway.apply({ ...gateway.plan, backends });
+  await gateway.apply({ ...gateway.plan, backends });
   await gateway.settled(5_000);
   const own = await sessionOf(bench, ada);
   const { body, headers } = modernRequest("tools/call", { name: "peer__work", arguments: {} });
@@ -221,7 +221,7 @@ test("limits: a full queue of a backend is answered with 503 and Retry-After", a
     ...each,
     resilience: { ...resilienceDefaults, concurrency },
   }));
-  gateway.apply({ ...gateway.plan, backends });
+  await gateway.apply({ ...gateway.plan, backends });
   await gateway.settled(5_000);
   const own = await sessionOf(bench, ada);
   const first = own.call("a");

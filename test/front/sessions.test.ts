@@ -77,8 +77,8 @@ test("session: goes on at another gateway with the same keys, and at none with o
   await using bench = await startBench({ plan });
   const client = await bench.client("2025-03-26");
   const others = {
-    rotated: createGateway({ plan: { sealKeys: ["new key", "first key"] } }, { peer: bench.peer.url }),
-    strange: createGateway({}, { peer: bench.peer.url }),
+    rotated: await createGateway({ plan: { sealKeys: ["new key", "first key"] } }, { peer: bench.peer.url }),
+    strange: await createGateway({}, { peer: bench.peer.url }),
   };
   try {
     const moved = new FrontClient(others.rotated);
@@ -102,7 +102,7 @@ test("session: an event id of another gateway replays nothing that belongs to an
   const call = await bench.peer.call();
   call.progress(1);
   await head;
-  const other = createGateway({ plan }, { peer: bench.peer.url });
+  const other = await createGateway({ plan }, { peer: bench.peer.url });
   try {
     await other.settled(5000);
     const moved = new FrontClient(other);

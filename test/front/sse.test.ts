@@ -80,7 +80,7 @@ test("sse front: is off unless the config says otherwise, and switching it off e
   }
   await using on = await startSseBench();
   const client = await on.client();
-  on.gateway.apply(withoutSse(on.plan));
+  await on.gateway.apply(withoutSse(on.plan));
   assert.deepEqual(await client.rest(), []);
   assert.equal((await client.post(callMessage("a"))).status, 404);
 });

@@ -73,7 +73,7 @@ test("status: one backend down is degraded and ready, with its error named", asy
   await using peer = await startPeer();
   const gone = await startPeer();
   await gone[Symbol.asyncDispose]();
-  const gateway = createGateway({}, { other: peer.url, peer: gone.url });
+  const gateway = await createGateway({}, { other: peer.url, peer: gone.url });
   try {
     await gateway.settled(5_000);
     const seen = await healthOf(gateway);
@@ -90,7 +90,7 @@ test("status: one backend down is degraded and ready, with its error named", asy
 test("status: no backend up is 503 and not ready, and alive", async () => {
   const gone = await startPeer();
   await gone[Symbol.asyncDispose]();
-  const gateway = createGateway({}, { peer: gone.url });
+  const gateway = await createGateway({}, { peer: gone.url });
   try {
     // Before the first attempt has ended.
     const early = await healthOf(gateway);

@@ -112,7 +112,7 @@ export class Bench implements AsyncDisposable {
     const url = await bench.backend.listen();
     const replicas = [replica ?? { kind: "http" as const, url, headers: {} }];
     const backends = [{ ...backendDefaults, name: "b" as BackendName, replicas, callMs }];
-    bench.gateway = createGateway({ ...settings, plan: { ...settings.plan, backends } }, {});
+    bench.gateway = await createGateway({ ...settings, plan: { ...settings.plan, backends } }, {});
     if (key !== undefined) bench.#shown = { authorization: `Bearer ${key}` };
     await bench.gateway.settled(5_000);
     bench.#listener = await listen({ host: "127.0.0.1", port: 0, handle: (request) => bench.gateway.handle(request) });

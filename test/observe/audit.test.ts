@@ -135,7 +135,7 @@ test("audit: a log that cannot be written is said, and calls go on", async () =>
   using folder = createFolder();
   const logged: string[] = [];
   const audit = { file: join(folder.path, "none", "audit.ndjson"), maxBytes: 2 ** 30 };
-  const gateway = createGateway({ plan: { audit } }, {}, logged);
+  const gateway = await createGateway({ plan: { audit } }, {}, logged);
   await new FrontClient(gateway).initialize();
   await gateway.close();
   assert.ok(logged.some((line) => line.startsWith("error gateway: the audit log cannot be opened")));

@@ -7,7 +7,11 @@ import type { BackendName } from "../../lib/core/nouns.ts";
 import { silentObserver } from "../../lib/core/observer.ts";
 import { Scope } from "../../lib/core/scope.ts";
 import { decodeText, encodeJson } from "../../lib/core/text.ts";
+import * as filter from "../../lib/merge/filter.ts";
+import * as policy from "../../lib/merge/policy.ts";
+import * as rules from "../../lib/merge/rules.ts";
 import { legacyCodec, sharedClientCapabilities } from "../../lib/protocol/legacy.ts";
+import * as finder from "../../lib/route/finder.ts";
 import { Hub } from "../../lib/route/hub.ts";
 import { Router } from "../../lib/route/router.ts";
 import type { Outlet, Session } from "../../lib/route/session.ts";
@@ -36,7 +40,7 @@ export class TestNet implements AsyncDisposable {
 
   apply(plan: Plan): void {
     const change = nextTopology(this.hub.topology, plan.backends, (backend) => this.#create(backend));
-    this.hub.replace(plan, change.topology);
+    this.hub.replace(plan, change.topology, { filter, finder, policy, rules });
     for (const backend of change.removed) this.router.listings.forget(backend);
     void drain(change.removed, 1_000);
   }

@@ -1,0 +1,3 @@
+// The public names of faults on purpose.
+
+export { createFaults } from "./ops/faults-file.ts";
