@@ -36,6 +36,10 @@ class Wheel {
     return tick;
   }
 
+  get size(): number {
+    return this.#slots.values().reduce((sum, { size }) => sum + size, 0);
+  }
+
   remove(scope: Scope, tick: number): void {
     const slot = this.#slots.get(tick);
     if (!slot?.delete(scope) || slot.size > 0) return;
@@ -65,6 +69,11 @@ class Wheel {
 }
 
 const wheel = new Wheel();
+
+/** Scopes whose deadline is far away and has not come: one that is never disposed of stays here. */
+export function heldDeadlines(): number {
+  return wheel.size;
+}
 
 /**
  * What bounds a piece of work: it ends when it is cancelled, when its deadline (Unix ms) passes, or when its parent ends.

@@ -106,6 +106,12 @@ export async function startGateway(
   ...flags: string[]
 ): Promise<Gateway> {
   const gateway = await Gateway.start({ backends }, ...flags);
+  await whenUp(gateway, backends);
+  return gateway;
+}
+
+/** Waits until every replica is up. */
+export async function whenUp(gateway: Gateway, backends: Readonly<Record<string, BackendConfig>>): Promise<void> {
   for (const [name, { replicas }] of Object.entries(backends)) {
     const count = Array.isArray(replicas) ? replicas.length : 1;
     if (count === 1) await gateway.up(name);
@@ -113,7 +119,6 @@ export async function startGateway(
       for (let at = 0; at < count; at += 1)
         await gateway.proc.line(new RegExp(`backend ${name}: is up.*: replica ${at}`), "stderr");
   }
-  return gateway;
 }
 
 export interface Outcome {

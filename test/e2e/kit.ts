@@ -52,17 +52,22 @@ export class Gateway implements AsyncDisposable {
   readonly proc: Proc;
   #url = "";
 
-  private constructor(config: GatewayConfig, flags: readonly string[]) {
+  private constructor(config: GatewayConfig, flags: readonly string[], script: string = "cli/main.ts") {
     this.folder = mkdtempSync(join(tmpdir(), "gateway-"));
     this.file = join(this.folder, "mcpctl.json");
     writeFileSync(this.file, JSON.stringify(config));
-    const args = runtimeCommand("cli/main.ts", "serve", "-c", this.file, ...flags);
+    const args = runtimeCommand(script, "serve", "-c", this.file, ...flags);
     this.proc = startProcess(...args, { cwd: this.folder });
   }
 
   /** Starts it; resolves as soon as it says where it listens. */
-  static async start(config: GatewayConfig, ...flags: string[]): Promise<Gateway> {
-    const gateway = new Gateway(config, ["--port", "0", ...flags]);
+  static start(config: GatewayConfig, ...flags: string[]): Promise<Gateway> {
+    return Gateway.startScript(undefined, config, ...flags);
+  }
+
+  /** The same with another script in the place of the program's. */
+  static async startScript(script: string | undefined, config: GatewayConfig, ...flags: string[]): Promise<Gateway> {
+    const gateway = new Gateway(config, ["--port", "0", ...flags], script);
     try {
       [gateway.#url] = await gateway.proc.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
       return gateway;

@@ -1,0 +1,166 @@
+// A long run with faults on: what a gateway holds of memory, children, sockets, timers and calls, time after time.
+import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fixtureStdio, Gateway, recordOf, until } from "../e2e/kit.ts";
+import { answersTo, ModernPeer } from "../kit/modern-peer.ts";
+import { childReplica, HttpReplica, Load, type Outcome, Records, whenUp } from "./kit.ts";
+
+export interface Held {
+  readonly rssMiB: number;
+  readonly children: number;
+  readonly sockets: number;
+  readonly timers: number;
+  readonly intervals: number;
+  readonly deadlines: number;
+  /** Calls in flight, and calls that wait for input. */
+  readonly calls: number;
+  readonly parked: number;
+}
+
+export interface SoakResult {
+  readonly seen: readonly Held[];
+  readonly end: Held;
+  readonly outcomes: readonly Outcome[];
+  readonly executions: ReadonlyMap<string, number>;
+  readonly surveys: number;
+  readonly injected: number;
+}
+
+const faults = [
+  "latency",
+  "resetBefore",
+  "resetAfter",
+  "halfClose",
+  "garbage",
+  "wrongId",
+  "duplicate",
+  "late",
+  "hang",
+  "throttle",
+  "unavailable",
+  "sessionLoss",
+  "kill",
+  "stop",
+];
+const timeouts = { call: "5s", first: "1s", down: "50ms" };
+/** Of calls whose client never comes back with its input. */
+const inputMs = 3_000;
+const perSecond = 100;
+/** Children of all backends while everything is up. */
+export const steadyChildren = 3;
+
+/** Runs for `seconds`, and looks `slices` times. `told` hears of each look. */
+export async function soak(
+  seconds: number,
+  slices: number,
+  told: (line: string) => void = () => {},
+): Promise<SoakResult> {
+  using records = new Records();
+  const record = records.file("r");
+  await using one = await HttpReplica.start(record);
+  await using two = await HttpReplica.start(record, "modern");
+  const backends = {
+    busyHttp: { replicas: [{ url: one.url }, { url: two.url }], timeouts },
+    busyChild: { replicas: [childReplica(record), childReplica(record, "modern")], isolation: "shared", timeouts },
+    asks: { ...fixtureStdio(), isolation: "shared" },
+  };
+  await using gateway = await Gateway.startScript(
+    "test/chaos/counted-server.ts",
+    { backends, timeouts: { input: `${inputMs}ms` } },
+    "--chaos",
+    chaosFile(records.folder),
+  );
+  await whenUp(gateway, backends);
+  const outcomes: Outcome[] = [];
+  const seen: Held[] = [];
+  let surveys = 0;
+  for (let slice = 0; slice < slices; slice += 1) {
+    const clients = await Promise.all(Array.from({ length: 6 }, () => gateway.client()));
+    const load = new Load(clients, ["busyHttp__read", "busyChild__put", "busyHttp__add", "busyChild__add"], perSecond, {
+      delayMs: 3,
+    });
+    const asking = new AbortController();
+    const asked = ask(gateway, asking.signal);
+    await pause((seconds * 1_000) / slices);
+    if (slice % 3 === 1) await one.kill().then(() => one.start());
+    asking.abort();
+    surveys += await asked;
+    outcomes.push(...(await load.stop()));
+    await Promise.all(clients.map((client) => client.delete()));
+    const held = await heldBy(gateway);
+    seen.push(held);
+    told(`${slice + 1} of ${slices}: ${JSON.stringify({ ...held, rssMiB: Math.round(held.rssMiB) })}`);
+  }
+  await until(async () => isCalm(await heldBy(gateway)), "no call is left over", inputMs + 20_000);
+  const health = await healthOf(gateway);
+  const injected = Number(recordOf(health["chaos"])["injected"]);
+  return { seen, end: await heldBy(gateway), outcomes, executions: records.executions("r"), surveys, injected };
+}
+
+function isCalm({ calls, parked, children }: Held): boolean {
+  return calls === 0 && parked === 0 && children === steadyChildren;
+}
+
+function chaosFile(folder: string): string {
+  const file = join(folder, "chaos.yaml");
+  const rules = faults.map((fault) => `  - { fault: ${fault}, backend: "busy*", share: 0.7%, delay: 20ms }`);
+  writeFileSync(file, `seed: 3\nfaults:\n${rules.join("\n")}\n`);
+  return file;
+}
+
+/** Calls that ask for input, of which every second one gets none; gives how many there were. */
+async function ask(gateway: Gateway, signal: AbortSignal): Promise<number> {
+  const peer = new ModernPeer(gateway.url());
+  let count = 0;
+  for (; !signal.aborted; count += 1) {
+    const { asked, state } = await peer.call("asks__survey", { nonce: `s${count}` });
+    const more = { inputResponses: answersTo(asked), requestState: state };
+    if (count % 2 === 0) await peer.call("asks__survey", { nonce: `s${count}` }, more);
+    await pause(200);
+  }
+  return count;
+}
+
+async function healthOf(gateway: Gateway): Promise<Readonly<Record<string, unknown>>> {
+  return recordOf(await (await fetch(new URL("/health", gateway.url()))).json());
+}
+
+let asked = 0;
+
+/** What a gateway holds, by /proc, by /health, and by its own count. */
+async function heldBy(gateway: Gateway): Promise<Held> {
+  const { pid } = gateway.proc;
+  const { inFlight, parked } = await healthOf(gateway);
+  asked += 1;
+  gateway.proc.kill("SIGUSR2");
+  const [, text = ""] = await gateway.proc.line(new RegExp(`^held (\\{"asked":${asked},.*\\})$`), "stderr");
+  const { timers, intervals, deadlines } = recordOf(JSON.parse(text));
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return {
+    rssMiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
+    children: readdirSync("/proc").filter((name) => /^\d+$/.test(name) && parentOf(name) === pid).length,
+    sockets: readdirSync(`/proc/${pid}/fd`).filter((fd) => isSocket(pid, fd)).length,
+    timers: Number(timers),
+    intervals: Number(intervals),
+    deadlines: Number(deadlines),
+    calls: Number(inFlight),
+    parked: Number(parked),
+  };
+}
+
+function parentOf(pid: string): number {
+  try {
+    return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}
+
+function isSocket(pid: number, fd: string): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith("socket:");
+  } catch {
+    return false;
+  }
+}
