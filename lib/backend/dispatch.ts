@@ -14,7 +14,7 @@ import type { BackendPolicies } from "./policies.ts";
 import type { Replica } from "./replica.ts";
 import { Signs } from "./signs.ts";
 import type { Strand } from "./strand.ts";
-import { localName, mayRunTwice } from "./traits.ts";
+import { localName, mayRunTwice, onlyReads, type ToolWords } from "./traits.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** What a backend sends to one owner's client on its links. */
@@ -31,6 +31,8 @@ export interface Sending {
 /** What is subscribed is asked for again where another link speaks for all, so it must be asked for there. */
 const ofLead: ReadonlySet<string> = new Set(["resources/subscribe", "resources/unsubscribe"]);
 const spread = 0.25;
+/** A ping that finds a replica gone mostly does so at once. */
+const lookMs = 1_000;
 
 export class Dispatch implements Course<Replica, Uint8Array> {
   readonly scope: Scope;
@@ -50,24 +52,29 @@ export class Dispatch implements Course<Replica, Uint8Array> {
   }
 
   isRepeatable(): boolean {
-    const { request, edits, uplink, listed } = this.#sending;
-    this.#repeatable ??= mayRunTwice(request, edits, {
-      listed: (tool) => listed(uplink.owner, tool),
-      isDeclared: this.#policies.isDeclared,
-    });
+    const { request, edits } = this.#sending;
+    this.#repeatable ??= mayRunTwice(request, edits, this.#words());
     return this.#repeatable;
   }
 
+  #words(): ToolWords {
+    const { uplink, listed } = this.#sending;
+    return { listed: (tool) => listed(uplink.owner, tool), isDeclared: this.#policies.isDeclared };
+  }
+
   choose(tried: ReadonlySet<Replica>): Replica | undefined {
-    const { uplink, request, caller } = this.#sending;
+    const { uplink, request, edits, caller } = this.#sending;
     const now = Date.now();
     const { lead, strands } = uplink;
     if (strands.length === 1 || ofLead.has(request.method ?? "")) return isUsable(lead, now) ? lead.replica : undefined;
     let well = strands.filter((strand) => isUsable(strand, now));
+    if (well.every(({ isSilent }) => isSilent)) uplink.seek();
     well = orAll(well, ({ isSilent }) => !isSilent);
     well = orAll(well, ({ replica }) => !tried.has(replica));
     const place = uplink.placeOf(caller.session);
     if (place && well.includes(place)) return place.replica;
+    // What the session had at a replica that is away is lost with it; while it only reads, it has nothing anywhere else.
+    const isVisit = place !== undefined && onlyReads(request, edits, this.#words());
     const { outliers, balance } = this.#policies;
     if (outliers) well = orAll(well, ({ replica }) => !outliers.isEjected(replica.index, now));
     for (const { replica } of well) replica.ramp = outliers?.ramp(replica.index, now) ?? 1;
@@ -76,7 +83,7 @@ export class Dispatch implements Course<Replica, Uint8Array> {
       this.#key(),
     );
     const chosen = replica && strands[replica.index];
-    if (chosen && !chosen.link?.facts?.modern) uplink.place(caller.session, chosen);
+    if (chosen && !isVisit && !chosen.link?.facts?.modern) uplink.place(caller.session, chosen);
     return replica;
   }
 
@@ -87,11 +94,18 @@ export class Dispatch implements Course<Replica, Uint8Array> {
     return uplink.strands.some((strand) => !tried.has(strand.replica) && isUsable(strand, now) && !strand.isSilent);
   }
 
+  async isAway(replica: Replica): Promise<boolean> {
+    const strand = this.#sending.uplink.strands[replica.index];
+    using patience = new Scope(this.scope, lookMs);
+    await strand?.pulse.looked(patience).catch(() => {});
+    return strand?.link === undefined || strand.isSilent;
+  }
+
   async recover(): Promise<void> {
     const { uplink } = this.#sending;
     if (uplink.links.length === 0) return void (await uplink.acquire(this.scope));
     // A look that is under way may show that a replica is gone, and not only bad.
-    await Promise.all(uplink.strands.map((strand) => strand.looked(this.scope)));
+    await Promise.all(uplink.strands.map((strand) => strand.pulse.looked(this.scope)));
     const now = Date.now();
     if (uplink.links.length === 0 || uplink.strands.some((strand) => isUsable(strand, now))) return;
     const { waitMs, isOpen } = this.#waitMs(uplink, now);
@@ -139,11 +153,11 @@ export class Dispatch implements Course<Replica, Uint8Array> {
         if (this.isRepeatable() && this.hasOther(new Set([replica]))) scope.cancel(error);
       },
     };
-    strand.movers.add(mover);
+    strand.pulse.movers.add(mover);
     try {
       return await link.call(request, edits, caller, scope, signs);
     } finally {
-      strand.movers.delete(mover);
+      strand.pulse.movers.delete(mover);
     }
   }
 

@@ -7,6 +7,7 @@ import { backoffMs } from "../resilience/backoff.ts";
 import { type LinkOptions, openLink } from "./connect.ts";
 import { unavailable } from "./failures.ts";
 import type { Link } from "./link.ts";
+import { Pulse } from "./pulse.ts";
 import type { Replica } from "./replica.ts";
 
 export type StrandState =
@@ -24,18 +25,6 @@ export interface StrandEvents {
   down(strand: Strand, error: GatewayError, failures: number): void;
 }
 
-/** A call in flight here that may be sent elsewhere where this replica falls silent. */
-export interface Mover {
-  fellSilent(error: GatewayError): void;
-}
-
-/** A ping that has no answer yet, later than its asker could wait. */
-interface Silence {
-  readonly link: Link;
-  readonly since: number;
-  readonly error: GatewayError;
-}
-
 /** A link that ended sooner than this counts as a failed attempt: a server that starts and dies must not spin. */
 const stableMs = 5_000;
 /** A call may ask for an attempt before its time, but no sooner than this after the last one. */
@@ -45,11 +34,9 @@ const onRefusalMs = 100;
 
 export class Strand {
   readonly replica: Replica;
-  /** Calls in flight that want to know where the replica falls silent. */
-  readonly movers: Set<Mover> = new Set();
+  readonly pulse: Pulse;
   readonly #options: LinkOptions;
   readonly #events: StrandEvents;
-  readonly #pingMs: number;
   readonly #downMs: number;
   readonly #scope = new Scope();
   #done: Promise<void> | undefined;
@@ -63,15 +50,13 @@ export class Strand {
   #wake: Scope = new Scope();
   /** The last link ended soon after it was opened. */
   #unstable = false;
-  #ping: Promise<void> | undefined;
-  #silence: Silence | undefined;
 
   constructor(options: LinkOptions, replica: Replica, events: StrandEvents) {
     this.#options = options;
     this.replica = replica;
     this.#events = events;
     const { pingMs, downMs } = options.plan.resilience ?? resilienceDefaults;
-    this.#pingMs = pingMs;
+    this.pulse = new Pulse(pingMs);
     this.#downMs = downMs;
   }
 
@@ -85,7 +70,7 @@ export class Strand {
     const state = this.#state;
     if (state.kind !== "up") return state;
     if (!this.link) return { kind: "connecting", since: Date.now() };
-    const silence = this.#unheardSince();
+    const silence = this.pulse.silenceOf(this.link);
     // A server that works on a call may answer nothing else meanwhile.
     if (!silence || silence.link.calls.callers().length > 0) return state;
     return { kind: "down", since: silence.since, error: silence.error, failures: 1 };
@@ -93,12 +78,7 @@ export class Strand {
 
   /** It did not answer the last ping, and nothing else was heard of it since. */
   get isSilent(): boolean {
-    return this.#unheardSince() !== undefined;
-  }
-
-  #unheardSince(): Silence | undefined {
-    const silence = this.#silence;
-    return silence?.link === this.link && silence && silence.link.heardAt <= silence.since ? silence : undefined;
+    return this.pulse.silenceOf(this.link) !== undefined;
   }
 
   get link(): Link | undefined {
@@ -132,62 +112,21 @@ export class Strand {
     this.#wake.cancel();
   }
 
-  /** Resolves when no ping is under way. */
-  async looked(scope: Scope): Promise<void> {
-    if (this.#ping) await scope.race(this.#ping);
-  }
-
   get #restMs(): number {
     return this.#state.kind === "down" && this.#state.error.code === "unreachable" ? onRefusalMs : onDemandMs;
   }
 
   /** Asks the backend whether it is there; one that does not answer within `timeoutMs` is not up until it is heard. */
-  async verify(scope: Scope, timeoutMs: number = this.#pingMs): Promise<void> {
+  async verify(scope: Scope, timeoutMs?: number): Promise<void> {
     const { link } = this;
-    if (!link) {
-      this.#retryEarly();
-      return;
-    }
-    const since = Date.now();
-    this.#ping ??= this.#probe(link).finally(() => {
-      this.#ping = undefined;
-    });
-    using patience = new Scope(scope, timeoutMs);
-    try {
-      await patience.race(this.#ping);
-    } catch {
-      // The asker went away: that says nothing.
-      if (!scope.cancelled) this.#silence = { link, since, error: this.#unheard(link, timeoutMs) };
-    }
+    if (link) await this.pulse.verify(link, scope, timeoutMs);
+    else this.seek();
   }
 
-  /** A server in the network may be back before its next attempt; a child is started at its own pace. */
-  #retryEarly(): void {
+  /** Looks for one that is down: a server in the network may be back before its next attempt; a child has its own pace. */
+  seek(): void {
     const isRemote = this.replica.plan.kind === "http";
     if (isRemote && this.#state.kind === "down" && Date.now() >= this.#attemptedAt + onDemandMs) this.#wake.cancel();
-  }
-
-  /** Pings once, however many ask; a backend that does not answer loses its link. */
-  async #probe(link: Link): Promise<void> {
-    const since = Date.now();
-    using patience = new Scope(undefined, this.#pingMs);
-    try {
-      await link.request("ping", undefined, patience);
-    } catch (error) {
-      if (!link.usable) return;
-      if (error instanceof GatewayError) return link.retired(error);
-      const silence = this.#unheard(link, this.#pingMs);
-      // Many servers answer nothing while they work on a call; ending those would end the call.
-      if (link.calls.callers().length === 0) return void link.close(silence);
-      if (link.heardAt > since) return;
-      this.#silence = { link, since, error: silence };
-      for (const mover of [...this.movers]) mover.fellSilent(silence);
-    }
-  }
-
-  #unheard({ backend }: Link, timeoutMs: number): GatewayError {
-    const text = `backend "${backend}" did not answer a ping within ${timeoutMs} ms`;
-    return new GatewayError("lost", text, { backend, data: { sent: true } });
   }
 
   /** Ends the link and the attempts; calls in flight fail unless they were waited for before. */
@@ -280,15 +219,12 @@ export class Strand {
     this.#events.down(this, error, failures);
   }
 
-  async #pause(ms: number, error: GatewayError): Promise<void> {
+  async #pause(ms: number, { code }: GatewayError): Promise<void> {
     using wake = new Scope(this.#scope, ms);
     this.#wake = wake;
-    // Where nothing listens, a look at the port says when something does; anything else says so by itself or not at all.
-    const looks = this.replica.plan.kind === "http" && error.code === "unreachable";
-    while (!wake.cancelled) {
-      await sleep(looks ? this.#downMs : ms, wake).catch(() => {});
-      if (looks && !wake.cancelled && (await this.replica.listens(wake))) return;
-    }
+    const { lookout } = this.replica;
+    const absence = { refused: code === "unreachable", sinceMs: this.#state.since, everyMs: this.#downMs };
+    await (lookout?.returned(absence, wake) ?? sleep(ms, wake).catch(() => {}));
   }
 }
 

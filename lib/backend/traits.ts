@@ -23,6 +23,14 @@ const repeatable: ReadonlySet<string> = new Set([
   "tasks/cancel",
 ]);
 
+/** … of those the ones that leave something behind in a session. */
+const leaving: ReadonlySet<string> = new Set([
+  "resources/subscribe",
+  "resources/unsubscribe",
+  "logging/setLevel",
+  "tasks/cancel",
+]);
+
 /** What a call needs to know of tools. */
 export interface ToolWords {
   /** The tool as its backend lists it; undefined where it is not known. */
@@ -40,7 +48,16 @@ export function mayRunTwice(request: Envelope, edits: readonly Edit[], words: To
   if (name === undefined) return false;
   if (words.isDeclared(name)) return true;
   const tool = words.listed(name);
-  return tool !== undefined && isSafe(tool);
+  return tool !== undefined && hints(tool, ["readOnlyHint", "idempotentHint"]);
+}
+
+/** Nothing of its session is at a server that a request like this came to. */
+export function onlyReads(request: Envelope, edits: readonly Edit[], words: ToolWords): boolean {
+  const { method = "" } = request;
+  if (repeatable.has(method)) return !leaving.has(method);
+  const name = method === "tools/call" && !request.spans["params.task"] ? localName(request, edits) : undefined;
+  const tool = name === undefined ? undefined : words.listed(name);
+  return tool !== undefined && hints(tool, ["readOnlyHint"]);
 }
 
 /** The tool's name at its backend. */
@@ -53,8 +70,8 @@ export function localName(request: Envelope, edits: readonly Edit[]): string | u
 }
 
 /** 2025-11-25, Tools, "ToolAnnotations": both hints are false unless they are given. */
-function isSafe(tool: Uint8Array): boolean {
-  return ["readOnlyHint", "idempotentHint"].some((hint) => {
+function hints(tool: Uint8Array, names: readonly string[]): boolean {
+  return names.some((hint) => {
     const at = findPath(tool, wholeOf(tool), ["annotations", hint]);
     return at !== undefined && valueAt(tool, at) === true;
   });

@@ -123,6 +123,11 @@ export class Uplink {
     }
   }
 
+  /** Looks for the replicas that are down, before their next attempts are due. */
+  seek(): void {
+    for (const strand of this.strands) if (!strand.link) strand.seek();
+  }
+
   /** A message that concerns every replica. */
   send(message: Uint8Array): void {
     for (const link of this.links) link.send(message);
@@ -141,6 +146,7 @@ export class Uplink {
     this.#wasUp = true;
     if (!this.#lead.link) this.#lead = strand;
     this.#events.up(link, strand.replica, this.#lead === strand, this.#away.delete(strand));
+    for (const other of this.strands) if (other !== strand) other.pulse.release(other.link);
   }
 
   #down(strand: Strand, error: GatewayError, failures: number): void {

@@ -68,8 +68,9 @@ export class FaultProxy implements AsyncDisposable {
 
   async #listen(): Promise<void> {
     const { createServer } = process.getBuiltinModule("node:http");
+    // The connection breaks: Bun sends an empty answer for a response that is destroyed before its head.
     const server = createServer((request, response) => {
-      this.#serve(request, response).catch(() => response.destroy());
+      this.#serve(request, response).catch(() => request.socket.destroy());
     });
     await new Promise<void>((resolve, reject) => {
       server.once("error", (error) => reject(new GatewayError("portInUse", error.message, { cause: error })));
@@ -106,7 +107,7 @@ export class FaultProxy implements AsyncDisposable {
         return canned(response, 200, "\u0000{{{ planted garbage");
       case "blackhole":
         await scope.race(this.#over.promise);
-        return void response.destroy();
+        return void request.socket.destroy();
       case "freeze":
         await scope.race(this.#over.promise);
         break;
@@ -121,7 +122,7 @@ export class FaultProxy implements AsyncDisposable {
     }
     const reply = await this.#forward(request, Buffer.concat(chunks), scope);
     // The call may have run: that is what makes a reset worse than a refusal.
-    if (this.#fault === "reset") return void response.destroy();
+    if (this.#fault === "reset") return void request.socket.destroy();
     if (this.#fault === "freeze" || this.#fault === "blackhole") await scope.race(this.#over.promise);
     await this.#relay(reply, response);
   }

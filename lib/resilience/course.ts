@@ -60,6 +60,8 @@ export interface Course<Each extends Site, Reply> {
   choose(tried: ReadonlySet<Each>): Each | undefined;
   /** Whether there is a replica that can take it beside those. */
   hasOther(tried: ReadonlySet<Each>): boolean;
+  /** Whether the replica has gone away, or fallen silent: a call that it failed adds nothing to what it has to do. */
+  isAway(site: Each): Promise<boolean>;
   /** Resolves when a replica may be there; rejects with why none is. */
   recover(): Promise<unknown>;
   /** When the last replica went away, Unix ms; undefined where one is there, or never was. */

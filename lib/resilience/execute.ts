@@ -98,12 +98,12 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
   async #pause(): Promise<void> {
     const { closedUntil, retry } = this.#policies;
     const { scope } = this.#course;
-    const failing = this.#judged === this.#last ? undefined : this.#last?.failing;
+    const last = this.#judged === this.#last ? undefined : this.#last;
     this.#judged = this.#last;
-    if (failing) this.#mayRepeat(failing);
+    if (last) await this.#mayRepeat(last);
     const now = Date.now();
     const closedMs = closedUntil - now;
-    const waitMs = Math.max(closedMs, failing ? this.#backoffMs(failing) : 0);
+    const waitMs = Math.max(closedMs, last ? this.#backoffMs(last.failing) : 0);
     if (waitMs <= 0) return;
     if (closedMs > retry.waitMs || now + waitMs > scope.deadline) throw this.#closed(waitMs);
     // They do not all come back at the same moment.
@@ -113,7 +113,7 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
     this.#course.noted({ kind: "waited", ms: Math.round(ms), why });
   }
 
-  #mayRepeat(failing: Failing): void {
+  async #mayRepeat({ site, failing }: Failed<Each>): Promise<void> {
     const { error, next, free } = failing;
     const { retry, budget } = this.#policies;
     // Whatever failed last: what may have run before may not be sent again.
@@ -125,7 +125,9 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
       if (this.#free > maxFree) throw this.#refuse(error, `${maxFree} attempts did not reach it`);
     } else if (this.made - this.#free >= retry.attempts) {
       throw this.#refuse(error, `it was sent ${retry.attempts} times`);
-    } else if (!budget.take(Date.now())) throw this.#refuse(error, "the budget for repetitions is used up");
+    } else if (!budget.take(Date.now()) && !(await this.#course.isAway(site))) {
+      throw this.#refuse(error, "the budget for repetitions is used up");
+    }
   }
 
   #refuse(error: GatewayError, why: string): GatewayError {

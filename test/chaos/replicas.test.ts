@@ -52,6 +52,25 @@ for (const era of ["legacy", "modern"] as const) {
   });
 }
 
+test("replicas: however many calls a replica has that is killed, those that may be repeated are all answered", async () => {
+  using records = new Records();
+  const record = records.file("r");
+  await using one = await HttpReplica.start(record);
+  await using two = await HttpReplica.start(record);
+  await using gateway = await startGateway({
+    b: { replicas: [{ url: one.url }, { url: two.url }], balance: "priority", retry: { budget: "1%" } },
+  });
+  const client = await gateway.client();
+  const calls = Array.from({ length: 200 }, () => callOnce(client, "b__read", { delayMs: 1_500 }));
+  await until(async () => {
+    const { replicas } = JSON.parse(await (await fetch(new URL("/health", gateway.url()))).text()).backends.b;
+    return replicas[0].pending === 200;
+  }, "all are in flight");
+  await one.kill();
+  const outcomes = await Promise.all(calls);
+  assert.deepEqual(new Set(outcomes.map(({ text, message }) => text ?? message)), new Set([String(two.pid)]));
+});
+
 test("replicas: one that stops answering costs each call at most the time of a ping, and nothing runs twice", async () => {
   using records = new Records();
   const record = records.file("r");

@@ -50,8 +50,8 @@ test("why: a call that moved to another replica says where it failed, and why it
   assert.deepEqual(await trailOf(gateway), [
     "tools/call b__add, id X, at T",
     '  failed after N ms; came to /mcp, went to backend "b"',
-    "  +N ms  sent to replica 1",
-    '  +N ms  failed at replica 1 after N ms (E4105, it may have run): backend "b": HOST closed the connection before it answered',
+    "  +N ms  sent to replica 0",
+    '  +N ms  failed at replica 0 after N ms (E4105, it may have run): backend "b": HOST closed the connection before it answered',
     "  +N ms  not sent again: it may have run already",
     '  +N ms  the caller is told E4105: backend "b": HOST closed the connection before it answered',
   ]);

@@ -2,116 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ErrorCode, errorTable, GatewayError } from "../../lib/core/errors.ts";
-import { Scope } from "../../lib/core/scope.ts";
-import { Breaker } from "../../lib/resilience/breaker.ts";
-import { Budget } from "../../lib/resilience/budget.ts";
 import { Bulkhead } from "../../lib/resilience/bulkhead.ts";
 import { neverSent } from "../../lib/resilience/classes.ts";
-import type { Course, Policies, Site, Step } from "../../lib/resilience/course.ts";
-import { Execution } from "../../lib/resilience/execute.ts";
 import { Hedge } from "../../lib/resilience/hedge.ts";
-
-interface Replica extends Site {
-  up: boolean;
-}
-
-type Answer = (replica: number, scope: Scope) => Promise<string> | string;
-
-const terms = { failures: 5, rate: 0.5, minCalls: 20, windowMs: 10_000, openMs: 60_000, maxOpenMs: 60_000, trials: 1 };
-
-/** A call to simulated replicas, and what became of it. */
-class TestCourse implements Course<Replica, string>, Policies {
-  readonly backend = "b";
-  readonly lane = "me";
-  readonly breaker: Breaker | undefined = undefined;
-  readonly retry = { attempts: 3, waitMs: 1_000 };
-  readonly budget: Budget;
-  readonly scope: Scope;
-  readonly replicas: readonly Replica[];
-  readonly asked: number[] = [];
-  readonly steps: Step[] = [];
-  readonly #answer: Answer;
-  bulkhead: Bulkhead | undefined;
-  hedge: Hedge | undefined;
-  closedUntil = 0;
-  waiting = 0;
-  repeatable = true;
-  lostAt: number | undefined;
-  /** Called where no replica is up. */
-  recovery: () => Promise<unknown> = () => Promise.reject(failure("unavailable", false));
-
-  constructor(replicas: number, answer: Answer, timeoutMs = 5_000, budget = 100) {
-    this.replicas = Array.from({ length: replicas }, (_, index) => ({
-      index,
-      breaker: new Breaker(terms),
-      pending: 0,
-      closedUntil: 0,
-      up: true,
-    }));
-    this.#answer = answer;
-    this.budget = new Budget({ share: 0, perSecond: 0, burst: budget }, Date.now());
-    this.scope = new Scope(undefined, timeoutMs, () => failure("callTimeout", true));
-  }
-  isRepeatable(): boolean {
-    return this.repeatable;
-  }
-  choose(tried: ReadonlySet<Replica>): Replica | undefined {
-    const well = this.#well();
-    return well.find((replica) => !tried.has(replica)) ?? well[0];
-  }
-  hasOther(tried: ReadonlySet<Replica>): boolean {
-    return this.#well().some((replica) => !tried.has(replica));
-  }
-  #well(): readonly Replica[] {
-    const now = Date.now();
-    return this.replicas.filter(
-      ({ up, breaker, closedUntil }) => up && closedUntil <= now && breaker?.isPassable(now) !== false,
-    );
-  }
-  recover(): Promise<unknown> {
-    return this.recovery();
-  }
-  async send(site: Replica, scope: Scope): Promise<string> {
-    this.asked.push(site.index);
-    return await scope.race(Promise.resolve().then(() => this.#answer(site.index, scope)));
-  }
-  faultOf(): undefined {}
-  heardSince(): boolean {
-    return true;
-  }
-  noted(step: Step | Site): void {
-    if ("kind" in step) this.steps.push(step);
-  }
-}
-
-function failure(code: ErrorCode, sent?: boolean, more: Readonly<Record<string, unknown>> = {}): GatewayError {
-  return new GatewayError(code, `it failed: ${code}`, { data: { ...(sent === undefined ? {} : { sent }), ...more } });
-}
-
-interface Outcome {
-  readonly outcome: unknown;
-  readonly made: number;
-  readonly mayHaveRun: boolean;
-}
-
-async function run(course: TestCourse): Promise<Outcome> {
-  const execution = new Execution(course, course);
-  const outcome: unknown = await execution.run().catch((error: unknown) => error);
-  for (const { pending } of course.replicas) assert.equal(pending, 0);
-  assert.equal(course.waiting, 0);
-  const { made, mayHaveRun } = execution;
-  return { outcome, made, mayHaveRun };
-}
-
-/** Fails with these in turn, then answers. */
-function failing(...errors: readonly unknown[]): Answer {
-  let at = 0;
-  return () => {
-    const error = errors[at++];
-    if (error !== undefined) throw error;
-    return "done";
-  };
-}
+import { type Answer, failing, failure, run, TestCourse } from "./execute-kit.ts";
 
 test("execute: a call that never left is made again, also one that may not run twice", async () => {
   const course = new TestCourse(1, failing(failure("unreachable", false), failure("sessionLost", false)));
@@ -143,6 +37,36 @@ test("execute: of all failures there are, those that no repetition mends are tol
       assert.equal(made > 1, neverSent(error), `${code} ${sent}`);
     }
   }
+});
+
+test("execute: beyond the budget only calls of a replica that has gone away go to another one", async () => {
+  const lost = failure("lost", true);
+  const there = new TestCourse(2, failing(lost), 5_000, 0);
+  assert.deepEqual(await run(there), { outcome: lost, made: 1, mayHaveRun: true });
+  const gone = new TestCourse(
+    2,
+    (replica) => {
+      const [first] = gone.replicas;
+      if (!first || replica !== 0) return "done";
+      first.up = false;
+      throw lost;
+    },
+    5_000,
+    0,
+  );
+  assert.deepEqual(await run(gone), { outcome: "done", made: 2, mayHaveRun: true });
+  // Not more often than any other.
+  const all = new TestCourse(
+    5,
+    (replica) => {
+      const site = all.replicas[replica];
+      if (site) site.up = false;
+      throw lost;
+    },
+    5_000,
+    0,
+  );
+  assert.deepEqual(await run(all), { outcome: lost, made: 3, mayHaveRun: true });
 });
 
 test("execute: after an attempt that may have run, one that never left does not make it safe", async () => {
