@@ -5,9 +5,16 @@ import type { Command } from "./command.ts";
 import { print } from "./output.ts";
 
 const scripts = {
+  // Bash breaks words at colons and equal signs, too: what stands before the last of them is not typed again.
   bash: `_mcpctl() {
-  local IFS=$'\\n'
-  COMPREPLY=($(mcpctl complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  local line=\${COMP_LINE:0:COMP_POINT} last words
+  read -ra words <<< "$line"
+  [[ $line == *[[:space:]] ]] && words+=("")
+  last=\${words[\${#words[@]} - 1]}
+  local IFS=$'\\n' head=
+  [[ $last == *[:=]* ]] && head=\${last%"\${last##*[:=]}"}
+  COMPREPLY=($(mcpctl complete -- "\${words[@]:1}" 2>/dev/null))
+  COMPREPLY=("\${COMPREPLY[@]#"$head"}")
 }
 complete -o default -F _mcpctl mcpctl
 `,
@@ -19,7 +26,10 @@ _mcpctl() {
 }
 compdef _mcpctl mcpctl
 `,
-  fish: `complete -c mcpctl -f -a '(mcpctl complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null)'
+  fish: `function __mcpctl_complete
+  mcpctl complete -- (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null
+end
+complete -c mcpctl -n 'count (__mcpctl_complete)' -f -a '(__mcpctl_complete)'
 `,
   powershell: `Register-ArgumentCompleter -Native -CommandName mcpctl -ScriptBlock {
   param($word, $line, $at)

@@ -1,10 +1,13 @@
 // Completion: what may come next, as the program says it and as the shells that are here show it.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import { runtimeCommand } from "../kit/process.ts";
+import { provide } from "../kit/packages.ts";
 import { createFolder, type Folder, mcpctl } from "./kit.ts";
 
 const limits = { timeout: 60_000 };
@@ -35,6 +38,13 @@ test("completion: commands, flags, values, servers, and tools that were listed",
   assert.deepEqual(complete(folder, "config", "con"), ["convert"]);
   assert.deepEqual(complete(folder, "schema", "Pag"), ["Page", "PageList"]);
   assert.deepEqual(complete(folder, "nonsense", ""), []);
+  assert.deepEqual(complete(folder, "list", "tools", "weather", "w"), []);
+  assert.deepEqual(complete(folder, "list", "-c", "mcpctl.json", "tools", "we"), ["weather", "web"]);
+  assert.deepEqual(complete(folder, "list", "tools", "mcpctl.json:wea"), ["mcpctl.json:weather"]);
+  assert.deepEqual(complete(folder, "wait", "--for", "b"), ["backend=weather", "backend=web"]);
+  assert.deepEqual(complete(folder, "validate", "--for", "cu"), ["cursor"]);
+  assert.deepEqual(complete(folder, "tail", "--backend", "wea"), ["weather"]);
+  assert.deepEqual(complete(folder, "explain", "E4103"), ["E4103"]);
   assert.deepEqual(complete(folder, "call", "weather/w"), []);
   const listed = mcpctl(["list", "tools", "weather", "-c", "mcpctl.json"], folder.path, {
     XDG_CACHE_HOME: join(folder.path, "cache"),
@@ -43,32 +53,67 @@ test("completion: commands, flags, values, servers, and tools that were listed",
   assert.deepEqual(complete(folder, "call", "weather/w"), ["weather/word_count"]);
 });
 
-/** Calls the shell's own function with a command line, and prints what it would offer. */
-const drivers: readonly (readonly [shell: string, script: string])[] = [
-  [
-    "bash",
-    'source <(mcpctl completion bash); COMP_WORDS=(mcpctl list tools w); COMP_CWORD=3; _mcpctl; printf "%s\\n" "${COMPREPLY[@]}"',
-  ],
-  [
-    "zsh",
-    "compdef() { :; }; compadd() { print -l -- $found }; words=(mcpctl list tools w); CURRENT=4; source <(mcpctl completion zsh); _mcpctl",
-  ],
-  ["fish", 'mcpctl completion fish | source; complete -C "mcpctl list tools w"'],
+/** A shell as people start it, and what loads the script in it. */
+const shells: readonly (readonly [shell: string, start: string, load: string])[] = [
+  ["bash", "bash --norc --noprofile -i", "source <(mcpctl completion bash)"],
+  ["zsh", "zsh -f -i", "autoload -U compinit; compinit -u -D; source <(mcpctl completion zsh)"],
+  ["fish", "fish --no-config -i", "mcpctl completion fish | source"],
 ];
 
-for (const [shell, script] of drivers) {
-  const isHere = spawnSync(shell, ["-c", "exit 0"]).status === 0;
-  test(`completion: in ${shell}`, { ...limits, skip: !isHere }, () => {
+const hasTmux = provide("tmux", "tmux", "-V");
+
+/** What is typed, and what stands there after the tabulator key. */
+const typed: readonly (readonly [line: string, full: string])[] = [
+  ["mcpctl prob", "mcpctl probe "],
+  ["mcpctl list tools wea", "mcpctl list tools weather "],
+  ["mcpctl call weather/w", "mcpctl call weather/word_count "],
+  ["mcpctl probe mcpctl.json:wea", "mcpctl probe mcpctl.json:weather "],
+  ["mcpctl list -c mcp", "mcpctl list -c mcpctl.json "],
+  ["mcpctl wait --for backend=wea", "mcpctl wait --for backend=weather "],
+];
+
+for (const [shell, start, load] of shells) {
+  test(`completion: typed in ${shell}`, { ...limits, skip: !hasTmux || !provide(shell, shell) }, () => {
     using folder = createWorld();
+    const home = join(folder.path, "home");
+    const bin = join(folder.path, "bin");
     const [program, rest] = runtimeCommand("cli/main.ts");
-    const line = [program, ...rest].map((word) => `'${word}'`).join(" ");
-    const define = shell === "fish" ? `function mcpctl; ${line} $argv; end;` : `mcpctl() { ${line} "$@"; };`;
-    const { stdout, stderr } = spawnSync(shell, ["-c", `${define} ${script}`], {
+    mkdirSync(bin);
+    const words = [program, ...rest].map((word) => `'${word}'`).join(" ");
+    writeFileSync(join(bin, "mcpctl"), `#!/bin/sh\nexec ${words} "$@"\n`, { mode: 0o755 });
+    const env = {
+      ...process.env,
+      HOME: home,
+      XDG_CACHE_HOME: join(home, "cache"),
+      PATH: `${bin}:${process.env["PATH"]}`,
+    };
+    const listed = spawnSync(join(bin, "mcpctl"), ["list", "tools", "weather", "-c", "mcpctl.json"], {
       cwd: folder.path,
-      encoding: "utf8",
-      env: { ...process.env, HOME: folder.path },
+      env,
     });
-    assert.deepEqual(stdout.trim().split("\n"), ["weather", "web"], stderr);
+    assert.equal(listed.status, 0, String(listed.stderr));
+    const socket = `mcpctl-${process.pid}-${randomUUID()}`;
+    const tmux = (...args: readonly string[]): string =>
+      spawnSync("tmux", ["-L", socket, "-f", "/dev/null", ...args], { encoding: "utf8", env, cwd: folder.path }).stdout;
+    const until = (shown: string): void => {
+      const late = Date.now() + 20_000;
+      while (!tmux("capture-pane", "-p", "-N").includes(shown))
+        assert.ok(Date.now() < late, `no ${JSON.stringify(shown)} in:\n${tmux("capture-pane", "-p")}`);
+    };
+    try {
+      tmux("new-session", "-d", "-x", "120", "-y", "40", start);
+      tmux("send-keys", `${load}; echo rea''dy`, "Enter");
+      until("\nready");
+      for (const [line, full] of typed) {
+        tmux("send-keys", "-l", line);
+        until(line);
+        tmux("send-keys", "Tab");
+        until(full);
+        tmux("send-keys", "C-u");
+      }
+    } finally {
+      tmux("kill-server");
+    }
   });
 }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { provide } from "../kit/packages.ts";
 import { pluginExits, pluginLine, prometheusPage } from "../../lib/ops/monitoring.ts";
 import type { ProbeReport, State } from "../../lib/ops/probe.ts";
 import { parseTarget, resolveTargets } from "../../lib/ops/target.ts";
@@ -55,7 +56,7 @@ test("monitoring: a plugin's line, its state and its exit code", async () => {
 });
 
 const sample = /^[a-z_]+(?:\{(?:[a-z]+="(?:[^"\\\n]|\\[\\n"])*",?)*\})? -?[\d.e+-]+$/;
-const promtool = spawnSync("promtool", ["--version"]).status === 0;
+const promtool = provide("promtool", "prometheus");
 
 test("monitoring: the page for Prometheus", async () => {
   const page = prometheusPage(
