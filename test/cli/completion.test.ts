@@ -84,6 +84,7 @@ for (const [shell, start, load] of shells) {
     const env = {
       ...process.env,
       HOME: home,
+      HISTFILE: "/dev/null",
       XDG_CACHE_HOME: join(home, "cache"),
       PATH: `${bin}:${process.env["PATH"]}`,
     };

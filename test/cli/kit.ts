@@ -32,5 +32,5 @@ export interface Folder extends Disposable {
 export function createFolder(files: Readonly<Record<string, string>> = {}): Folder {
   const path = mkdtempSync(join(tmpdir(), "mcpctl-cli-"));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 10 }) };
 }
