@@ -4,6 +4,7 @@ import { accessSync, constants } from "node:fs";
 import { basename, delimiter, isAbsolute, join, resolve } from "node:path";
 import process from "node:process";
 import { secretName, secretShape } from "../core/secrets.ts";
+import { lintReach } from "./lint-reach.ts";
 import { planDefaults } from "./plan.ts";
 import { type Problem, type ProblemKind, formatPath, problemAt } from "./problems.ts";
 import { parseAddress } from "./rules.ts";
@@ -13,6 +14,7 @@ import type { Environment } from "./variables.ts";
 /** `written` has its references, `read` their values; the same shape otherwise. */
 export function lintConfig(written: Node, read: Node, env: Environment): readonly Problem[] {
   const problems: Problem[] = [];
+  lintReach(read, problems);
   const section = entryOf(read, "backends")?.node;
   if (section?.kind !== "map") return problems;
   const listen = listenOf(read);
@@ -132,12 +134,16 @@ function checkPinned(program: string, items: readonly Node[], texts: readonly st
   );
 }
 
+/** Not those that every system of a kind has, nor where containers mount what they need. */
+const ownPath = /^(?:\/(?:home|Users|root|opt|mnt|media|Volumes|private|tmp)\/|[A-Za-z]:[\\/]|\\\\\w)/;
+
 function checkPaths(as: Mapping, problems: Problem[]): void {
-  const nodes = ["command", "cwd"].flatMap((key) => entryOf(as, key)?.node ?? []);
+  const list = entryOf(as, "args")?.node;
+  const args = list?.kind === "list" ? list.items : [];
+  const nodes = [...["command", "cwd"].flatMap((key) => entryOf(as, key)?.node ?? []), ...args];
   for (const node of nodes) {
     if (node.kind !== "scalar" || typeof node.value !== "string") continue;
-    if (/^(?:\/(?:home|Users)\/|[A-Za-z]:[\\/])/.test(node.value))
-      report("absolutePath", node, problems, "is a path of this machine alone");
+    if (ownPath.test(node.value)) report("absolutePath", node, problems, "is a path of this machine alone");
   }
 }
 

@@ -35,6 +35,8 @@ export const problemTable = {
   similarNames: "E3162",
   notPortable: "E3163",
   replicasDiffer: "E3164",
+  unreachableView: "E3165",
+  hidesAll: "E3166",
 } as const;
 
 export type ProblemKind = keyof typeof problemTable;

@@ -100,6 +100,8 @@ const problemCauses: Readonly<Partial<Record<ProblemKind, readonly [cause: strin
   similarNames: ["people and models mix the names up", "rename one of them"],
   notPortable: ["another client does not know this", "keep it in a file for mcpctl alone"],
   replicasDiffer: ["a call may go to a replica that does not have the tool", "bring all of them to one version"],
+  unreachableView: ["the endpoint would be there, and empty for everybody", "mend its lists, or remove the view"],
+  hidesAll: ["nobody could see or call anything", "add a rule that allows something, or default: allow"],
   unknownType: ["the type of the server is none that is known", "nothing, or write stdio, http or sse"],
 };
 

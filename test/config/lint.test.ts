@@ -90,3 +90,62 @@ test("lint: no message holds a secret", async () => {
   const text = `backends: { a: { command: cat, env: { API_KEY: sesame-open-up }, args: ["--token=sesame-open-up"] } }\n`;
   for (const problem of await lint("mcpctl.yaml", text)) assert.ok(!formatProblem(problem).includes("sesame"));
 });
+
+test("lint: views in which nothing is", async () => {
+  const text = `backends:
+  fs: { url: "https://a.example/mcp", tags: [files] }
+  web: { url: "https://b.example/mcp" }
+  off: { url: "https://c.example/mcp", disabled: true, tags: [old] }
+views:
+  good: { backends: [fs], tools: ["fs__*", "*_read"] }
+  tagged: { tags: [files] }
+  gone: { backends: [off] }
+  old: { tags: [old, none] }
+  none: { backends: [] }
+  other: { backends: [web], tools: [fs__read, "fs__*"], prompts: [], resources: [] }
+  links: { backends: [web], tools: [], prompts: [], resources: ["file:*"] }
+  blank: { tools: [], prompts: [], resources: [] }
+  half: { tools: ["w*"], prompts: [], resources: [] }
+`;
+  await check("mcpctl.yaml", text, ["8:3 E3165", "9:3 E3165", "10:3 E3165", "11:3 E3165", "13:3 E3165"]);
+  await check("mcpctl.yaml", `naming: none\n${text}`, ["9:3 E3165", "10:3 E3165", "11:3 E3165", "14:3 E3165"]);
+});
+
+test("lint: a policy that hides everything, or all that is in a view", async () => {
+  const head = `backends: { fs: { url: "https://a.example/mcp" }, web: { url: "https://b.example/mcp" } }\n`;
+  const keys = `auth: { keys: { ci: { hash: "sha256:${"0".repeat(64)}", groups: [build] } } }\n`;
+  const hides = ["E3166"];
+  const cases: readonly (readonly [policy: string, auth: string, expected: readonly string[]])[] = [
+    ["{ default: deny }", "", hides],
+    ["{ default: allow }", "", []],
+    ["{ rules: [{ effect: deny }] }", "", hides],
+    ["{ rules: [{ effect: deny, tools: ['*'] }] }", "", []],
+    ["{ rules: [{ effect: deny, backends: [fs] }] }", "", []],
+    ["{ rules: [{ effect: deny, backends: ['*'] }, { effect: allow }] }", "", hides],
+    ["{ default: deny, rules: [{ effect: confirm, tools: [x] }] }", "", []],
+    ["{ default: deny, rules: [{ effect: allow, backends: [other] }] }", "", hides],
+    ["{ default: deny, rules: [{ effect: allow, methods: [mcpctl/*] }] }", "", hides],
+    ["{ default: deny, roles: { ops: { groups: [ops] } }, rules: [{ effect: allow, roles: [ops] }] }", "", hides],
+    ["{ default: deny, roles: { ops: { groups: [ops] } }, rules: [{ effect: allow, roles: [ops] }] }", keys, hides],
+    ["{ default: deny, roles: { b: { groups: [build] } }, rules: [{ effect: allow, roles: [b] }] }", keys, []],
+    ["{ default: deny, roles: { k: { subjects: ['key:*'] } }, rules: [{ effect: allow, roles: [k] }] }", keys, []],
+    ["{ default: deny, roles: { a: { subjects: [anonymous] } }, rules: [{ effect: allow, roles: [a] }] }", "", []],
+    [
+      "{ default: deny, roles: { ops: { groups: [ops] } }, rules: [{ effect: allow, roles: [ops] }] }",
+      "auth: { issuers: [{ issuer: 'https://id.example.com' }] }\npublicUrl: https://g.example\n",
+      [],
+    ],
+  ];
+  for (const [policy, auth, expected] of cases) {
+    const problems = await lint("mcpctl.yaml", `${head}${auth}policy: ${policy}\n`);
+    const codes = problems.map(({ code }) => code);
+    assert.deepEqual(codes, expected, `${policy} ${problems.map(formatProblem).join("\n")}`);
+  }
+  const view = `${head}policy: { default: deny, rules: [{ effect: allow, backends: [fs] }] }\nviews:\n  w: { backends: [web] }\n`;
+  await check("mcpctl.yaml", view, ["4:3 E3165"]);
+});
+
+test("lint: paths of one machine, also in arguments", async () => {
+  const text = `{ "mcpServers": { "a": { "command": "/opt/tools/x", "args": ["/Users/ada/docs", "C:\\\\data", "/usr/share/x", "./y"] } } }`;
+  await check("claude_desktop_config.json", text, ["1:37 E3155", "1:37 E3160", "1:62 E3160", "1:81 E3160"]);
+});
