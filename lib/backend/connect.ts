@@ -107,9 +107,12 @@ function openTransport(
   events: TransportEvents,
   scope: Scope,
 ): Promise<Transport> | Transport {
-  const { bend } = options;
-  const open = (heard: TransportEvents): Promise<Transport> | Transport => openWireTo(options, replica, heard, scope);
-  return bend ? bend(events, open) : open(events);
+  const { bend, plan } = options;
+  const { guard } = plan;
+  const plain = (heard: TransportEvents): Promise<Transport> | Transport => openWireTo(options, replica, heard, scope);
+  const open = bend ? (heard: TransportEvents): Promise<Transport> => bend(heard, plain) : plain;
+  if (!guard) return open(events);
+  return import("./guard.ts").then(({ openGuarded }) => openGuarded(plan.name, guard, events, open));
 }
 
 function openWireTo(

@@ -7,6 +7,7 @@ import { childProcess } from "../core/builtins.ts";
 import { GatewayError } from "../core/errors.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
 import { allocate } from "../core/text.ts";
+import { childEnvironment } from "./environment.ts";
 import type { InFlight, StraightCall } from "./flight.ts";
 import { LineSplitter } from "./lines.ts";
 import { StderrTail } from "./stderr.ts";
@@ -21,6 +22,8 @@ export interface StdioOptions {
   readonly stderr: (line: string) => void;
   /** Something on stdout that is no message. */
   readonly stray: (what: string) => void;
+  /** What the last words of the child are, where they say more than that it ended. */
+  readonly failure?: ((backend: string, said: string) => GatewayError | undefined) | undefined;
 }
 
 /** 2025-11-25, Lifecycle, "Shutdown": stdin closed, then SIGTERM, then SIGKILL. */
@@ -30,16 +33,12 @@ const exitAfterTermMs = 2_000;
 const drainAfterExitMs = 100;
 /** Unread bytes on a child's stdin after which it counts as hung. */
 const maxUnreadBytes = 64 * 2 ** 20;
-/** What a child sees of the environment when it does not inherit all of it. */
-const passedVariables = (
-  "PATH HOME USER LOGNAME SHELL TERM LANG LC_ALL TZ TMPDIR TEMP TMP " +
-  "APPDATA LOCALAPPDATA HOMEDRIVE HOMEPATH PATHEXT PROGRAMFILES SYSTEMDRIVE SYSTEMROOT USERNAME USERPROFILE"
-).split(" ");
-
 export async function openStdio(options: StdioOptions, events: TransportEvents, scope: Scope): Promise<Transport> {
   const { backend, replica } = options;
+  const box = replica.sandbox && (await import("./sandbox.ts"));
+  const start = box && replica.sandbox ? box.boxed(backend, replica, replica.sandbox) : replica;
   scope.throwIfCancelled();
-  const child = childProcess().spawn(replica.command, [...replica.args], {
+  const child = childProcess().spawn(start.command, [...start.args], {
     cwd: replica.cwd,
     env: childEnvironment(replica),
     stdio: ["pipe", "pipe", "pipe"],
@@ -66,15 +65,7 @@ export async function openStdio(options: StdioOptions, events: TransportEvents, 
     const message = `backend "${backend}" could not be started: ${why}`;
     throw new GatewayError("spawnFailed", message, { backend, cause: error, data: { sent: false } });
   }
-  return new ChildTransport(child, options, events);
-}
-
-function childEnvironment(replica: StdioReplicaPlan): Record<string, string> {
-  const base: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && (replica.inheritEnv || passedVariables.includes(name.toUpperCase()))) base[name] = value;
-  }
-  return { ...base, ...replica.env };
+  return new ChildTransport(child, { ...options, failure: box?.boxFailure }, events);
 }
 
 /** A straight call on its way to the child. */
@@ -245,7 +236,7 @@ class ChildTransport implements Transport, StraightWay {
   }
 
   #ended(sent: boolean): GatewayError {
-    const { backend } = this.#options;
+    const { backend, failure } = this.#options;
     const { exitCode, signalCode } = this.#child;
     const how = signalCode
       ? `was ended by ${signalCode}`
@@ -254,6 +245,8 @@ class ChildTransport implements Transport, StraightWay {
         : `exited with code ${exitCode}`;
     const lived = Date.now() - this.#startedAt;
     const said = this.#stderr.last;
+    const why = failure?.(backend, said);
+    if (why) return why;
     const message = `backend "${backend}" ${how} after ${lived} ms${said ? `; it said: ${said}` : ""}`;
     return new GatewayError("exited", message, { backend, data: { sent } });
   }

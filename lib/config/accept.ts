@@ -2,6 +2,7 @@
 // as the rest of the program: it is asked only about a config that is refused here.
 
 import { catalogFields, rulesFields } from "./accept-catalog.ts";
+import { guardReader, sandboxReader } from "./accept-guard.ts";
 import { backendLimitsReader, limitsReader } from "./accept-limits.ts";
 import { policyReader } from "./accept-policy.ts";
 import { auditReader, authReader, listenTlsReader, outboundReader, publicUrlReader } from "./accept-auth.ts";
@@ -71,6 +72,7 @@ const endpointFields: Fields<EndpointConfig> = {
   env: textMap,
   cwd: filled,
   inheritEnv: flag,
+  sandbox: sandboxReader,
   url: filled,
   headers: textMap,
   tls: fieldsOf<TlsConfig>({ ca: filled, insecure: flag }),
@@ -132,6 +134,7 @@ const backendFields: Fields<BackendConfig> = {
     tools: mapOf(matching(globPattern), fieldsOf<ToolTimeouts>(toolTimes)),
   }),
   limits: backendLimitsReader,
+  guard: guardReader,
   disabled: flag,
 };
 

@@ -136,7 +136,7 @@ function badName({ key, node }: Entry): Problem {
   return problemAt("badName", key, node.path, `${formatPath(node.path)} is no name for a backend: ${rule}`);
 }
 
-const childKeys = ["args", "env", "cwd", "inheritEnv"] as const;
+const childKeys = ["args", "env", "cwd", "inheritEnv", "sandbox"] as const;
 
 function checkBackend(backend: Entry, problems: Problem[]): void {
   if (backend.node.kind !== "map") return;

@@ -16,6 +16,7 @@ import type { BackendConfig, Config, EndpointConfig, ReplicaConfig } from "./rul
 import type { LockPlan } from "./catalog.ts";
 import { compileRules, compileViews } from "./compile-catalog.ts";
 import { compileDoor, compileOutbound } from "./compile-auth.ts";
+import { compileGuard, compileSandbox } from "./compile-guard.ts";
 import { compileBackendLimits, compileLimits } from "./compile-limits.ts";
 import { compileResilience } from "./compile-resilience.ts";
 import { type Node, entryOf } from "./tree.ts";
@@ -84,6 +85,7 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
   const resilience = compileResilience(backend);
   const rules = compileRules(backend);
   const limits = compileBackendLimits(backend.limits);
+  const guard = compileGuard(backend.guard);
   return {
     name,
     replicas: replicas ?? [compileReplica(backend, node)],
@@ -96,6 +98,7 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
     ...(backend.timeouts?.handshake === undefined ? {} : { handshakeMs: backend.timeouts.handshake }),
     ...(rules === undefined ? {} : { rules }),
     ...(limits === undefined ? {} : { limits }),
+    ...(guard === undefined ? {} : { guard }),
     ...(backend.tags === undefined ? {} : { tags: backend.tags }),
     ...(resilience === undefined ? {} : { resilience }),
   };
@@ -119,7 +122,7 @@ function compileReplica(endpoint: EndpointConfig, node: Node): ReplicaPlan {
     };
   }
   const command = endpoint.command ?? "";
-  const cwd = endpoint.cwd;
+  const { cwd, sandbox } = endpoint;
   return {
     kind: "stdio",
     command: /[/\\]/.test(command) ? resolve(folderOf(node, "command"), command) : command,
@@ -127,6 +130,9 @@ function compileReplica(endpoint: EndpointConfig, node: Node): ReplicaPlan {
     env: endpoint.env ?? {},
     cwd: cwd === undefined ? undefined : resolve(folderOf(node, "cwd"), cwd),
     inheritEnv: endpoint.inheritEnv ?? false,
+    ...(sandbox === undefined
+      ? {}
+      : { sandbox: compileSandbox(sandbox, (path) => resolve(folderOf(node, "sandbox"), path)) }),
   };
 }
 

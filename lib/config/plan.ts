@@ -3,6 +3,7 @@
 import type { BackendName, Isolation } from "../core/nouns.ts";
 import type { Disclosure, LockPlan, RulesPlan, ViewPlan } from "./catalog.ts";
 import type { AuditPlan, AuthPlan, ListenTlsPlan } from "./auth.ts";
+import type { GuardPlan, SandboxPlan } from "./guard.ts";
 import { type BackendLimits, limitDefaults, type Limits } from "./limits.ts";
 import type { ResiliencePlan } from "./resilience.ts";
 import type { PolicyPlan } from "./rules-policy.ts";
@@ -95,6 +96,8 @@ export interface BackendPlan {
   readonly rules?: RulesPlan;
   /** Only where the config says something about it. */
   readonly limits?: BackendLimits;
+  /** Only where the config says something about it. */
+  readonly guard?: GuardPlan;
   /** By which views choose it. */
   readonly tags?: readonly string[];
   /** Only where the config says something about it. */
@@ -118,6 +121,8 @@ export interface StdioReplicaPlan extends ReplicaShare {
   readonly cwd: string | undefined;
   /** Whether the child sees the gateway's whole environment too. */
   readonly inheritEnv: boolean;
+  /** Absent: it runs as the gateway does. */
+  readonly sandbox?: SandboxPlan;
 }
 
 export interface TlsPlan {

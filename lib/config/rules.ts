@@ -1,6 +1,7 @@
 // What a config is once it is read, and the rules that both of its readers keep: the quick one, and the schema that explains.
 
 import type { Isolation } from "../core/nouns.ts";
+import type { GuardConfig, SandboxConfig } from "./rules-guard.ts";
 import type { BackendLimitConfig, LimitConfig } from "./rules-limits.ts";
 import type { PolicyConfig } from "./rules-policy.ts";
 import type { AuditConfig, AuthConfig, ListenTlsConfig, OutboundConfig } from "./rules-auth.ts";
@@ -24,6 +25,7 @@ export interface EndpointConfig {
   readonly env?: Readonly<Record<string, string>> | undefined;
   readonly cwd?: string | undefined;
   readonly inheritEnv?: boolean | undefined;
+  readonly sandbox?: SandboxConfig | undefined;
   readonly url?: string | undefined;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TlsConfig | undefined;
@@ -122,6 +124,7 @@ export interface BackendConfig extends EndpointConfig, RulesConfig {
   readonly protocol?: string | undefined;
   readonly timeouts?: BackendTimeouts | undefined;
   readonly limits?: BackendLimitConfig | undefined;
+  readonly guard?: GuardConfig | undefined;
   readonly disabled?: boolean | undefined;
 }
 

@@ -13,6 +13,7 @@ import {
   sealKeyPattern,
 } from "./rules.ts";
 import { catalogShape, rulesShape } from "./schema-catalog.ts";
+import { guardShape, sandboxShape } from "./schema-guard.ts";
 import { backendLimitsShape, limitsShape } from "./schema-limits.ts";
 import { policyShape } from "./schema-policy.ts";
 import { frontShape, outbound } from "./schema-auth.ts";
@@ -25,6 +26,7 @@ const endpointShape = {
   env: z.record(text, text).describe("Environment variables that are added for the child process."),
   cwd: filled.describe("Working directory of the child process, relative to the folder of this file."),
   inheritEnv: flag.describe("Give the child process the whole environment of the gateway.").meta({ fallback: false }),
+  sandbox: sandboxShape,
   url: filled.describe("Address of a server that speaks MCP over HTTP: http, https, or unix:/run/mcp.sock:/mcp."),
   headers: z.record(text, text).describe("Headers that are added to every request to the server."),
   tls: strict({
@@ -67,6 +69,7 @@ const backendShape = {
   ...resilienceShape,
   timeouts: strict(timeoutShape).optional().describe("How long to wait for this backend."),
   limits: backendLimitsShape,
+  guard: guardShape,
   disabled: flag.optional().describe("Leave this backend out.").meta({ fallback: false }),
 };
 

@@ -64,6 +64,8 @@ export type ErrorCode =
   | "tooManyCalls"
   | "quotaSpent"
   | "tooManyStreams"
+  | "sandboxFailed"
+  | "resultRefused"
   | "authUnavailable"
   | "badProtocol"
   | "refused"
@@ -143,6 +145,8 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   tooManyCalls: row("E4113", -32000, 429, 4, true, "wait for answers, or raise the concurrency of the limits"),
   quotaSpent: row("E4114", -32000, 429, 4, true, "wait for the next day (UTC), or raise the quota of the limits"),
   tooManyStreams: row("E4115", -32000, 429, 4, true, "end streams that are not needed, or raise limits.streams"),
+  sandboxFailed: row("E3006", -32000, 502, 3, false, "install bubblewrap and allow user namespaces, or remove sandbox"),
+  resultRefused: row("E4116", -32000, 502, 4, false, "the call has run; widen the guard if this may pass"),
   denied: row("E5105", -32602, 200, 5, false, "ask the operator, or call it in another way"),
   notOperator: row(
     "E5106",

@@ -32,6 +32,8 @@ const causes: Readonly<Partial<Record<ErrorCode, string>>> = {
   tooManyCalls: "more requests are in flight than the config allows at the same time",
   quotaSpent: "what the config allows in one day has been used",
   tooManyStreams: "more event streams are open than the config allows",
+  sandboxFailed: "the sandbox that the config wants cannot be had here, and nothing is started without it",
+  resultRefused: "the server's result is not one that the guard of the config lets through",
   denied: "the policy of the gateway forbids this call, or the user who was asked did not agree",
   notOperator: "not everybody may watch what others send, or stop the gateway",
   authUnavailable: "whether the token is good could not be found out",

@@ -24,6 +24,10 @@ const endpoints = {
   env: textMaps,
   cwd: filled,
   inheritEnv: flags,
+  sandbox: fc.oneof(
+    among(["bubblewrap"], ["docker", true]),
+    mapOf({ type: among(["bubblewrap"], ["x"]), read: filledLists, write: filledLists, network: flags }),
+  ),
   url: filled,
   headers: textMaps,
   tls: mapOf({ ca: filled, insecure: flags }),
@@ -68,6 +72,11 @@ const views = mapOf({
 });
 const rates = among(["1/s", "600/m", "9999999/d"], ["0/s", "1/w", "1.5/s", "10000000/s", 1, "1"]);
 const backends = mapOf({
+  guard: mapOf({
+    size: sizes,
+    types: among([["a/b"], ["text/*", "*/*"]], [[], ["a"], ["a/b/c"], [nul]]),
+    mask: among([[], ["a+", "(?i)b"]], [[""], ["("], ["(?=a)"], ["(a)\\1"], [nul], "a"]),
+  }),
   limits: mapOf({
     rate: rates,
     quota: among([1, "5"], [0, "x"]),
