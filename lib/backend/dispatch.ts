@@ -7,6 +7,7 @@ import { decodeText } from "../core/text.ts";
 import { findPath } from "../protocol/fields.ts";
 import type { Breaker } from "../resilience/breaker.ts";
 import type { Course, Step } from "../resilience/course.ts";
+import { spreadOver } from "../resilience/execute.ts";
 import { describeStep } from "../resilience/steps.ts";
 import type { Caller } from "./caller.ts";
 import { linkGone } from "./failures.ts";
@@ -30,7 +31,6 @@ export interface Sending {
 
 /** What is subscribed is asked for again where another link speaks for all, so it must be asked for there. */
 const ofLead: ReadonlySet<string> = new Set(["resources/subscribe", "resources/unsubscribe"]);
-const spread = 0.25;
 /** A ping that finds a replica gone mostly does so at once. */
 const lookMs = 1_000;
 
@@ -111,7 +111,7 @@ export class Dispatch implements Course<Replica, Uint8Array> {
     const { waitMs, isOpen } = this.#waitMs(uplink, now);
     const { retry, backend } = this.#policies;
     if (!isOpen && waitMs <= retry.waitMs && now + waitMs < this.scope.deadline)
-      return await sleep(waitMs * (1 + spread * Math.random()), this.scope);
+      return await sleep(waitMs + spreadOver(waitMs / 4, this.scope, waitMs), this.scope);
     const retryAfterMs = Math.max(1, Math.ceil(waitMs));
     const why = isOpen ? "its last calls failed" : "it wants no calls";
     const text = `backend "${backend}" is left alone for ${retryAfterMs} ms: ${why}`;

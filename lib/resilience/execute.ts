@@ -2,7 +2,7 @@
 // and then again, elsewhere, or the answer.
 
 import { GatewayError } from "../core/errors.ts";
-import { sleep } from "../core/scope.ts";
+import { type Scope, sleep } from "../core/scope.ts";
 import { type Admitted, Attempts, type Failed, type Outcomes } from "./attempt.ts";
 import { retryMs } from "./backoff.ts";
 import type { Failing } from "./classes.ts";
@@ -15,6 +15,11 @@ const maxWaiting = 1_000;
 /** Attempts of which the backend got nothing are not counted as such, but they must end. */
 const maxFree = 50;
 const restMs = 100;
+
+/** Up to so many milliseconds, by chance, and never so many that a call has no time left for its answer. */
+export function spreadOver(ms: number, { deadline }: Scope, afterMs: number = 0): number {
+  return Math.random() * Math.max(0, Math.min(ms, (deadline - Date.now() - afterMs) / 2));
+}
 
 export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
   readonly #course: Course<Each, Reply>;
@@ -107,7 +112,7 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
     if (waitMs <= 0) return;
     if (closedMs > retry.waitMs || now + waitMs > scope.deadline) throw this.#closed(waitMs);
     // They do not all come back at the same moment.
-    const ms = closedMs > 0 ? waitMs + (Math.random() * Math.min(spreadMs, closedMs)) / 4 : waitMs;
+    const ms = closedMs > 0 ? waitMs + spreadOver(Math.min(spreadMs, closedMs) / 4, scope, waitMs) : waitMs;
     const why = closedMs > 0 ? "because the backend wants to be left alone" : "before the next attempt";
     await sleep(ms, scope);
     this.#course.noted({ kind: "waited", ms: Math.round(ms), why });
@@ -179,7 +184,8 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
     this.#policies.waiting -= 1;
     this.#waitingSince = undefined;
     this.#course.noted({ kind: "waited", ms: waitedMs, why: "for a replica" });
-    if (isCrowd) await sleep(Math.random() * Math.min(spreadMs, waitedMs), this.#course.scope);
+    const { scope } = this.#course;
+    if (isCrowd) await sleep(spreadOver(Math.min(spreadMs, waitedMs), scope), scope);
   }
 
   #second(first: Each): Admitted<Each> | undefined {

@@ -1,25 +1,136 @@
-// The long runs in full, with what they found: `bun test/chaos/full.ts soak [seconds]`.
+// The long runs in full, and what they found, in RESULTS.md: `npm run chaos [uptime|storm|soak]…`.
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
-import { assertTruthful } from "./kit.ts";
-import { soak } from "./soak.ts";
+import { projectRoot } from "../kit/process.ts";
+import { assertTruthful, quantile } from "./kit.ts";
+import { type Held, soak } from "./soak.ts";
+import { slowest, storm } from "./storm.ts";
+import { type Cell, deadlineMs, meanDownMs, meanUpMs, measureUptime, percent, shareOf } from "./uptime.ts";
 
-const [what = "", given] = process.argv.slice(2);
+const results = join(projectRoot, "test/chaos/RESULTS.md");
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-switch (what) {
-  case "soak": {
-    const { seen, end, outcomes, executions, surveys, injected } = await soak(Number(given ?? 1_800), 30, print);
-    assertTruthful(
-      outcomes.filter(({ tool }) => tool.endsWith("add")),
-      executions,
-    );
-    const answered = outcomes.filter(({ text }) => text !== undefined).length;
-    print(`end: ${JSON.stringify(end)}`);
-    print(
-      `${outcomes.length} calls, ${answered} answered, ${injected} faults, ${surveys} surveys; ${seen.length} looks`,
-    );
-    break;
-  }
-  default:
-    throw new Error(`there is soak, not ${what}`);
+interface Section {
+  readonly title: string;
+  readonly lines: readonly string[];
+}
+
+const runs: Readonly<Record<string, () => Promise<Section>>> = {
+  uptime: runUptime,
+  storm: runStorm,
+  soak: runSoak,
+};
+
+async function runUptime(): Promise<Section> {
+  const lines = [
+    `Replicas with exponential times up and down, ${meanUpMs} ms and ${meanDownMs} ms in the mean, which is 95 %: real processes, killed by`,
+    `SIGKILL and started again, by a fixed seed. Calls come by the clock, whatever becomes of those before; each has ${deadlineMs} ms. Three`,
+    "quarters of them may run twice; of the others each execution is counted at the server.",
+    "",
+    "| replicas | with | uptime of each | kills | calls | that may run twice | answered | avoidable failures | others failed, unknown / not sent | ran twice |",
+    "| -- | -- | -- | -- | -- | -- | -- | -- | -- | -- |",
+  ];
+  for (const replicas of [1, 2, 3])
+    for (const hasHelp of [false, true]) {
+      // What fails without help shows soon.
+      const calls = hasHelp ? 134_000 : 20_000;
+      const cell = await measureUptime({ replicas, hasHelp, calls, perSecond: 400 });
+      lines.push(rowOf(cell));
+      print(rowOf(cell));
+      for (const { message, atMs, tookMs } of cell.failed.slice(0, hasHelp ? 5 : 0))
+        print(JSON.stringify({ message, atMs, tookMs }));
+    }
+  return { title: "Replicas that are up 95 % of the time", lines };
+}
+
+function rowOf(cell: Cell): string {
+  const { replicas, hasHelp, uptime, kills, safe, failed, avoidable, unsafe } = cell;
+  const cells = [
+    replicas,
+    hasHelp ? "all of the gateway" : "one attempt",
+    percent(uptime, 1),
+    kills,
+    safe.length + unsafe.calls,
+    safe.length,
+    `${percent(shareOf(cell), 4)} (${failed.length} failed)`,
+    avoidable.length,
+    `${unsafe.unknown} / ${unsafe.notSent}`,
+    // It would have thrown.
+    0,
+  ];
+  return `| ${cells.join(" | ")} |`;
+}
+
+async function runStorm(): Promise<Section> {
+  const offered = 200;
+  const { perSecond, failed, down } = await storm(30, offered, 5_000);
+  return {
+    title: "All replicas away for 30 s under load",
+    lines: [
+      `${offered} calls a second were offered to two replicas. In each second after the recovery they executed`,
+      `${perSecond.map((rate) => rate.toFixed(0)).join(", ")}: at most ${(Math.max(...perSecond) / offered).toFixed(2)} times what was offered. Of the calls made after it ${failed.length} failed.`,
+      `While all were away ${down.length} calls were told so, after ${quantile(
+        down.map(({ tookMs }) => tookMs),
+        0.5,
+      ).toFixed(0)} ms in the median and ${slowest(down).toFixed(0)} ms at most.`,
+    ],
+  };
+}
+
+async function runSoak(): Promise<Section> {
+  const seconds = 1_800;
+  const { seen, end, outcomes, executions, surveys, injected } = await soak(seconds, 30, print);
+  assertTruthful(
+    outcomes.filter(({ tool }) => tool.endsWith("add")),
+    executions,
+  );
+  const answered = outcomes.filter(({ text }) => text !== undefined).length;
+  const warm = seen[Math.ceil(seen.length / 3) - 1] ?? end;
+  const row = (
+    name: string,
+    { rssMiB, children, sockets, timers, intervals, deadlines, calls, parked }: Held,
+  ): string =>
+    `| ${[name, rssMiB.toFixed(0), children, sockets, timers, intervals, deadlines, calls, parked].join(" | ")} |`;
+  return {
+    title: "Half an hour with faults on",
+    lines: [
+      `${outcomes.length} calls, of which ${answered} were answered, and ${surveys} that wait for input, half of them for ever; ${injected} faults of all kinds.`,
+      "",
+      "| | RSS MiB | children | sockets | timers | intervals | deadlines | in flight | parked |",
+      "| -- | -- | -- | -- | -- | -- | -- | -- | -- |",
+      row("after a third", warm),
+      row("under load at the end", seen.at(-1) ?? end),
+      row("when all was done", end),
+      "",
+      `Memory at each of ${seen.length} looks: ${seen.map(({ rssMiB }) => rssMiB.toFixed(0)).join(" ")} MiB.`,
+    ],
+  };
+}
+
+/** Puts a section in the place of the one of the same title, or at the end. */
+function write({ title, lines }: Section): void {
+  const head = `## ${title}`;
+  const others = readFileSync(results, "utf8").split(/^(?=## )/m);
+  const at = others.findIndex((each) => each.startsWith(`${head}\n`));
+  others[at < 0 ? others.length : at] = `${[head, "", machine(), "", ...lines].join("\n")}\n\n`;
+  writeFileSync(results, `${others.join("").trimEnd()}\n`);
+  execFileSync(join(projectRoot, "node_modules/.bin/oxfmt"), [results]);
+}
+
+function machine(): string {
+  const commit = execFileSync("git", ["-C", projectRoot, "rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
+  const processor = `${cpus()[0]?.model.trim() ?? "a processor"}, ${cpus().length} cores`;
+  return `${new Date().toISOString().slice(0, 10)}, ${commit}, Bun ${process.versions["bun"] ?? "?"}, ${processor}; the load comes from the same machine.`;
+}
+
+const named = process.argv.slice(2);
+for (const name of named.length > 0 ? named : Object.keys(runs)) {
+  const run = runs[name];
+  if (!run) throw new Error(`there is ${Object.keys(runs).join(", ")}, not ${name}`);
+  const section = await run();
+  for (const line of section.lines) print(line);
+  write(section);
 }

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type ErrorCode, errorTable, GatewayError } from "../../lib/core/errors.ts";
 import { Bulkhead } from "../../lib/resilience/bulkhead.ts";
+import { sleep } from "../../lib/core/scope.ts";
+import { Execution } from "../../lib/resilience/execute.ts";
 import { neverSent } from "../../lib/resilience/classes.ts";
 import { Hedge } from "../../lib/resilience/hedge.ts";
 import { type Answer, failing, failure, run, TestCourse } from "./execute-kit.ts";
@@ -164,6 +166,22 @@ test("execute: a backend that went away now is waited for, one that did so long 
   const gone = new TestCourse(0, () => "done");
   gone.lostAt = Date.now() - 1_000;
   assert.deepEqual((await run(gone)).made, 0);
+});
+
+test("execute: a crowd that waited for a replica comes back spread out, and each within its deadline", async () => {
+  const back = Promise.withResolvers<void>();
+  const first = new TestCourse(1, () => "done", 400);
+  const [replica] = first.replicas;
+  assert.ok(replica);
+  replica.up = false;
+  first.lostAt = Date.now();
+  first.recovery = () => back.promise;
+  const calls = Array.from({ length: 40 }, () => new Execution(first, first).run());
+  await sleep(300, first.scope);
+  replica.up = true;
+  back.resolve();
+  assert.deepEqual(new Set(await Promise.all(calls)), new Set(["done"]));
+  assert.equal(first.waiting, 0);
 });
 
 test("execute: a deadline while it waits ends the wait, and says that nothing was sent", async () => {
