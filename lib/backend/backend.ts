@@ -171,7 +171,8 @@ export class Backend {
   call(uplink: Uplink, request: Envelope, edits: readonly Edit[], caller: Caller, scope: Scope): Promise<Uint8Array> {
     const { cache } = this.policies;
     if (!cache || request.method !== "resources/read") return this.#call(uplink, request, edits, caller, scope);
-    const read = { request, edits, caller, owner: uplink.owner, scope };
+    const isTranslated = caller.era !== "modern" && uplink.link?.facts?.modern !== undefined;
+    const read = { request, edits, caller, owner: uplink.owner, scope, isTranslated };
     return readThrough(cache, read, () => this.#call(uplink, request, edits, caller, scope));
   }
 

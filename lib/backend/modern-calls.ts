@@ -175,7 +175,8 @@ export class ModernCalls {
   #complete(flight: Flight, reply: Envelope, last: boolean): void {
     const { method, request } = flight;
     const wraps = method === "tools/call" && this.#tools.wraps(spanText(request, "params.name"));
-    const bytes = this.#renamed(flight, reply, legacyResultEdits(reply, method, { wraps, isOwn: flight.isOwn }));
+    const keepsHints = flight.isOwn || (method === "resources/read" && this.#requests.facts.keepsReads);
+    const bytes = this.#renamed(flight, reply, legacyResultEdits(reply, method, { wraps, keepsHints }));
     this.#finish(flight, method === "tools/list" ? this.#tools.read(bytes) : bytes, last);
   }
 

@@ -24,6 +24,8 @@ export interface ModernFacts {
   /** As the server declared them. */
   readonly capabilities: Readonly<Record<string, unknown>>;
   readonly client: ClientFacts;
+  /** The answers to reads are kept: how long they hold must stay in them, also for legacy clients. */
+  readonly keepsReads: boolean;
   /** Something that the operator should know. */
   readonly warn: (what: string) => void;
 }

@@ -86,7 +86,8 @@ async function becomeModern(
   const { ModernTransport } = await import("./modern.ts");
   const { capabilities, protocolVersion: version } = facts;
   const changed = (): void => eras?.forget(replica);
-  const modern = { backend: plan.name, version, kind: replica.kind, capabilities, client, warn };
+  const keepsReads = plan.resilience?.cache !== undefined;
+  const modern = { backend: plan.name, version, kind: replica.kind, capabilities, client, keepsReads, warn };
   const transport = new ModernTransport(wire, link, modern, changed);
   link.attach(transport);
   probe.handOver(transport);

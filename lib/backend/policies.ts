@@ -105,7 +105,7 @@ export class BackendPolicies implements Policies {
   renewed(replica: Replica): void {
     replica.breaker?.close();
     replica.closedUntil = 0;
-    this.outliers?.renew(replica.index);
+    this.outliers?.renew(replica.index, Date.now());
     this.#open.delete(replica.index);
   }
 

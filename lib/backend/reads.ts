@@ -4,8 +4,8 @@ import { type Edit, type Envelope, scan, spanBytes, spanText, spanValue, splice 
 import { GatewayError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
 import { decodeText, encodeNumber } from "../core/text.ts";
-import { fieldsOf, findField } from "../protocol/fields.ts";
-import { cacheOf } from "../protocol/modern-cache.ts";
+import { changeEdits, fieldsOf, findField } from "../protocol/fields.ts";
+import { cacheHints, cacheOf } from "../protocol/modern-cache.ts";
 import type { Cache, Keep } from "../resilience/cache.ts";
 import type { Caller } from "./caller.ts";
 
@@ -18,23 +18,25 @@ export interface Read {
   readonly caller: Caller;
   readonly owner: string;
   readonly scope: Scope;
+  /** The server says how long its answers hold, and the client does not know of that. */
+  readonly isTranslated: boolean;
 }
 
 /** The answer to a read under the id of its request; `ask` gets it from the backend. */
 export async function readThrough(
   cache: Cache,
-  { request, edits, caller, owner, scope }: Read,
+  { request, edits, caller, owner, scope, isTranslated }: Read,
   ask: () => Promise<Uint8Array>,
 ): Promise<Uint8Array> {
   const uri = plainUri(request, edits);
-  if (uri === undefined) return await ask();
+  if (uri === undefined) return isTranslated ? withoutHints(await ask()) : await ask();
   // Each era has its own form of an answer.
   const keys = { own: `${caller.principal ?? ""} ${owner}`, shared: `${caller.era ?? "legacy"} ${uri}` };
   // An answer that is an error is none that is kept; a failure to get one is not, either.
   const { answer, leftMs } = await scope.race(cache.read(keys, ask, keepOf));
   const id = spanBytes(request, "id");
   if (!id) throw new GatewayError("internal", "a call needs an id");
-  return restored(answer, id, leftMs);
+  return restored(isTranslated ? withoutHints(answer) : answer, id, leftMs);
 }
 
 /** A resource changed: neither it nor what is a part of it, or has it as a part, holds any more. */
@@ -74,4 +76,10 @@ function restored(answer: Uint8Array, id: Uint8Array, leftMs: number | undefined
     answer,
     edits.toSorted((a, b) => a.span.start - b.span.start),
   );
+}
+
+function withoutHints(answer: Uint8Array): Uint8Array {
+  const scanned = scan(answer);
+  const result = scanned.kind === "message" ? scanned.envelope.spans.result : undefined;
+  return result ? splice(answer, changeEdits(answer, result, { drop: cacheHints })) : answer;
 }

@@ -5,7 +5,7 @@ import { GatewayError } from "../core/errors.ts";
 import { encodeText, joinBytes } from "../core/text.ts";
 import { changeEdits, type Change, type Entry, entry, findField, isObjectAt, valueAt } from "./fields.ts";
 import { logLevels } from "./legacy.ts";
-import { isTtl, noCache, type CacheHint } from "./modern-cache.ts";
+import { cacheHints, isTtl, noCache, type CacheHint } from "./modern-cache.ts";
 import { isCacheable, mayNeedInput, modernCodec, modernServerNotifications } from "./modern.ts";
 import { metaKeys, paramsEdits, requestKeys, requestMetaEdits } from "./modern-meta.ts";
 import { untagEdits } from "./modern-listen.ts";
@@ -100,19 +100,19 @@ export function isErrorResult(reply: Envelope): boolean {
 export interface LegacyResultOptions {
   /** The tool's output schema was wrapped for legacy clients, and so must be its structured content. */
   readonly wraps?: boolean;
-  /** The gateway itself has asked: what the result says of caching stays. */
-  readonly isOwn?: boolean;
+  /** What the result says of caching stays: it is the gateway that wants to know. */
+  readonly keepsHints?: boolean;
 }
 
 /** A modern backend's complete result for a legacy client. */
 export function legacyResultEdits(
   reply: Envelope,
   method: string,
-  { wraps = false, isOwn = false }: LegacyResultOptions = {},
+  { wraps = false, keepsHints = false }: LegacyResultOptions = {},
 ): readonly Edit[] {
   const { bytes, spans } = reply;
   if (!spans.result) return [];
-  const drop = ["resultType", ...(isCacheable(method) && !isOwn ? ["ttlMs", "cacheScope"] : [])];
+  const drop = ["resultType", ...(isCacheable(method) && !keepsHints ? cacheHints : [])];
   const edits = changeEdits(bytes, spans.result, { drop, meta: { drop: [metaKeys.serverInfo] } });
   if (method !== "tools/call") return edits;
   const content = findField(bytes, spans.result, "structuredContent");

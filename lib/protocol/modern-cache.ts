@@ -9,6 +9,9 @@ export interface CacheHint {
   readonly cacheScope: "public" | "private";
 }
 
+/** The members of a result that say it. */
+export const cacheHints: readonly string[] = ["ttlMs", "cacheScope"];
+
 /** For results of servers that say nothing of it: stale at once, for nobody else. */
 export const noCache: CacheHint = { ttlMs: 0, cacheScope: "private" };
 

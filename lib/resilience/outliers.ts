@@ -26,6 +26,8 @@ interface Record {
   latencyMs: number;
   ejectedUntil: number;
   ejections: number;
+  /** When it came back after it was away. */
+  backAt: number;
 }
 
 const smoothing = 0.1;
@@ -44,6 +46,7 @@ export class Outliers {
       latencyMs: 0,
       ejectedUntil: -Infinity,
       ejections: 0,
+      backAt: -Infinity,
     }));
   }
 
@@ -74,17 +77,19 @@ export class Outliers {
   /** What is left of a replica's weight, 0 … 1: one that is just back gets little at first. */
   ramp(replica: number, now: number): number {
     const { rampMs } = this.#terms;
-    const since = now - (this.#records[replica]?.ejectedUntil ?? -Infinity);
+    const { ejectedUntil = -Infinity, backAt = -Infinity } = this.#records[replica] ?? {};
+    const since = now - Math.max(ejectedUntil, backAt);
     return rampMs === 0 || since >= rampMs ? 1 : Math.max(leastRamp, since / rampMs);
   }
 
-  /** A replica was restarted: what was known of it is of another process. */
-  renew(replica: number): void {
+  /** A replica is back: what was known of it may be of another process. */
+  renew(replica: number, now: number): void {
     const record = this.#records[replica];
     if (!record) return;
     record.calls = 0;
     record.errors = 0;
     record.ejectedUntil = -Infinity;
+    record.backAt = now;
   }
 
   #verdict(replica: number, record: Record): string | undefined {

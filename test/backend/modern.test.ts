@@ -38,6 +38,7 @@ class Peers implements Transport, LinkPeer {
       kind,
       capabilities,
       client: { name: "c", version: "1", capabilities: {} },
+      keepsReads: false,
       warn: (what: string): void => void this.warned.push(what),
     };
     this.modern = new ModernTransport(this, this.link, facts, () => {

@@ -85,6 +85,27 @@ test("reads: without a time every read is asked for; with a short one an old ans
   assert.deepEqual(await read(peer), { text: "read 3", ttlMs: 0, error: undefined });
 });
 
+test("reads: clients of the legacy era have their share, and see nothing of it", async () => {
+  await using server = await startServer();
+  await using gateway = await Gateway.start({
+    backends: {
+      b: { url: server.url, protocol: "modern", cache: { stale: "1m" }, retry: { attempts: 1, wait: "0s" } },
+    },
+  });
+  await gateway.up("b");
+  const client = await gateway.client();
+  const expected = (id: number, read: number): string =>
+    `{"jsonrpc":"2.0","id":${id},"result":{"contents":[{"uri":"a:b","text":"read ${read}"}]}}`;
+  for (let id = 1; id < 4; id += 1)
+    assert.equal(await client.request("resources/read", { uri: "a:b" }, id), expected(id, 1));
+  assert.equal(server.reads, 1);
+  // A read with more than its name is nobody else's.
+  assert.equal(await client.request("resources/read", { uri: "a:b", more: 1 }, 4), expected(4, 2));
+  const health = recordOf(await (await fetch(new URL("/health", gateway.url()))).json());
+  const { hits, misses } = recordOf(recordOf(recordOf(health["backends"])["b"])["cache"]);
+  assert.deepEqual([hits, misses], [2, 1]);
+});
+
 test("reads: without cache in the config nothing is kept", async () => {
   await using server = await startServer();
   await using gateway = await Gateway.start({ backends: { b: { url: server.url, protocol: "modern" } } });

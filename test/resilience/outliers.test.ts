@@ -54,6 +54,14 @@ test("outliers: one that is back gets more and more of its weight", () => {
     [1_010, 1_500, 2_000].map((now) => outliers.ramp(0, now)),
     [0.05, 0.5, 1],
   );
+  // So does one that was away, and nothing is held against it.
+  for (let call = 0; call < 10; call += 1) outliers.note(1, true, 5, 3_000);
+  outliers.renew(1, 3_100);
+  assert.equal(outliers.isEjected(1, 3_100), false);
+  assert.deepEqual(
+    [3_110, 3_600, 4_100].map((now) => outliers.ramp(1, now)),
+    [0.05, 0.5, 1],
+  );
 });
 
 test("outliers: over a million steps no more than the share are out, none for longer than the cap", () => {
