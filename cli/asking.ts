@@ -43,8 +43,16 @@ function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === "AbortError";
 }
 
+/** 2025-11-25, Sampling, "Error Handling". */
 function refusal(): GatewayError {
-  return new GatewayError("clientUnable", "the user refused to answer");
+  return new GatewayError("samplingRejected", "User rejected sampling request");
+}
+
+/** The answer where nobody is to be asked: no. */
+export function refuse(method: string): unknown {
+  if (method === "elicitation/create") return { action: "decline" };
+  if (method === "sampling/createMessage") throw refusal();
+  throw new GatewayError("clientUnable", `this client does not answer ${method}`);
 }
 
 async function elicit(lines: Interface, server: string, params: Params): Promise<unknown> {

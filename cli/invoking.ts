@@ -98,8 +98,7 @@ export async function invoke(
   }
 
   async function connect(flags: Flags, target: Target, evidence: Evidence, live: Live): Promise<Peer> {
-    const asks = process.stdin.isTTY && process.stderr.isTTY && !hasFlag(flags, "no-input");
-    const asked = asks ? (await import("./asking.ts")).askTerminal : undefined;
+    const asked = await answersOf(flags);
     const tap = hasFlag(flags, "trace") ? (await import("./trace.ts")).createTrace(target.name) : undefined;
     return openPeer(
       {
@@ -114,6 +113,16 @@ export async function invoke(
       bound,
     );
   }
+}
+
+type Answers = (server: string, method: string, params: Readonly<Record<string, unknown>>) => Promise<unknown>;
+
+/** Who answers what the server asks; undefined where nobody could, and nobody said no. */
+async function answersOf(flags: Flags): Promise<Answers | undefined> {
+  const refuses = hasFlag(flags, "no-input");
+  if (!refuses && !(process.stdin.isTTY && process.stderr.isTTY)) return undefined;
+  const { askTerminal, refuse } = await import("./asking.ts");
+  return refuses ? async (_server, method) => refuse(method) : askTerminal;
 }
 
 function notified(live: Live, method: string, params: Readonly<Record<string, unknown>>): void {

@@ -84,6 +84,7 @@ export type ErrorCode =
   | "methodNotAllowed"
   | "forbiddenOrigin"
   | "clientUnable"
+  | "samplingRejected"
   | "ambiguousClient"
   | "streamGone"
   | "tooManySessions"
@@ -183,6 +184,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   methodNotAllowed: row("E6111", -32600, 405, 6, false, "use POST, GET or DELETE"),
   forbiddenOrigin: row("E6112", -32600, 403, 6, false, "add the host or origin to the config if you trust it"),
   clientUnable: row("E6113", -32601, 200, 6, false, "the client did not declare this capability"),
+  samplingRejected: row("E6125", -1, 200, 6, false, "call it again, and answer when the server asks"),
   ambiguousClient: row("E6114", -32603, 200, 6, false, "set isolation: session for this backend"),
   notFound: row("E6115", -32600, 404, 6, false, "the endpoint is /mcp or /mcp/<backend>"),
   badHttp: row("E6130", -32600, 400, 6, false, "send one valid HTTP/1.1 request"),

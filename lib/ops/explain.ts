@@ -57,6 +57,7 @@ const causes: Readonly<Partial<Record<ErrorCode, string>>> = {
   unknownMethod: "the server does not have this feature",
   resourceNotFound: "the server has no resource of that URI",
   clientUnable: "the server asked something that this client did not offer to answer",
+  samplingRejected: "the server wanted a model's answer, and the user, or --no-input, gave none",
   quarantined: "the tool is not what it was when somebody accepted it, so that nobody uses it unseen",
   output: "stdout could not be written: the disk is full, or the device is gone",
   internal: "mcpctl has a fault",

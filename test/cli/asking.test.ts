@@ -99,7 +99,7 @@ test("asking: somebody answers for the model, or refuses", { ...limits, skip: !h
   assert.match(answered.shows(/exit=0/), /"content":\{"type":"text","text":"Paris"\},"model":"human"/);
   using refused = new Terminal(folder.path, ...args);
   refused.answer(/Your answer .*: *$/m, "");
-  assert.match(refused.shows(/exit=\d/), /the user refused to answer/);
+  assert.match(refused.shows(/exit=\d/), /User rejected sampling request/);
 });
 
 test("asking: Ctrl-C at a question ends the command", { ...limits, skip: !hasTmux }, () => {
@@ -110,13 +110,15 @@ test("asking: Ctrl-C at a question ends the command", { ...limits, skip: !hasTmu
   terminal.shows(/exit=130/);
 });
 
-test("asking: nobody is asked without a terminal, or with --no-input", { ...limits, skip: !hasTmux }, () => {
+test("asking: nobody is asked without a terminal, and --no-input says no", { ...limits, skip: !hasTmux }, () => {
   using folder = createConfig();
   const { code, stdout } = mcpctl(["call", "m.json:it/ask-elicitation"], folder.path);
   assert.equal(code, 0);
   assert.match(stdout, /"code":-32601/);
   using terminal = new Terminal(folder.path, "m.json:it/ask-elicitation", "--no-input");
   const shown = terminal.shows(/exit=0/);
-  assert.match(shown, /"code":-32601/);
+  assert.match(shown, /^\{"action":"decline"\}$/m);
   assert.ok(!shown.includes("it asks:"));
+  const sampled = mcpctl(["call", "m.json:it/ask-sampling", "--no-validate", "prompt=x", "--no-input"], folder.path);
+  assert.match(sampled.stdout, /"code":-1,"message":"User rejected sampling request"/, sampled.stderr);
 });
