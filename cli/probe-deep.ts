@@ -45,7 +45,7 @@ function bars({ phases, ms }: ProbeReport): readonly string[] {
     const length = Math.max(1, Math.min(barWidth - from, Math.round(took * scale)));
     const bar = `${" ".repeat(from)}${"█".repeat(length)}`.padEnd(barWidth);
     const time = `${took.toFixed(1)} ms`.padStart(11);
-    return `  ${name.padEnd(9)} ${time}  ${paintFor(process.stdout, bar, ok ? "cyan" : "red")}  ${plain(detail)}`.trimEnd();
+    return `  ${name.padEnd(9)} ${time}  ${paintFor(process.stdout, bar, ok ? "cyan" : "red")}  ${ok ? "" : "failed: "}${plain(detail)}`.trimEnd();
   });
 }
 

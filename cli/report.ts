@@ -1,7 +1,8 @@
 // A failure on stderr: in words for people, in one line of JSON for scripts.
 
 import process from "node:process";
-import type { Failure } from "../lib/toolbox.ts";
+import { formatProblem } from "../lib/index.ts";
+import type { Failure, FoundProblem } from "../lib/toolbox.ts";
 import { apiVersion, toJson } from "./answer.ts";
 import { fold, plain, say } from "./output.ts";
 
@@ -18,11 +19,11 @@ export function sayFailure(failure: Failure, isJson: boolean, usage = "mcpctl"):
 
 /** What people are told of a failure, line by line; nothing in it moves a terminal. */
 export function failureLines(failure: Failure, usage = "mcpctl"): readonly string[] {
-  const { code, target, message, place, stderr, stdout, cause, name, fix } = failure;
+  const { code, target, message, place, problems, stderr, stdout, cause, name, fix } = failure;
   const head = `error[${code}] ${target === undefined ? "" : `${target}: `}${message}`;
   if (name === "usage") return [plain(head), `  fix: see ${usage} --help`];
   return [
-    head,
+    ...(problems.length > 1 ? mistakes(code, problems) : [head]),
     ...(place && place.line > 0 ? [`  at ${place.file}:${place.line}:${place.column}`] : []),
     ...titled("stdout", stdout.slice(0, 3)),
     ...titled("stderr", stderr.slice(-tail)),
@@ -30,6 +31,14 @@ export function failureLines(failure: Failure, usage = "mcpctl"): readonly strin
     `  fix: ${fix}`,
     `  more: mcpctl explain ${code}`,
   ].map(plain);
+}
+
+function mistakes(code: string, problems: readonly FoundProblem[]): readonly string[] {
+  const files = [...new Set(problems.map(({ file }) => file))].join(", ");
+  return [
+    `error[${code}] ${files}: ${problems.length} mistakes`,
+    ...problems.map((problem) => `  ${formatProblem(problem)}`),
+  ];
 }
 
 function titled(title: string, lines: readonly string[]): readonly string[] {
@@ -42,6 +51,7 @@ function failureDocument(failure: Failure): Readonly<Record<string, unknown>> {
 
 /** The failure as documents hold it. */
 export function failureBody(failure: Failure): Readonly<Record<string, unknown>> {
-  const { code, name, target, message, place, stderr, stdout, cause, fix, exit } = failure;
-  return { code, name, target, message, place, stderr, stdout, cause, fix, exit };
+  const { code, name, target, message, place, problems, stderr, stdout, cause, fix, exit } = failure;
+  const found = problems.length > 0 ? { problems } : {};
+  return { code, name, target, message, place, ...found, stderr, stdout, cause, fix, exit };
 }

@@ -3,7 +3,7 @@
 import process from "node:process";
 import { formatProblem } from "../lib/index.ts";
 import { invalidConfig, parseTarget, resolveTargets, type Target } from "../lib/toolbox.ts";
-import { type Flags, listFlag } from "./command.ts";
+import { type Flags, listFlag, textFlag } from "./command.ts";
 import { say } from "./output.ts";
 import { askTrust } from "./trust.ts";
 
@@ -17,12 +17,11 @@ export async function targetsOf(
   const spec = parseTarget(written, flags.command);
   const options = { cwd: process.cwd(), env: process.env, files: listFlag(flags, "config") };
   const resolved = await resolveTargets(spec, options);
-  if (resolved.kind === "invalid") {
-    for (const problem of resolved.problems.slice(1)) say(formatProblem(problem));
-    throw invalidConfig(resolved.problems);
-  }
-  // Who has just been told of them needs no second telling.
-  if (!isQuiet) for (const warning of resolved.warnings) say(formatProblem(warning));
+  if (resolved.kind === "invalid") throw invalidConfig(resolved.problems);
+  // Who has just been told of them needs no second telling, and a script reads errors there.
+  const format = textFlag(flags, "output");
+  if (!isQuiet && format !== "json" && format !== "ndjson")
+    for (const warning of resolved.warnings) say(formatProblem(warning));
   const { targets, discovered } = resolved;
   if (starts && discovered.length > 0) await askTrust(discovered, targets, listFlag(flags, "trust"));
   return targets;

@@ -53,7 +53,8 @@ export async function readText(file: string): Promise<string | { readonly reason
   try {
     bytes = await readBounded(file);
   } catch (error) {
-    return { reason: `cannot be read (${systemCode(error)})` };
+    const code = systemCode(error);
+    return { reason: code === "ENOENT" ? "is not there" : `cannot be read (${code})` };
   }
   if (bytes.length > maxBytes) return { reason: "is larger than 1 MiB; that is no config file" };
   if (bytes.includes(0)) return { reason: "is not a text file in UTF-8" };

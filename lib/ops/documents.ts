@@ -9,6 +9,16 @@ const place = z
   .object({ file: z.string(), line: z.int(), column: z.int() })
   .describe("Where it is written; line and column count from 1.");
 
+const problem = {
+  code: z.string(),
+  severity: z.enum(["error", "warning"]),
+  file: z.string(),
+  line: z.int().describe("0 where it has no place inside a file."),
+  column: z.int(),
+  message: z.string(),
+  suggestion: z.string().optional(),
+};
+
 const failure = {
   code: z
     .string()
@@ -18,6 +28,7 @@ const failure = {
   target: z.string().optional().describe("The server that it is about."),
   message: z.string(),
   place: place.optional(),
+  problems: z.array(z.object(problem)).optional().describe("All that is wrong with a config."),
   stderr: z.array(z.string()).describe("The last lines that the server printed."),
   stdout: z.array(z.string()).describe("Lines of its stdout that are no messages."),
   cause: z.string(),
@@ -126,16 +137,6 @@ const result = {
   isError: z.boolean().describe("The tool says that it failed."),
   files: z.array(z.string()).optional().describe("With --save: what was written."),
   result: z.record(z.string(), z.unknown()).describe("Exactly as the server wrote it."),
-};
-
-const problem = {
-  code: z.string(),
-  severity: z.enum(["error", "warning"]),
-  file: z.string(),
-  line: z.int().describe("0 where it has no place inside a file."),
-  column: z.int(),
-  message: z.string(),
-  suggestion: z.string().optional(),
 };
 
 const source = { key: z.string(), value: z.unknown().describe("Without secrets."), place };

@@ -13,7 +13,7 @@ export interface Explanation {
   readonly exit: number | undefined;
 }
 
-const causes: Readonly<Partial<Record<ErrorCode, string>>> = {
+const causes: Readonly<Record<ErrorCode, string>> = {
   usage: "the command line has a word that this command does not know, or misses one that it needs",
   unknownTarget: "the config has no server of that name",
   unknownItem: "the server lists nothing of that name",
@@ -60,10 +60,40 @@ const causes: Readonly<Partial<Record<ErrorCode, string>>> = {
   samplingRejected: "the server wanted a model's answer, and the user, or --no-input, gave none",
   quarantined: "the tool is not what it was when somebody accepted it, so that nobody uses it unseen",
   output: "stdout could not be written: the disk is full, or the device is gone",
+  writesRefused: "the tool may change something, and a benchmark calls it thousands of times",
+  loadRefused: "the server is not on this machine, and a benchmark may be more than it can bear",
+  overloaded: "as many calls are in flight, and waiting, as the config allows",
+  listingLate: "the backend has not listed everything in the time that listings wait for it",
+  parse: "what came is no JSON, no UTF-8, or nests too deeply",
+  invalidRequest: "the message is JSON, but none of JSON-RPC, or not at this point of the conversation",
+  tooLarge: "the body is larger than limits.body allows",
+  sessionMissing: "every request of an older revision but the first one names its session",
+  sessionUnknown: "the session has ended, was never there, or belongs to somebody else",
+  notAcceptable: "an answer may be JSON or an event stream, and the client does not take both",
+  mediaType: "the body is said to be something else than JSON",
+  methodNotAllowed: "the endpoint exists, and is not used with this HTTP method",
+  forbiddenOrigin:
+    "a page, or a name, that is not one of this gateway's sent the request; that is how pages attack local servers",
+  ambiguousClient: "several clients share the server's process, and nobody can say which of them it asks",
+  notFound: "the gateway has nothing at that path, or nothing that this principal may see",
+  streamGone: "what was sent on the stream is not kept any more",
+  tooManySessions: "as many sessions are open as limits.sessions allows",
+  headerMismatch: "the headers of a modern request must say the same as its body, and do not",
+  missingCapability: "the call needs something of the client that it did not declare",
+  versionNotOffered: "the gateway does not speak the revision that the request names",
+  metaInvalid: "a modern request says its version and capabilities in params._meta, and this one does not",
+  methodNotOffered: "the revision, or the gateway, has no such method",
+  stateRefused: "the state has expired, was changed, or belongs to another call or principal",
+  tooManyParked: "as many calls wait for input as limits.parked allows",
+  cursorRefused: "the cursor was changed, or belongs to another listing or principal",
+  badHttp: "what came is no valid HTTP/1.1",
+  timeout: "the client took too long to send its request",
+  headTooLarge: "the request line and headers are larger than the gateway reads",
+  expectation: "the request asks for something before its body that the gateway does not do",
   internal: "mcpctl has a fault",
 };
 
-const problemCauses: Readonly<Partial<Record<ProblemKind, readonly [cause: string, fix: string]>>> = {
+const problemCauses: Readonly<Record<ProblemKind, readonly [cause: string, fix: string]>> = {
   unknownKey: ["the key is not one that a config has here, often a slip of the pen", "write the key that is proposed"],
   wrongType: ["the value is of another kind than the key wants", "write it as the message says"],
   badValue: ["the value is not one that the key accepts", "write it as the message says"],

@@ -5,6 +5,7 @@ import { asGatewayError, type ErrorCode, type GatewayError } from "../core/error
 import type { Evidence } from "./evidence.ts";
 import { causeOf } from "./explain.ts";
 import { maskArgs } from "./mask.ts";
+import type { FoundProblem } from "./problem-forms.ts";
 import type { Target } from "./target.ts";
 
 export interface Failure {
@@ -15,6 +16,8 @@ export interface Failure {
   readonly target: string | undefined;
   readonly message: string;
   readonly place: FilePlace | undefined;
+  /** All that is wrong with a config. */
+  readonly problems: readonly FoundProblem[];
   /** The last lines that the server printed. */
   readonly stderr: readonly string[];
   /** The first lines of its stdout that are no messages. */
@@ -39,12 +42,18 @@ export function describeFailure(thrown: unknown, target?: Target, evidence?: Evi
     target: target?.name ?? error.backend,
     message: plainMessage(error),
     place: target?.place,
+    problems: isList(error.data["problems"]) ? error.data["problems"] : [],
     stderr,
     stdout,
     cause: known?.cause ?? causeOf(id),
     fix: known?.fix ?? fixFor(error.code, target) ?? hint,
     exit,
   };
+}
+
+/** Nobody else puts anything there. */
+function isList(value: unknown): value is readonly FoundProblem[] {
+  return Array.isArray(value);
 }
 
 /** The message without the name of its backend, which stands before it, and without what is shown beside it. */

@@ -14,6 +14,8 @@ import type { Scope } from "../core/scope.ts";
 export interface Step {
   readonly name: "dns" | "tcp" | "tls";
   readonly ms: number;
+  readonly ok: boolean;
+  /** Where it failed: the code of the system. */
   readonly detail: string;
 }
 
@@ -56,9 +58,10 @@ async function resolveHost(place: Place, scope: Scope, note: Note): Promise<stri
   const startedAt = performance.now();
   try {
     const { address } = await scope.race(dns().lookup(place.host));
-    note({ name: "dns", ms: performance.now() - startedAt, detail: address });
+    note({ name: "dns", ms: performance.now() - startedAt, ok: true, detail: address });
     return address;
   } catch (error) {
+    note({ name: "dns", ms: performance.now() - startedAt, ok: false, detail: codeOf(error) });
     if (scope.cancelled) throw scope.reason;
     throw unreachable(`${place.host} has no address (${codeOf(error)})`, error);
   }
@@ -71,10 +74,13 @@ async function connect(place: Place, address: string, scope: Scope, note: Note):
   try {
     await settled(socket, "connect", scope);
   } catch (error) {
+    const code = codeOf(error);
+    note({ name: "tcp", ms: performance.now() - startedAt, ok: false, detail: code });
     if (scope.cancelled) throw scope.reason;
-    throw unreachable(`${name} refused the connection (${codeOf(error)})`, error);
+    const what = code === "ECONNREFUSED" ? "refused the connection" : "cannot be connected to";
+    throw unreachable(`${name} ${what} (${code})`, error);
   }
-  note({ name: "tcp", ms: performance.now() - startedAt, detail: socketPath ?? `${address} port ${port}` });
+  note({ name: "tcp", ms: performance.now() - startedAt, ok: true, detail: socketPath ?? `${address} port ${port}` });
   return socket;
 }
 
@@ -96,9 +102,10 @@ async function secure(
     const certificate = Number.isNaN(expiresAt) ? undefined : { expiresAt, subject: String(peer.subject?.CN ?? "") };
     const days = certificate && Math.floor((expiresAt - Date.now()) / 86_400_000);
     const detail = `${tlsVersion ?? "TLS"}${days === undefined ? "" : `, certificate for ${days} more days`}`;
-    note({ name: "tls", ms: performance.now() - startedAt, detail });
+    note({ name: "tls", ms: performance.now() - startedAt, ok: true, detail });
     return { tlsVersion, certificate };
   } catch (error) {
+    note({ name: "tls", ms: performance.now() - startedAt, ok: false, detail: codeOf(error) });
     if (scope.cancelled) throw scope.reason;
     throw unreachable(`${place.name} did not complete the TLS handshake (${codeOf(error)})`, error);
   } finally {

@@ -144,7 +144,7 @@ class ProbeRun {
       const text = `no connection within ${Math.round(ms)} ms`;
       return new GatewayError("connectTimeout", text, { backend: this.#target.name });
     });
-    this.#way = await goWay(replica, scope, ({ name, ms, detail }) => this.#note(name, ms, true, detail)).catch(
+    this.#way = await goWay(replica, scope, ({ name, ms, ok, detail }) => this.#note(name, ms, ok, detail)).catch(
       (error: unknown) => {
         throw asGatewayError(scope.cancelled ? scope.reason : error);
       },

@@ -173,12 +173,14 @@ function bare(name: string, replica: ReplicaPlan, item: string | undefined): Tar
 
 /** Why a config cannot be used, as one error: its first mistake, and how many more there are. */
 export function invalidConfig(problems: readonly Problem[]): GatewayError {
-  const [first] = problems;
+  const errors = problems.filter(({ severity }) => severity === "error");
+  const [first] = errors;
   if (!first) return new GatewayError("configInvalid", "the config cannot be read");
-  const rest = problems.length > 1 ? `, and ${problems.length - 1} more` : "";
+  const rest = errors.length > 1 ? `, and ${errors.length - 1} more` : "";
   const plain = formatProblem(first).replace(/(?:error|warning)\[\w+\] /, "");
   return new GatewayError(
     first.code === "E3114" ? "configNotFound" : "configInvalid",
     `${plain} (${first.code}${rest})`,
+    { data: { problems: errors.map(({ path: _path, ...problem }) => problem) } },
   );
 }

@@ -108,3 +108,26 @@ test("conventions: a snapshot is compared with what is listed now", limits, () =
   assert.match(less.stdout, /breaking +one\/was_there +is gone/);
   assert.match(less.stdout, /compatible +one\/diff +is new/);
 });
+
+test("conventions: all mistakes of a config at once, for people and for scripts", limits, () => {
+  using folder = createFolder({ "bad.yaml": "backends:\n  a: { comand: x }\n  b: 3\n" });
+  const told = at(folder, "list", "tools", "-c", "bad.yaml");
+  assert.deepEqual([told.code, told.stdout], [3, ""]);
+  assert.match(
+    told.stderr,
+    /^error\[E3002\] bad\.yaml: 2 mistakes\n {2}bad\.yaml:2:8 error\[E3101\] .*\n {2}bad\.yaml:3:6 error\[E3102\] .*\n {2}cause: /,
+  );
+  const { stderr } = at(folder, "call", "a/x", "-c", "bad.yaml", "-o", "json");
+  const { code, problems } = JSON.parse(stderr);
+  const places = problems.map((each: Record<string, unknown>) => [each["code"], each["line"], each["column"]]);
+  assert.deepEqual(
+    [code, places],
+    [
+      "E3002",
+      [
+        ["E3101", 2, 8],
+        ["E3102", 3, 6],
+      ],
+    ],
+  );
+});
