@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { rehearse } from "./rehearsal.ts";
+import { sbomName, writeSbom } from "./sbom.ts";
 
 interface Target {
   /** Name of the file in dist/, without a suffix. */
@@ -87,6 +88,8 @@ async function main(): Promise<number> {
     const entry = resolve(values.entry ?? join(root, "cli/main.ts"));
     const order = values.entry === undefined ? await findOrder(entry, workFolder) : [];
     const failed = targets.filter((target) => !compile(target, entry, folder, order));
+    // What the binaries are made of.
+    writeSbom(join(folder, sbomName));
     return failed.length > 0 ? 1 : 0;
   } finally {
     rmSync(workFolder, { recursive: true, force: true });
