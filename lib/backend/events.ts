@@ -1,8 +1,8 @@
-// Reads an event stream from a backend, and remembers where it can be resumed.
+// Takes the event stream of a backend as it comes, and remembers where it can be resumed.
 
-import { LoneEvent } from "../core/sse-lone.ts";
+import type { LoneEvent } from "../core/sse-lone.ts";
 import { SseParser } from "../core/sse.ts";
-import type { HttpBody } from "./pool.ts";
+import type { BodyTaker } from "./http1-body.ts";
 
 /** Where a stream stands; updated while it is read. */
 export interface EventPosition {
@@ -17,30 +17,56 @@ export interface EventReader {
   progress?(bytes: Uint8Array, start: number, end: number): boolean;
   /** Waited for before more is read: who hears the messages may be slower than they come. */
   congestion(): Promise<void> | undefined;
+  /** The stream came to its end. */
+  ended(): void;
+  /** The connection broke, or what came is no event stream. */
+  failed(reason: unknown): void;
 }
 
-/** Delivers each message of the stream until it ends; fails when the connection breaks. */
-export function readEvents(
-  body: HttpBody,
-  maxEventBytes: number,
-  position: EventPosition,
-  reader: EventReader,
-): Promise<void> {
-  const parser = new SseParser(maxEventBytes);
-  const lone = new LoneEvent();
-  const shortcut = {
-    take: (bytes: Uint8Array, start: number, end: number): boolean =>
-      parser.lone(bytes, start, end, lone) && reader.progress?.(bytes, lone.start, lone.end) === true,
-    congestion: () => reader.congestion(),
-  };
-  return body.pipe((chunk) => {
-    for (const { id, retryMs, event, data } of parser.push(chunk)) {
-      if (id !== undefined) position.lastId = id === "" ? undefined : id;
-      if (retryMs !== undefined) position.retryMs = retryMs;
+/** One body of a stream. A stream may be open for hours and say nothing: there may be thousands of these. */
+export class EventFeed implements BodyTaker {
+  readonly #parser: SseParser;
+  readonly #position: EventPosition;
+  readonly #reader: EventReader;
+  /** One for many streams: each looks at an event for no longer than it is handed on. */
+  readonly #lone: LoneEvent;
+
+  constructor(maxEventBytes: number, position: EventPosition, reader: EventReader, lone: LoneEvent) {
+    this.#parser = new SseParser(maxEventBytes);
+    this.#position = position;
+    this.#reader = reader;
+    this.#lone = lone;
+  }
+
+  take(piece: Uint8Array): Promise<void> | undefined {
+    for (const { id, retryMs, event, data } of this.#parser.push(piece)) {
+      if (id !== undefined) this.#position.lastId = id === "" ? undefined : id;
+      if (retryMs !== undefined) this.#position.retryMs = retryMs;
       const isMessage = event === undefined || event === "message";
       // An event without data only primes the client to resume (2025-11-25, Transports).
-      if (isMessage && data !== undefined && data.length > 0) reader.deliver(data);
+      if (isMessage && data !== undefined && data.length > 0) this.#reader.deliver(data);
     }
-    return reader.congestion();
-  }, shortcut);
+    return this.#reader.congestion();
+  }
+
+  takeFrom(bytes: Uint8Array, start: number, end: number): boolean {
+    const lone = this.#lone;
+    return (
+      this.#reader.progress !== undefined &&
+      this.#parser.lone(bytes, start, end, lone) &&
+      this.#reader.progress(bytes, lone.start, lone.end)
+    );
+  }
+
+  congestion(): Promise<void> | undefined {
+    return this.#reader.congestion();
+  }
+
+  ended(): void {
+    this.#reader.ended();
+  }
+
+  failed(reason: unknown): void {
+    this.#reader.failed(reason);
+  }
 }

@@ -93,6 +93,11 @@ export class InFlight implements Watcher {
     return this.#wire;
   }
 
+  /** Nobody waits for its answer any more. */
+  get isCut(): boolean {
+    return this.#wire?.cancelled === true;
+  }
+
   cancelled(reason: unknown): void {
     this.owner.abandoned(this, reason);
   }

@@ -6,7 +6,8 @@ import { Scope } from "../core/scope.ts";
 import { isModernRefusal } from "../protocol/modern-codes.ts";
 import { named } from "./failures.ts";
 import type { InFlight } from "./flight.ts";
-import type { Asker, Carrier } from "./exchange.ts";
+import type { Asker } from "./exchange.ts";
+import { Landing, type LandingPlace } from "./landing.ts";
 import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
 import { followRedirects, postRedirects } from "./redirect.ts";
 import {
@@ -18,7 +19,7 @@ import {
   refusedWith,
   sessionLost,
 } from "./refusal.ts";
-import { EventStreams, mediaType } from "./resume.ts";
+import { EventStreams, mediaType, type StreamEnd } from "./resume.ts";
 import type { Credential } from "./credential.ts";
 import type { StraightWay } from "./straight.ts";
 import { endpointOf } from "./target.ts";
@@ -52,7 +53,7 @@ export function openHttp(options: HttpOptions, events: TransportEvents): Transpo
   return new HttpTransport(options, events);
 }
 
-class HttpTransport implements Transport, Carrier {
+class HttpTransport implements Transport, LandingPlace {
   readonly #options: HttpOptions;
   readonly maxMessageBytes: number;
   readonly #events: TransportEvents;
@@ -107,21 +108,26 @@ class HttpTransport implements Transport, Carrier {
   }
 
   diverted(flight: InFlight): Asker {
-    const { promise, resolve, reject } = Promise.withResolvers<HttpReply>();
-    const { owner, straight, upstream, wire } = flight;
+    return new Landing(this, flight);
+  }
+
+  /** A straight call has an answer that is to be read. */
+  landed(flight: InFlight, reply: HttpReply, end: StreamEnd): void {
+    const { straight, upstream, wire } = flight;
+    if (reply.status === 200 && mediaType(reply) === "text/event-stream") {
+      this.#options.answered?.(reply.status, reply.headers, upstream);
+      return this.#streams.follow(reply, upstream, wire, end);
+    }
     const message = new Uint8Array(straight?.size(upstream) ?? 0);
     straight?.put(upstream, message, 0);
-    promise
-      .then((reply) => this.#receive(reply, message, upstream, wire))
-      .then(
-        (outcome) => owner.sent(flight, outcome),
-        (error: unknown) => owner.broken(flight, this.#failed(error, wire)),
-      );
-    return { replied: resolve, failed: reject };
+    this.#receive(reply, message, upstream, wire).then(
+      () => end.over(),
+      (error: unknown) => end.failed(error),
+    );
   }
 
   failed(flight: InFlight, reason: unknown): void {
-    flight.owner.broken(flight, this.#failed(reason, undefined));
+    flight.owner.broken(flight, this.#failed(reason, flight.isCut));
   }
 
   async #receive(
@@ -203,12 +209,12 @@ class HttpTransport implements Transport, Carrier {
 
   #request(request: HttpRequest, scope: Scope): Promise<HttpReply> {
     return this.#pool.request(request, scope).catch((error: unknown) => {
-      throw this.#failed(error, scope);
+      throw this.#failed(error, scope.cancelled);
     });
   }
 
-  #failed(error: unknown, scope: Scope | undefined): unknown {
-    if (scope?.cancelled) return error;
+  #failed(error: unknown, isCut: boolean): unknown {
+    if (isCut) return error;
     const failure = named(this.#options.backend, error);
     if (failure.code === "unreachable" || failure.code === "connectTimeout") this.#events.retired(failure);
     return failure;
@@ -224,9 +230,10 @@ class HttpTransport implements Transport, Carrier {
     return headers;
   }
 
-  async #stream(reply: HttpReply, call: number, scope: Scope): Promise<void> {
+  #stream(reply: HttpReply, call: number, scope: Scope): Promise<void> {
     const type = mediaType(reply);
-    if (type === "text/event-stream") return this.#streams.follow(reply, call, scope);
+    if (type === "text/event-stream")
+      return new Promise((over, failed) => this.#streams.follow(reply, call, scope, { over, failed }));
     reply.body.cancel();
     const { backend } = this.#options;
     const text = `backend "${backend}" answered with content type "${type}" (HTTP ${reply.status})`;

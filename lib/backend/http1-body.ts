@@ -7,13 +7,18 @@ const PAUSE_ABOVE_BYTES = 256 * 1024;
 /** …and is resumed here, well before the queue is empty, so that the reader need not wait for the network. */
 const RESUME_BELOW_BYTES = 64 * 1024;
 
-/** Takes the next piece; the one after it comes when what it returns is resolved. */
-export type Take = (piece: Uint8Array) => Promise<void> | undefined;
-
-/** Takes a piece that comes whole in other bytes, where it can; its reader is then as far behind as `congestion` says. */
-export interface Shortcut {
-  take(bytes: Uint8Array, start: number, end: number): boolean;
-  congestion(): Promise<void> | undefined;
+/** Who takes a body as it comes, in the turn in which it does. */
+export interface BodyTaker {
+  /** Takes the next piece; the one after it comes when what it returns is resolved. What it throws ends the body. */
+  take(piece: Uint8Array): Promise<void> | undefined;
+  /** Takes a piece that lies whole in other bytes, where it can: false where `take` has to. */
+  takeFrom?(bytes: Uint8Array, start: number, end: number): boolean;
+  /** As what `take` returns; asked after `takeFrom`. */
+  congestion?(): Promise<void> | undefined;
+  /** The clean end, after the last piece. */
+  ended(): void;
+  /** The end for a reason that {@link HttpBody.read} would reject with. */
+  failed(reason: unknown): void;
 }
 
 export interface HttpBody {
@@ -22,11 +27,10 @@ export interface HttpBody {
    * the end, "badProtocol" on a violation, and with the scope's reason when that was cancelled. One reader at a time.
    */
   read(): Promise<Uint8Array | undefined>;
-  /**
-   * Hands each piece on in the turn in which it comes, and after the time that `take` asks for; settles as the last
-   * `read` would, or fails with what `take` throws. Pieces are offered to `shortcut` first, while nothing waits.
-   */
-  pipe(take: Take, shortcut?: Shortcut): Promise<void>;
+  /** Hands each piece on in the turn in which it comes, those that are here already at once; instead of `read`. */
+  feed(taker: BodyTaker): void;
+  /** The same; settles as the last `read` would, or fails with what `take` throws. */
+  pipe(take: BodyTaker["take"]): Promise<void>;
   /** The whole body where all of it has come already, in one piece of at most `maxBytes`. */
   whole(maxBytes: number): Uint8Array | undefined;
   /** The whole body; a `GatewayError` "replyTooLarge" as soon as it is known to exceed `maxBytes`. */
@@ -49,8 +53,6 @@ export interface BodySource {
 
 type End = { readonly kind: "clean" } | { readonly kind: "failed"; readonly reason: unknown };
 
-const nothing = new Uint8Array();
-
 /** The body as its connection sees it. */
 export class QueuedBody implements HttpBody {
   readonly #source: BodySource;
@@ -60,11 +62,10 @@ export class QueuedBody implements HttpBody {
   #queuedBytes = 0;
   #paused = false;
   #end: End | undefined;
-  /** Takes what comes while nothing waits. */
-  #take: Take | undefined;
-  #shortcut: Shortcut | undefined;
-  /** What the one who takes waits for. */
-  #congestion: Promise<void> | undefined;
+  /** Takes what comes. */
+  #taker: BodyTaker | undefined;
+  /** The one who takes is behind. */
+  #isHeld = false;
   #waiting: { resolve(piece: Uint8Array | undefined): void; reject(reason: unknown): void } | undefined;
 
   constructor(source: BodySource, declaredBytes: number | undefined) {
@@ -75,7 +76,7 @@ export class QueuedBody implements HttpBody {
   /** Called by the connection with the next piece. */
   add(piece: Uint8Array): void {
     if (this.#end !== undefined || piece.length === 0) return;
-    if (this.#take) return this.#handOn(this.#take, piece);
+    if (this.#taker && !this.#isHeld) return void this.#hand(this.#taker, piece);
     const waiting = this.#waiting;
     if (waiting !== undefined) {
       this.#waiting = undefined;
@@ -92,10 +93,12 @@ export class QueuedBody implements HttpBody {
 
   /** Called by the connection with a piece in other bytes; false where it is to be added. */
   offer(bytes: Uint8Array, start: number, end: number): boolean {
-    if (!this.#take || this.#end !== undefined || !this.#shortcut) return false;
+    const taker = this.#taker;
+    if (!taker?.takeFrom || this.#isHeld || this.#end !== undefined) return false;
     try {
-      if (!this.#shortcut.take(bytes, start, end)) return false;
-      this.#wait(this.#shortcut.congestion());
+      if (!taker.takeFrom(bytes, start, end)) return false;
+      const congestion = taker.congestion?.();
+      if (congestion) this.#hold(congestion);
     } catch (error) {
       this.#giveUp(error);
     }
@@ -104,20 +107,23 @@ export class QueuedBody implements HttpBody {
 
   /** Called by the connection: the body is complete; what is queued can still be read. */
   finish(): void {
-    if (this.#end !== undefined) return;
-    this.#end = { kind: "clean" };
-    this.#paused = false;
+    this.#close({ kind: "clean" });
     this.#waiting?.resolve(undefined);
     this.#waiting = undefined;
   }
 
   /** Called by the connection: no more will come. What came before can still be read: a stream is resumed after it. */
   fail(reason: unknown): void {
-    if (this.#end !== undefined) return;
-    this.#end = { kind: "failed", reason };
-    this.#paused = false;
+    this.#close({ kind: "failed", reason });
     this.#waiting?.reject(reason);
     this.#waiting = undefined;
+  }
+
+  #close(end: End): void {
+    if (this.#end !== undefined) return;
+    this.#end = end;
+    this.#paused = false;
+    if (this.#taker && !this.#isHeld) this.#settle(this.#taker);
   }
 
   read(): Promise<Uint8Array | undefined> {
@@ -134,48 +140,63 @@ export class QueuedBody implements HttpBody {
     });
   }
 
-  async pipe(take: Take, shortcut?: Shortcut): Promise<void> {
-    this.#shortcut = shortcut;
-    try {
-      for (;;) {
-        // What came before the reader did, too, so that what is written of it leaves in one go.
-        for (let piece = this.#queue[this.#next]; piece; piece = this.#queue[this.#next]) {
-          this.#took(piece);
-          const congestion = take(piece);
-          if (congestion) await congestion;
-        }
-        this.#take = take;
-        // Empty: it was handed on, and is waited for.
-        if ((await this.read()) === undefined) return;
-        await this.#congestion;
-      }
-    } catch (error) {
-      this.cancel();
-      throw error;
-    }
+  feed(taker: BodyTaker): void {
+    this.#taker = taker;
+    this.#pump();
   }
 
-  /** In the turn in which it came, and in no promise: streams are made of many small pieces. */
-  #handOn(take: Take, piece: Uint8Array): void {
+  pipe(take: BodyTaker["take"]): Promise<void> {
+    return new Promise((ended, failed) => this.feed({ take, ended, failed }));
+  }
+
+  /** What came before its taker did, or while that was behind: in one go, so that what is written of it leaves together. */
+  #pump(): void {
+    const taker = this.#taker;
+    if (!taker) return;
+    for (let piece = this.#queue[this.#next]; piece; piece = this.#queue[this.#next]) {
+      this.#took(piece);
+      if (!this.#hand(taker, piece)) return;
+    }
+    if (this.#end) this.#settle(taker);
+  }
+
+  /** In the turn in which it came, and in no promise: streams are made of many small pieces. False: no more for now. */
+  #hand(taker: BodyTaker, piece: Uint8Array): boolean {
     try {
-      this.#wait(take(piece));
+      const congestion = taker.take(piece);
+      if (congestion) this.#hold(congestion);
     } catch (error) {
       this.#giveUp(error);
     }
-  }
-
-  #giveUp(error: unknown): void {
-    this.fail(error);
-    this.#source.abort(this, error);
+    return !this.#isHeld && this.#taker === taker;
   }
 
   /** No piece is handed on before that. */
-  #wait(congestion: Promise<void> | undefined): void {
-    this.#congestion = congestion;
-    if (!congestion) return;
-    this.#take = undefined;
-    this.#waiting?.resolve(nothing);
-    this.#waiting = undefined;
+  #hold(congestion: Promise<void>): void {
+    this.#isHeld = true;
+    const goOn = (): void => {
+      this.#isHeld = false;
+      this.#pump();
+    };
+    congestion.then(goOn, (error: unknown) => this.#giveUp(error));
+  }
+
+  #settle(taker: BodyTaker): void {
+    this.#taker = undefined;
+    if (this.#end?.kind === "failed") taker.failed(this.#end.reason);
+    else taker.ended();
+  }
+
+  #giveUp(error: unknown): void {
+    const taker = this.#taker;
+    this.#taker = undefined;
+    this.#isHeld = false;
+    if (this.#end === undefined) {
+      this.#end = { kind: "failed", reason: error };
+      this.#source.abort(this, error);
+    }
+    this.discard();
+    taker?.failed(error);
   }
 
   whole(maxBytes: number): Uint8Array | undefined {

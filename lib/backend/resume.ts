@@ -2,7 +2,8 @@
 
 import type { GatewayError } from "../core/errors.ts";
 import { type Scope, sleep } from "../core/scope.ts";
-import { type EventPosition, type EventReader, readEvents } from "./events.ts";
+import { LoneEvent } from "../core/sse-lone.ts";
+import { EventFeed, type EventPosition, type EventReader } from "./events.ts";
 import type { HttpReply } from "./pool.ts";
 import type { TransportEvents } from "./transport.ts";
 
@@ -23,67 +24,31 @@ const maxResumes = 5;
 /** The least pause before a stream is asked for again. */
 const minDelayMs = 50;
 
+/** Who hears how a call's stream has ended. */
+export interface StreamEnd {
+  /** Nothing more comes on it. */
+  over(): void;
+  failed(error: unknown): void;
+}
+
 export class EventStreams {
-  readonly #source: StreamSource;
-  readonly #events: TransportEvents;
+  readonly source: StreamSource;
+  readonly events: TransportEvents;
+  readonly #lone = new LoneEvent();
 
   constructor(source: StreamSource, events: TransportEvents) {
-    this.#source = source;
-    this.#events = events;
+    this.source = source;
+    this.events = events;
   }
 
   /** Reads a call's stream to its answer, resuming it where the server gave event ids. */
-  async follow(first: HttpReply, call: number, scope: Scope): Promise<void> {
-    const position: EventPosition = { lastId: undefined, retryMs: undefined };
-    let reply: HttpReply | undefined = first;
-    for (let broken = 0; broken <= maxResumes;) {
-      const ended = reply !== undefined && (await this.#readToEnd(reply, position, call, scope));
-      if (!this.#events.waiting(call) || position.lastId === undefined) return;
-      const delay = delayOf(position);
-      // A stream that was ended in order, with an id to come back to, is polling (2025-11-25, Transports).
-      if (ended) this.#events.paused(call, delay);
-      else broken += 1;
-      await sleep(delay, scope);
-      reply = await this.#resume(position, scope);
-      if (reply === undefined || reply.status === 200) continue;
-      reply.body.cancel();
-      const lost = reply.status === 404 ? this.#source.sessionLost() : undefined;
-      if (lost) this.#events.retired(lost);
-      if (!mayComeBack(reply.status)) return;
-      reply = undefined;
-    }
+  follow(first: HttpReply, call: number, scope: Scope, end: StreamEnd): void {
+    const stream = new CallEvents(this, call, scope, end);
+    this.read(first, stream, stream);
   }
 
-  /** False where the connection broke and the stream can be resumed. */
-  async #readToEnd(reply: HttpReply, position: EventPosition, call: number, scope: Scope): Promise<boolean> {
-    try {
-      await this.#readStream(reply, position, {
-        deliver: (data) => this.#events.message(data, call),
-        progress: (bytes, start, end) => this.#events.progress?.(bytes, start, end) === true,
-        congestion: () => {
-          const congestion = this.#events.congestion(call);
-          return congestion && scope.race(congestion);
-        },
-      });
-      return true;
-    } catch (error) {
-      if (scope.cancelled || position.lastId === undefined) throw this.#source.named(error);
-      return false;
-    }
-  }
-
-  /** Undefined where the server cannot be reached: the call itself was sent, so that is no "not sent". */
-  async #resume(position: EventPosition, scope: Scope): Promise<HttpReply | undefined> {
-    try {
-      return await this.#source.get(position.lastId, scope);
-    } catch (error) {
-      if (scope.cancelled) throw error;
-      return undefined;
-    }
-  }
-
-  #readStream(reply: HttpReply, position: EventPosition, reader: EventReader): Promise<void> {
-    return readEvents(reply.body, this.#source.maxMessageBytes, position, reader);
+  read(reply: HttpReply, position: EventPosition, reader: EventReader): void {
+    reply.body.feed(new EventFeed(this.source.maxMessageBytes, position, reader, this.#lone));
   }
 
   /** Keeps the standalone stream open, for what the server says on its own; a server may not offer one. */
@@ -91,23 +56,108 @@ export class EventStreams {
     const position: EventPosition = { lastId: undefined, retryMs: undefined };
     for (let failures = 0; !scope.cancelled; failures += 1) {
       try {
-        const reply = await this.#source.get(position.lastId, scope);
+        const reply = await this.source.get(position.lastId, scope);
         const isStream = reply.status === 200 && mediaType(reply) === "text/event-stream";
         if (!isStream) reply.body.cancel();
-        const lost = reply.status === 404 ? this.#source.sessionLost() : undefined;
-        if (lost) return this.#events.retired(lost);
+        const lost = reply.status === 404 ? this.source.sessionLost() : undefined;
+        if (lost) return this.events.retired(lost);
         if (!isStream && !mayComeBack(reply.status)) return;
         if (isStream) {
           failures = 0;
           // What belongs to no call is for many clients: the slowest one must not hold up the others.
-          const deliver = (data: Uint8Array): void => this.#events.message(data, undefined);
-          await this.#readStream(reply, position, { deliver, congestion: () => undefined });
+          const deliver = (data: Uint8Array): void => this.events.message(data, undefined);
+          await new Promise<void>((ended, failed) =>
+            this.read(reply, position, { deliver, congestion: () => undefined, ended, failed }),
+          );
         }
       } catch {
         if (scope.cancelled) return;
       }
       const delay = failures === 0 ? delayOf(position) : Math.min(resumeDelayMs * 2 ** failures, 30_000);
       await sleep(delay, scope).catch(() => {});
+    }
+  }
+}
+
+/** The stream of one call, over all connections that carry it. */
+class CallEvents implements EventReader, EventPosition {
+  lastId: string | undefined;
+  retryMs: number | undefined;
+  readonly #streams: EventStreams;
+  readonly #call: number;
+  readonly #scope: Scope;
+  readonly #end: StreamEnd;
+  /** How often it broke. */
+  #breaks = 0;
+
+  constructor(streams: EventStreams, call: number, scope: Scope, end: StreamEnd) {
+    this.#streams = streams;
+    this.#call = call;
+    this.#scope = scope;
+    this.#end = end;
+  }
+
+  deliver(data: Uint8Array): void {
+    this.#streams.events.message(data, this.#call);
+  }
+
+  progress(bytes: Uint8Array, start: number, end: number): boolean {
+    return this.#streams.events.progress?.(bytes, start, end) === true;
+  }
+
+  congestion(): Promise<void> | undefined {
+    const congestion = this.#streams.events.congestion(this.#call);
+    return congestion && this.#scope.race(congestion);
+  }
+
+  ended(): void {
+    this.#goOn(true);
+  }
+
+  failed(error: unknown): void {
+    if (this.#scope.cancelled || this.lastId === undefined) this.#end.failed(this.#streams.source.named(error));
+    else this.#goOn(false);
+  }
+
+  #goOn(isEnd: boolean): void {
+    if (!this.#isWanted) return this.#end.over();
+    this.#resume(isEnd).then(
+      (reply) => (reply ? this.#streams.read(reply, this, this) : this.#end.over()),
+      (error: unknown) => this.#end.failed(error),
+    );
+  }
+
+  get #isWanted(): boolean {
+    return this.lastId !== undefined && this.#streams.events.waiting(this.#call);
+  }
+
+  /** Resolves to the stream from the last event on; undefined where it cannot be had, or is not needed any more. */
+  async #resume(wasEnd: boolean): Promise<HttpReply | undefined> {
+    const { source, events } = this.#streams;
+    for (let isEnd = wasEnd; this.#isWanted; isEnd = false) {
+      const delay = delayOf(this);
+      // A stream that was ended in order, with an id to come back to, is polling (2025-11-25, Transports).
+      if (isEnd) events.paused(this.#call, delay);
+      else if (this.#breaks++ >= maxResumes) return undefined;
+      await sleep(delay, this.#scope);
+      const reply = await this.#ask();
+      if (reply?.status === 200) return reply;
+      if (!reply) continue;
+      reply.body.cancel();
+      const lost = reply.status === 404 ? source.sessionLost() : undefined;
+      if (lost) events.retired(lost);
+      if (!mayComeBack(reply.status)) return undefined;
+    }
+    return undefined;
+  }
+
+  /** Undefined where the server cannot be reached: the call itself was sent, so that is no "not sent". */
+  async #ask(): Promise<HttpReply | undefined> {
+    try {
+      return await this.#streams.source.get(this.lastId, this.#scope);
+    } catch (error) {
+      if (this.#scope.cancelled) throw error;
+      return undefined;
     }
   }
 }
