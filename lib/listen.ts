@@ -50,10 +50,10 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const encoder = new AnswerEncoder();
   const closed = (client: ClientConnection): void => void clients.delete(client);
   const files = options.tls;
+  const plain = { handle, encoder, closed, maxHeadBytes };
   const accept = (socket: TcpSocket, shown?: ClientCertificate): void => {
     if (clients.size >= maxConnections && !makeRoom(clients)) return void socket.destroy();
-    const shownTo = shown ? showing(shown, handle) : handle;
-    clients.add(new ClientConnection(socket, { handle: shownTo, encoder, closed, maxHeadBytes }));
+    clients.add(new ClientConnection(socket, shown ? { ...plain, handle: showing(shown, handle) } : plain));
   };
   const { observer = silentObserver, tlsCheckMs = defaultCheckMs } = options;
   let stopFollowing = (): void => {};

@@ -66,6 +66,10 @@ export class Backend {
     this.ended();
     return reply;
   };
+  /** What is said of a call that takes too long: one function for all calls of a kind, as long as they come in a row. */
+  #lateOf: (() => GatewayError) | undefined;
+  #lateMethod: string | undefined;
+  #lateMs: number | undefined;
   #calls = 0;
   #failures = 0;
   #inFlight = 0;
@@ -194,7 +198,12 @@ export class Backend {
 
   /** A call is under way, which `scope` is of alone. */
   begun(method: string | undefined, scope: Scope, callMs: number = this.plan.callMs): void {
-    scope.limit(callMs, () => this.#late(method, callMs));
+    if (method !== this.#lateMethod || callMs !== this.#lateMs) {
+      this.#lateMethod = method;
+      this.#lateMs = callMs;
+      this.#lateOf = () => this.#late(method, callMs);
+    }
+    scope.limit(callMs, this.#lateOf);
     this.#calls += 1;
     this.#inFlight += 1;
     this.policies.budget.earn();

@@ -31,6 +31,7 @@ export interface ConnectionOwner {
 }
 
 const grammar = responseGrammar(false);
+const nothing = new Uint8Array();
 
 /** One socket, with at most one exchange on it: requests are never pipelined. */
 export class Connection implements MessageSink<ResponseHead>, TcpListener, BodySource, StraightWay {
@@ -43,7 +44,7 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
   /** A call that goes the straight way, instead of an exchange. */
   #flight: InFlight | undefined;
   #carrier: Carrier | undefined;
-  #begin: Uint8Array = new Uint8Array();
+  #begin: Uint8Array = nothing;
   #usable = true;
   #paused = false;
   #closed = false;

@@ -57,7 +57,7 @@ type End = { readonly kind: "clean" } | { readonly kind: "failed"; readonly reas
 export class QueuedBody implements HttpBody {
   readonly #source: BodySource;
   readonly #declaredBytes: number | undefined;
-  #queue: Uint8Array[] = [];
+  #queue: Uint8Array[] | undefined;
   #next = 0;
   #queuedBytes = 0;
   #paused = false;
@@ -83,7 +83,7 @@ export class QueuedBody implements HttpBody {
       waiting.resolve(piece);
       return;
     }
-    this.#queue.push(piece);
+    (this.#queue ??= []).push(piece);
     this.#queuedBytes += piece.length;
     if (this.#queuedBytes > PAUSE_ABOVE_BYTES && !this.#paused) {
       this.#paused = true;
@@ -127,7 +127,7 @@ export class QueuedBody implements HttpBody {
   }
 
   read(): Promise<Uint8Array | undefined> {
-    const piece = this.#queue[this.#next];
+    const piece = this.#queue?.[this.#next];
     if (piece !== undefined) {
       this.#took(piece);
       return Promise.resolve(piece);
@@ -153,7 +153,7 @@ export class QueuedBody implements HttpBody {
   #pump(): void {
     const taker = this.#taker;
     if (!taker) return;
-    for (let piece = this.#queue[this.#next]; piece; piece = this.#queue[this.#next]) {
+    for (let piece = this.#queue?.[this.#next]; piece; piece = this.#queue?.[this.#next]) {
       this.#took(piece);
       if (!this.#hand(taker, piece)) return;
     }
@@ -200,8 +200,8 @@ export class QueuedBody implements HttpBody {
   }
 
   whole(maxBytes: number): Uint8Array | undefined {
-    const only = this.#queue[0];
-    const isWhole = this.#end?.kind === "clean" && this.#queue.length === 1 && this.#next === 0;
+    const only = this.#queue?.[0];
+    const isWhole = this.#end?.kind === "clean" && this.#queue?.length === 1 && this.#next === 0;
     if (!only || !isWhole || only.length > maxBytes) return undefined;
     this.#took(only);
     return only;
@@ -231,7 +231,7 @@ export class QueuedBody implements HttpBody {
 
   /** Drops what is queued, so that a cancelled reader stops at once. */
   discard(): void {
-    this.#queue = [];
+    this.#queue = undefined;
     this.#next = 0;
     this.#queuedBytes = 0;
   }
@@ -252,8 +252,8 @@ export class QueuedBody implements HttpBody {
   #took(piece: Uint8Array): void {
     this.#queuedBytes -= piece.length;
     this.#next++;
-    if (this.#next === this.#queue.length) {
-      this.#queue = [];
+    if (this.#next === this.#queue?.length) {
+      this.#queue = undefined;
       this.#next = 0;
     }
     if (this.#paused && this.#queuedBytes < RESUME_BELOW_BYTES) {

@@ -21,15 +21,13 @@ export function interleave(addresses: readonly Address[]): Address[] {
   return turns.flat().filter((address) => address !== undefined);
 }
 
-/** Of no function that runs: it would keep all that was needed for the race. */
-const ignore = (): void => {};
-
 /**
  * Resolves with the first socket that connects; all others are destroyed. Rejects with the scope's reason, with the only
  * address's error, or with an `AggregateError` of every address's error in the order of `addresses`.
  *
  * `autoSelectFamily` of node:net works on Bun and Deno, but gives an attempt up when the next one starts, so that a host
- * whose every path is slow is never reached.
+ * whose every path is slow is never reached. An error after the race, or after a socket was given up, must not end the
+ * process: that is for `dial` to see to.
  */
 export function connectFirst<Socket extends TcpSocket>(
   addresses: readonly Address[],
@@ -58,8 +56,6 @@ export function connectFirst<Socket extends TcpSocket>(
       if (next < addresses.length) stopTimer = after(ATTEMPT_DELAY_MS, attempt);
       const socket = dial(address);
       open.add(socket);
-      // An error after the race, or after the socket was given up, must not end the process.
-      socket.on("error", ignore);
       const fail = (error: unknown): void => {
         if (!open.delete(socket)) return;
         socket.destroy();

@@ -4,6 +4,7 @@ import type { ConnectionOptions, TLSSocket } from "node:tls";
 import { dns, net, tls } from "../core/builtins.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Scope } from "../core/scope.ts";
+import { sturdy } from "../core/tcp-node.ts";
 import { connectTcp, hasPlainTls, type TcpSocket, type TlsTerms } from "../core/tcp.ts";
 import { type Proxy, proxyFor } from "./proxy.ts";
 import { type Address, connectFirst, interleave } from "./race.ts";
@@ -127,15 +128,18 @@ export class Dialer {
     scope: Scope,
   ): Promise<Socket> {
     const { host, port, socketPath: path } = place;
-    if (path !== undefined) return connectFirst([{ address: path, family: 0 }], () => net().connect({ path }), scope);
+    if (path !== undefined)
+      return connectFirst([{ address: path, family: 0 }], () => sturdy(net().connect({ path })), scope);
     const dial = ({ address }: Address): Socket =>
-      net().connect({
-        host: address,
-        port,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
-      });
+      sturdy(
+        net().connect({
+          host: address,
+          port,
+          noDelay: true,
+          keepAlive: true,
+          keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
+        }),
+      );
     return connectFirst(await this.#addresses(host, scope), dial, scope);
   }
 

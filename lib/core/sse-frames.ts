@@ -1,9 +1,10 @@
 // Server-sent events to send: messages, comments and the event that lets a client resume, as bytes.
 
 import { type Part, partSize, putPart } from "./part.ts";
-import { allocate, copyBytes, copyPart, digitsOf, putNumber } from "./text.ts";
+import { allocate, copyBytes, digitsOf, putAscii, putNumber } from "./text.ts";
 
 const lf = 0x0a;
+const dash = 0x2d;
 const blankLine = Buffer.from("\n\n");
 const encode = (text: string): Uint8Array => Buffer.from(text);
 
@@ -21,24 +22,23 @@ export function frameEvent(data: Uint8Array, id?: string): Uint8Array {
   return frame;
 }
 
-/** The start of an event whose id ends with a number, for {@link frameNumbered}; `id` holds no line break. */
-export function idField(id: string): Uint8Array {
-  return encode(`id: ${oneLine(id)}`);
-}
-
-/** One event with a message, which must be one line. */
-export function frameNumbered(field: Uint8Array, number: number, part: Part): Uint8Array {
+/** One event with a message, which must be one line; its id is `log`, of plain ASCII, with a dash and the number. */
+export function frameNumbered(log: string, number: number, part: Part): Uint8Array {
   // Not from a pool: it is kept, and would keep what else is put there.
-  const frame = allocate(field.length + digitsOf(number) + dataField.length + partSize(part) + 2);
-  let at = copyPart(field, 0, field.length, frame, 0);
-  at = copyPart(dataField, 0, dataField.length, frame, putNumber(number, frame, at));
+  const around = idField.length + log.length + 1 + dataField.length + 2;
+  const frame = allocate(around + digitsOf(number) + partSize(part));
+  let at = putAscii(idField, frame, 0);
+  at = putAscii(log, frame, at);
+  frame[at] = dash;
+  at = putAscii(dataField, frame, putNumber(number, frame, at + 1));
   at = putPart(part, frame, at);
   frame[at] = lf;
   frame[at + 1] = lf;
   return frame;
 }
 
-const dataField = Buffer.from("\ndata: ");
+const idField = "id: ";
+const dataField = "\ndata: ";
 const messageField = Buffer.from("event: message\ndata: ");
 
 /** A message, which must already be one line, for clients that listen for events of that name. */

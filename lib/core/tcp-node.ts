@@ -15,7 +15,13 @@ export function listenNode(socket: TcpSocket, listener: TcpListener): void {
 }
 
 export function connectNode(address: TcpAddress): TcpSocket {
-  return net().connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs });
+  return sturdy(net().connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: probeMs }));
+}
+
+/** The same socket: an error that nobody listens to any more does not end the process. */
+export function sturdy<Socket extends Pick<TcpSocket, "on">>(socket: Socket): Socket {
+  socket.on("error", () => {});
+  return socket;
 }
 
 export function serveNode(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {

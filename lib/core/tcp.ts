@@ -57,8 +57,7 @@ async function serveBun(host: string, port: number, accept: (socket: TcpSocket) 
 
 function connectBun({ host, port }: TcpAddress, terms: TlsTerms | undefined): TcpSocket {
   const socket = new BunSocket(terms);
-  const open = (native: Native): void => socket.opened(native);
-  const handlers = { ...(terms ? tlsHandlers : bunHandlers), open };
+  const handlers = terms ? tlsHandlers : outHandlers;
   const tls = terms ? { tls: tlsOptions(terms) } : {};
   Bun.connect<BunSocket>({ hostname: host, port, data: socket, socket: handlers, ...tls }).catch((error: unknown) => {
     // As node:net says it.
@@ -85,8 +84,10 @@ const bunHandlers = {
   close: ({ data }: Native): void => data.closed(),
 } as const;
 
+const outHandlers = { ...bunHandlers, open: (native: Native): void => native.data.opened(native) } as const;
+
 const tlsHandlers = {
-  ...bunHandlers,
+  ...outHandlers,
   handshake: ({ data }: Native, isUp: boolean, wrong: Error | null): void => data.shook(isUp, wrong),
   session: ({ data }: Native, session: Buffer): void => data.noted(session),
   close: ({ data }: Native, error?: Error): void => {
@@ -104,7 +105,7 @@ class BunSocket implements TcpSocket {
   listener: TcpListener | undefined;
   #listeners: Listeners | undefined;
   /** What the system has not taken. */
-  #queue: Uint8Array[] = [];
+  #queue: Uint8Array[] | undefined;
   writableLength = 0;
   destroyed = false;
   writable = true;
@@ -140,28 +141,30 @@ class BunSocket implements TcpSocket {
     const at = Math.max(listeners.indexOf(listener), listeners.indexOf(onceOf.get(listener)));
     if (at >= 0) listeners.splice(at, 1);
     if (listeners.length === 0) delete this.#listeners?.[name];
+    // Most are needed while it is opened alone.
+    if (this.#listeners && Object.keys(this.#listeners).length === 0) this.#listeners = undefined;
     return this;
   }
 
   write(bytes: Uint8Array): boolean {
     if (!this.writable || !this.#native) return false;
-    if (this.#queue.length === 0) {
-      const taken = Math.max(0, this.#native.write(bytes));
-      if (taken === bytes.length) return true;
-      this.#queue.push(taken > 0 ? bytes.subarray(taken) : bytes);
-      this.writableLength += bytes.length - taken;
-    } else {
+    if (this.#queue) {
       this.#queue.push(bytes);
       this.writableLength += bytes.length;
+      return false;
     }
+    const taken = Math.max(0, this.#native.write(bytes));
+    if (taken === bytes.length) return true;
+    this.#queue = [taken > 0 ? bytes.subarray(taken) : bytes];
+    this.writableLength += bytes.length - taken;
     return false;
   }
 
   writeStart(bytes: Uint8Array, length: number): boolean {
     if (!this.writable || !this.#native) return false;
-    const taken = this.#queue.length === 0 ? Math.max(0, this.#native.write(bytes, 0, length)) : 0;
+    const taken = this.#queue ? 0 : Math.max(0, this.#native.write(bytes, 0, length));
     if (taken === length) return true;
-    this.#queue.push(Uint8Array.prototype.slice.call(bytes, taken, length));
+    (this.#queue ??= []).push(Uint8Array.prototype.slice.call(bytes, taken, length));
     this.writableLength += length - taken;
     return false;
   }
@@ -169,7 +172,7 @@ class BunSocket implements TcpSocket {
   end(): void {
     if (!this.writable) return;
     this.writable = false;
-    if (this.#queue.length === 0) this.#shut();
+    if (!this.#queue) this.#shut();
   }
 
   /** Nothing more leaves; what still comes is heard, until the peer has closed its side too. */
@@ -182,7 +185,7 @@ class BunSocket implements TcpSocket {
     if (this.destroyed) return;
     this.destroyed = true;
     this.writable = false;
-    this.#queue = [];
+    this.#queue = undefined;
     this.writableLength = 0;
     if (this.#native) this.#native.end();
     // "close" comes in another turn, as it does from node:net.
@@ -243,16 +246,17 @@ class BunSocket implements TcpSocket {
   }
 
   drained(): void {
-    while (this.#queue.length > 0) {
-      const [bytes = new Uint8Array()] = this.#queue;
+    const queue = this.#queue ?? [];
+    for (let bytes = queue[0]; bytes; bytes = queue[0]) {
       const taken = Math.max(0, this.#native?.write(bytes) ?? 0);
       this.writableLength -= taken;
       if (taken < bytes.length) {
-        this.#queue[0] = bytes.subarray(taken);
+        queue[0] = bytes.subarray(taken);
         return;
       }
-      this.#queue.shift();
+      queue.shift();
     }
+    this.#queue = undefined;
     if (!this.writable && !this.destroyed) this.#shut();
     else {
       this.listener?.onDrain?.();
@@ -263,7 +267,7 @@ class BunSocket implements TcpSocket {
   ended(): void {
     this.#peerEnded = true;
     if (this.destroyed) return;
-    const isShut = !this.writable && this.#queue.length === 0;
+    const isShut = !this.writable && !this.#queue;
     this.listener?.onEnd();
     this.#emit("end");
     if (isShut) this.#native?.end();

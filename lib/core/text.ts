@@ -45,6 +45,12 @@ export function copyPart(bytes: Uint8Array, start: number, end: number, target: 
   return to + length;
 }
 
+/** Writes ASCII text; returns where it ends. */
+export function putAscii(text: string, target: Uint8Array, start: number): number {
+  for (let at = 0; at < text.length; at += 1) target[start + at] = text.charCodeAt(at);
+  return start + text.length;
+}
+
 /** How many digits a whole number has. */
 export function digitsOf(value: number): number {
   let digits = 1;

@@ -11,16 +11,22 @@ export class Ahead {
   #bytes = 0;
   readonly #socket: TcpSocket;
 
-  constructor(socket: TcpSocket) {
+  private constructor(socket: TcpSocket) {
     this.#socket = socket;
+  }
+
+  /** Keeps bytes; there is nothing of it before the first. No more is read where there is enough. */
+  static keep(ahead: Ahead | undefined, socket: TcpSocket, bytes: Uint8Array): Ahead {
+    const kept = ahead ?? new Ahead(socket);
+    kept.#add(bytes);
+    return kept;
   }
 
   get isEmpty(): boolean {
     return this.#bytes === 0;
   }
 
-  /** No more is read where there is enough of it. */
-  keep(bytes: Uint8Array): void {
+  #add(bytes: Uint8Array): void {
     this.#pieces.push(bytes);
     this.#bytes += Math.max(bytes.length, pieceCostBytes);
     if (this.#bytes > maxBytes) this.#socket.pause();

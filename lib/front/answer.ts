@@ -1,6 +1,7 @@
 // The bytes of an HTTP/1.1 answer.
 
 import { putNumber } from "../core/text.ts";
+import { ChunkTurn } from "./chunks.ts";
 import type { Headers } from "./exchange.ts";
 import { reasonOf } from "./reasons.ts";
 import { jsonHeaders } from "./reply.ts";
@@ -38,6 +39,7 @@ export class AnswerEncoder {
   #inRoom: Uint8Array | undefined;
   /** The same for chunks of streams. */
   readonly chunkRoom: Buffer = Buffer.allocUnsafeSlow(roomBytes);
+  readonly chunkTurn: ChunkTurn = new ChunkTurn();
 
   /** An answer with this body, or with the head that one with it would have; `rest` is what of it is not copied. */
   answer(

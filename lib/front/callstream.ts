@@ -1,13 +1,13 @@
 // The answer to one POST: plain JSON while there is only a reply, an event stream from the first other message on.
 
-import type { GatewayError } from "../core/errors.ts";
+import { GatewayError } from "../core/errors.ts";
 import type { Part } from "../core/part.ts";
 import { after, Scope } from "../core/scope.ts";
 import { joinBytes } from "../core/text.ts";
 import { ClientCancel } from "../backend/link.ts";
 import type { Port } from "../route/session.ts";
-import type { EventLog } from "./eventlog.ts";
-import type { HttpReply, HttpRequest } from "./exchange.ts";
+import type { EventLog, LogWatch } from "./eventlog.ts";
+import type { Gone, HttpReply, HttpRequest } from "./exchange.ts";
 import { challengeReply, emptyReply, eventReply, jsonReply } from "./reply.ts";
 import { connect, type SessionStreams } from "./streams.ts";
 
@@ -25,16 +25,19 @@ export interface CallStreamOptions {
   readonly begun?: { readonly scope: Scope; readonly at: number };
 }
 
-export class CallStream implements Port {
-  readonly response: Promise<HttpReply>;
+export class CallStream implements Port, LogWatch, Gone {
   /** Of the calls that are answered here. */
   readonly scope: Scope;
-  readonly query: string;
-  readonly #request: CallStreamOptions["request"];
-  readonly #options: Omit<CallStreamOptions, "request">;
-  readonly #respond: (response: HttpReply) => void;
-  readonly #replies: Uint8Array[] = [];
+  readonly #request: HttpRequest;
+  readonly #streams: SessionStreams;
+  readonly #prime: boolean;
+  readonly #isBatch: boolean;
+  readonly #resumeMs: number;
   readonly #startedAt: number;
+  #response: Promise<HttpReply> | undefined;
+  #respond: ((response: HttpReply) => void) | undefined;
+  /** From before there was a stream. */
+  #replies: Uint8Array[] | undefined;
   #left: number;
   #log: EventLog | undefined;
   #over = false;
@@ -43,22 +46,41 @@ export class CallStream implements Port {
   #stopWaiting: (() => void) | undefined;
   #challenge: GatewayError | undefined;
 
-  constructor({ request, ...options }: CallStreamOptions) {
-    let respond: (response: HttpReply) => void = () => {};
-    this.response = new Promise((resolve) => {
-      respond = resolve;
-    });
-    this.#respond = respond;
-    this.#options = options;
-    this.query = request.query;
+  constructor({ request, streams, prime, isBatch, resumeMs, replies, begun }: CallStreamOptions) {
+    const { promise, resolve } = Promise.withResolvers<HttpReply>();
+    this.#response = promise;
+    this.#respond = resolve;
     this.#request = request;
-    this.#left = options.replies;
-    this.scope = options.begun?.scope ?? new Scope();
-    this.#startedAt = options.begun?.at ?? Date.now();
-    // Before the head of an answer there is nothing that a client could resume.
-    request.whenGone(() => {
-      if (this.#undecided) this.#abandon();
-    });
+    this.#streams = streams;
+    this.#prime = prime;
+    this.#isBatch = isBatch;
+    this.#resumeMs = resumeMs;
+    this.#left = replies;
+    this.scope = begun?.scope ?? new Scope();
+    this.#startedAt = begun?.at ?? Date.now();
+    request.whenGone(this);
+  }
+
+  /** Called once: not kept, for a stream may be open for hours. */
+  response(): Promise<HttpReply> {
+    const response = this.#response;
+    this.#response = undefined;
+    return response ?? Promise.reject(new GatewayError("internal", "an answer has one reader"));
+  }
+
+  #answer(reply: HttpReply): void {
+    const respond = this.#respond;
+    this.#respond = undefined;
+    respond?.(reply);
+  }
+
+  /** Before the head of an answer there is nothing that a client could resume. */
+  gone(): void {
+    if (this.#undecided) this.#abandon();
+  }
+
+  get query(): string {
+    return this.#request.query;
   }
 
   header(name: string): string | undefined {
@@ -79,7 +101,7 @@ export class CallStream implements Port {
 
   /** The backend wants the call to be polled, and a client that understands it is told the same. */
   pause(retryMs: number): void {
-    if (this.#over || !this.#options.prime) return;
+    if (this.#over || !this.#prime) return;
     this.#retryMs = retryMs;
     this.#stream().pause(retryMs);
   }
@@ -93,7 +115,7 @@ export class CallStream implements Port {
     if (this.#over) return;
     this.#left -= 1;
     if (message && this.#log) this.#log.send(message);
-    else if (message) this.#replies.push(message);
+    else if (message) (this.#replies ??= []).push(message);
     if (this.#left === 0) this.#finish();
   }
 
@@ -112,40 +134,39 @@ export class CallStream implements Port {
   }
 
   #finish(): void {
-    const { streams, isBatch } = this.#options;
     this.#end();
-    if (this.#log) return streams.finish(this.#log);
+    if (this.#log) return this.#streams.finish(this.#log);
+    const replies = this.#replies ?? [];
     // A call that was taken back has no reply, and HTTP needs an answer: a stream without messages.
-    if (this.#replies.length === 0) return this.#respond(eventReply((sink) => (sink.end(), () => {})));
-    const [only = new Uint8Array()] = this.#replies;
-    if (this.#challenge && !isBatch) return this.#respond(challengeReply(only, this.#challenge));
-    this.#respond(jsonReply(isBatch ? joinBatch(this.#replies) : only));
+    if (replies.length === 0) return this.#answer(eventReply((sink) => (sink.end(), () => {})));
+    const [only = new Uint8Array()] = replies;
+    if (this.#challenge && !this.#isBatch) return this.#answer(challengeReply(only, this.#challenge));
+    this.#answer(jsonReply(this.#isBatch ? joinBatch(replies) : only));
   }
 
   #stream(): EventLog {
     if (this.#log) return this.#log;
-    const { streams, prime } = this.#options;
-    const log = streams.open((connected) => this.#watch(connected));
+    const log = this.#streams.open(this);
     this.#log = log;
-    this.#respond(connect(log, prime, 0));
-    for (const early of this.#replies.splice(0)) log.send(early);
+    this.#answer(connect(log, this.#prime, 0));
+    for (const early of this.#replies ?? []) log.send(early);
+    this.#replies = undefined;
     return log;
   }
 
   /** A lost connection is no cancellation (2025-11-25, Transports): the client may come back for the stream. */
-  #watch(connected: boolean): void {
+  connected(is: boolean): void {
     this.#stopWaiting?.();
-    if (!connected && !this.#over)
-      this.#stopWaiting = after(this.#retryMs + this.#options.resumeMs, () => this.#abandon());
+    this.#stopWaiting = is || this.#over ? undefined : after(this.#retryMs + this.#resumeMs, () => this.#abandon());
   }
 
   /** The client is gone for good. */
   #abandon(): void {
     if (this.#over) return;
     this.#end();
-    if (this.#log) this.#options.streams.drop(this.#log);
+    if (this.#log) this.#streams.drop(this.#log);
     this.scope.cancel(new ClientCancel());
-    this.#respond(emptyReply(499));
+    this.#answer(emptyReply(499));
   }
 
   #end(): void {

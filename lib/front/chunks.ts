@@ -1,12 +1,14 @@
 // An event stream on its way to a client: the frames of one turn leave in one chunk.
 
-import { allocate, copyPart } from "../core/text.ts";
+import { atTurnEnd } from "../core/scope.ts";
+import { allocate, copyPart, putAscii } from "../core/text.ts";
 import type { EventSink } from "./eventlog.ts";
+import { type EventBody, type Leave, tellGone } from "./exchange.ts";
 
 /** The connection that a stream is written to. */
 export interface ChunkOutput {
   /** Where a few bytes are put together, to be written by `writeStart` in the same turn. */
-  readonly encoder: { readonly chunkRoom: Uint8Array };
+  readonly encoder: { readonly chunkRoom: Uint8Array; readonly chunkTurn: ChunkTurn };
   write(bytes: Uint8Array): void;
   /** Writes the first of these bytes, which are used again at once. */
   writeStart(bytes: Uint8Array, length: number): void;
@@ -16,24 +18,45 @@ export interface ChunkOutput {
   ended(): void;
 }
 
-/** Where nobody listens any more. */
-export const silentSink: EventSink = { write: () => {}, end: () => {} };
+const silentSink: EventSink = { write: () => {}, end: () => {} };
+
+/** Tells a stream whose client is gone before it began. */
+export function leaveAtOnce(body: EventBody): void {
+  tellGone(body.open(silentSink));
+}
 
 const lineEnd = "\r\n";
 const lastChunk = "0\r\n\r\n";
 /** At most, of what is around the frames. */
 const overhead = 32;
 const nothing = new Uint8Array();
+const none: readonly Uint8Array[] = [];
+
+/**
+ * The streams of all connections that have something to write. They do so when the turn is over: what reads and what
+ * writes then find their code in the processor's caches, and a client with many streams is woken once for all of them.
+ */
+export class ChunkTurn {
+  #sinks: ChunkSink[] = [];
+  readonly #end = (): void => {
+    const sinks = this.#sinks;
+    this.#sinks = [];
+    for (const sink of sinks) sink.flush();
+  };
+
+  add(sink: ChunkSink): void {
+    if (this.#sinks.push(sink) === 1) atTurnEnd(this.#end);
+  }
+}
 
 export class ChunkSink implements EventSink {
   readonly #output: ChunkOutput;
   readonly #isChunked: boolean;
-  #frames: Uint8Array[] = [];
+  #frames: Uint8Array[] | undefined;
   #head: Uint8Array | undefined;
-  #flushing: (() => void) | undefined;
   #scheduled = false;
   #state: "open" | "ending" | "over" = "open";
-  #gone: (() => void) | undefined;
+  #gone: Leave | undefined;
 
   /** `head` leaves with the first frames. Without chunks (HTTP/1.0) the end of the connection ends the stream. */
   constructor(output: ChunkOutput, head: Uint8Array, isChunked: boolean) {
@@ -44,15 +67,16 @@ export class ChunkSink implements EventSink {
   }
 
   /** Called once: from here on `gone` hears when the client is lost before the end. */
-  watch(gone: () => void): void {
+  watch(gone: Leave): void {
     this.#gone = gone;
     // Lost while it was opened.
-    if (this.#state === "over") gone();
+    if (this.#state === "over") tellGone(gone);
   }
 
   write(frame: Uint8Array): void {
     if (this.#state !== "open") return;
-    this.#frames.push(frame);
+    if (this.#frames) this.#frames.push(frame);
+    else this.#frames = [frame];
     this.#schedule();
   }
 
@@ -70,18 +94,18 @@ export class ChunkSink implements EventSink {
   lose(): void {
     if (this.#state === "over") return;
     this.#state = "over";
-    this.#frames = [];
-    this.#gone?.();
+    this.#frames = undefined;
+    tellGone(this.#gone);
   }
 
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    this.#flushing ??= () => this.#flush();
-    queueMicrotask(this.#flushing);
+    this.#output.encoder.chunkTurn.add(this);
   }
 
-  #flush(): void {
+  /** The turn is over. */
+  flush(): void {
     this.#scheduled = false;
     if (this.#state === "over") return;
     const isEnd = this.#state === "ending";
@@ -93,26 +117,33 @@ export class ChunkSink implements EventSink {
   /** Writes head, frames and end, as far as they are due, in one piece. */
   #write(isEnd: boolean): void {
     const head = this.#head ?? nothing;
-    const frames = this.#frames;
+    const frames = this.#frames ?? none;
     this.#head = undefined;
-    this.#frames = [];
+    this.#frames = undefined;
     let size = 0;
     for (const frame of frames) size += frame.length;
     const { chunkRoom: room } = this.#output.encoder;
     const bytes = head.length + size + overhead <= room.length ? room : allocate(head.length + size + overhead);
     const isChunk = this.#isChunked && size > 0;
     let at = copyPart(head, 0, head.length, bytes, 0);
-    if (isChunk) at = put(bytes, at, `${size.toString(16)}\r\n`);
+    if (isChunk) at = putAscii(lineEnd, bytes, putHex(size, bytes, at));
     for (const frame of frames) at = copyPart(frame, 0, frame.length, bytes, at);
-    if (isChunk) at = put(bytes, at, lineEnd);
-    if (isEnd && this.#isChunked) at = put(bytes, at, lastChunk);
+    if (isChunk) at = putAscii(lineEnd, bytes, at);
+    if (isEnd && this.#isChunked) at = putAscii(lastChunk, bytes, at);
     if (bytes === room) this.#output.writeStart(room, at);
     else this.#output.write(bytes.subarray(0, at));
   }
 }
 
-/** Writes ASCII text; returns where it ends. */
-function put(bytes: Uint8Array, start: number, text: string): number {
-  for (let at = 0; at < text.length; at += 1) bytes[start + at] = text.charCodeAt(at);
-  return start + text.length;
+/** Writes a number in hexadecimal digits; returns where they end. */
+function putHex(value: number, bytes: Uint8Array, start: number): number {
+  let end = start + 1;
+  for (let rest = value >>> 4; rest > 0; rest >>>= 4) end += 1;
+  let rest = value;
+  for (let at = end - 1; at >= start; at -= 1) {
+    const digit = rest & 15;
+    bytes[at] = digit < 10 ? 0x30 + digit : 0x57 + digit;
+    rest >>>= 4;
+  }
+  return end;
 }

@@ -6,7 +6,7 @@ import { giveBack } from "../core/room.ts";
 import { listenTo, type TcpListener, type TcpSocket } from "../core/tcp.ts";
 import { Ahead } from "./ahead.ts";
 import type { AnswerEncoder, AnswerForm } from "./answer.ts";
-import { type ChunkOutput, ChunkSink, silentSink } from "./chunks.ts";
+import { type ChunkOutput, ChunkSink, leaveAtOnce } from "./chunks.ts";
 import type { EventBody, Handle, HttpReply, HttpRequest, Lane, LaneClient } from "./exchange.ts";
 import { Outbox } from "./outbox.ts";
 import { type Patience, type Phase, Stillness } from "./patience.ts";
@@ -39,8 +39,8 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   #answering = false;
   #stream: ChunkSink | undefined;
   /** What came after the request that is being answered. */
-  readonly #ahead: Ahead;
-  readonly #track = new Track();
+  #ahead: Ahead | undefined;
+  #track: Track | undefined;
   /** Requests. */
   answered = 0;
   /** The client has answers to read before its next request is looked at. */
@@ -55,7 +55,6 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
 
   constructor(socket: TcpSocket, options: ClientOptions) {
     this.#socket = socket;
-    this.#ahead = new Ahead(socket);
     this.#options = options;
     this.encoder = options.encoder;
     this.#parser = new MessageParser(requestGrammar, this, options.maxHeadBytes);
@@ -66,7 +65,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   /** Ends after the request that has begun, or now where there is none. */
   finish(): void {
     // What answers it says that the connection closes.
-    this.#track.divert();
+    this.#track?.divert();
     this.#last = true;
     if (!this.#request && (this.#parser.done || !this.#parser.started)) this.#end();
   }
@@ -91,7 +90,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     if (this.out.waiting > 0) return "writing";
     if (this.#ended) return "ending";
     if (this.#stream) return "streaming";
-    if (this.#track.isBusy || (this.#answering && this.#request?.complete)) return "answering";
+    if (this.#track?.isBusy || (this.#answering && this.#request?.complete)) return "answering";
     if (this.#request) return "body";
     return this.#parser.started ? "head" : "idle";
   }
@@ -100,13 +99,14 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     if (this.#ended || this.#closed) return;
     this.#stillness.heard();
     // No request is begun before the one before it is answered.
-    if (this.#parser.done || this.#track.isBusy) return this.#ahead.keep(bytes);
+    if (this.#parser.done || this.#track?.isBusy)
+      return void (this.#ahead = Ahead.keep(this.#ahead, this.#socket, bytes));
     const isIdle = !this.#request && !this.#last && !this.#parser.started && this.out.waiting === 0;
-    if (isIdle && this.#track.take(this, bytes)) return;
+    if (isIdle && this.#track?.take(this, bytes)) return;
     const wrong = this.#parser.push(bytes);
     if (wrong !== undefined) return this.#refuse(notHttp(wrong, this.#parser.isFull));
     const { surplus } = this.#parser;
-    if (surplus > 0) this.#ahead.keep(bytes.subarray(bytes.length - surplus));
+    if (surplus > 0) this.#ahead = Ahead.keep(this.#ahead, this.#socket, bytes.subarray(-surplus));
     const request = this.#request;
     if (request && !this.#answering) this.#hand(request);
     // The rest of a body that nobody wanted.
@@ -114,18 +114,19 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   }
 
   offer(lane: () => Lane): void {
+    this.#track ??= new Track();
     this.#track.lay(this.#parser.memory, this.#request?.head, lane);
   }
 
   sent(length: number): void {
-    this.#track.leave();
+    this.#track?.leave();
     this.#stillness.heard();
     this.writeStart(this.encoder.room, length);
     this.ended();
   }
 
   divert(bytes: Uint8Array, answer: (request: HttpRequest) => Promise<HttpReply>): void {
-    this.#track.leave();
+    this.#track?.leave();
     this.#parser.push(bytes);
     const request = this.#request;
     this.#answering = true;
@@ -172,7 +173,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   #answer(request: IncomingRequest, reply: HttpReply): void {
     const { body } = reply;
     if (this.#closed || (this.#halfClosed && isEvents(body))) {
-      if (isEvents(body)) body.open(silentSink)();
+      if (isEvents(body)) leaveAtOnce(body);
       return this.destroy();
     }
     this.#stillness.heard();
@@ -201,7 +202,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     if (!this.#request?.complete) return;
     this.#request.settle();
     this.#parser.forget();
-    this.#track.forget();
+    this.#track = undefined;
   }
 
   /** Writes, and gives up a client that does not read. */
@@ -243,7 +244,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   #next(): void {
     if (this.#last) return this.#end();
     this.#parser.next();
-    if (this.#ahead.isEmpty) return;
+    if (!this.#ahead || this.#ahead.isEmpty) return;
     const ahead = this.#ahead.take();
     this.#socket.resume();
     // In another turn, or a long row of requests would nest.
@@ -264,10 +265,10 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
 
   /** A client that closes its side is gone, as far as anybody can tell; it may still read what need not be called off. */
   onEnd(): void {
-    this.#track.divert();
+    this.#track?.divert();
     this.#halfClosed = true;
     this.#last = true;
-    this.#ahead.drop();
+    this.#ahead?.drop();
     if (this.#stream) this.destroy();
     else if (this.#request) this.#request.lose();
     else this.#end();
@@ -276,7 +277,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   /** Closes this side; what the client still sends is read and dropped, for a reset would cost it the answer. */
   #end(): void {
     this.#ended = true;
-    this.#ahead.drop();
+    this.#ahead?.drop();
     this.#request = undefined;
     this.#socket.resume();
     this.out.end();
@@ -285,13 +286,13 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   onClose(): void {
     this.out.relieve();
     if (this.#closed) return;
-    this.#track.divert();
+    this.#track?.divert();
     this.#closed = true;
     const request = this.#request;
     const stream = this.#stream;
     this.#request = undefined;
     this.#stream = undefined;
-    this.#ahead.drop();
+    this.#ahead?.drop();
     request?.lose();
     stream?.lose();
     this.#options.closed(this);

@@ -1,7 +1,7 @@
 // One event stream of a session: what was sent on it, so that a client that lost its connection can go on.
 
 import { type Part, partBytes } from "../core/part.ts";
-import { frameComment, frameEvent, frameNumbered, frameRetry, idField } from "../core/sse-frames.ts";
+import { frameComment, frameEvent, frameNumbered, frameRetry } from "../core/sse-frames.ts";
 import { toLine } from "../core/envelope.ts";
 
 /** The connection that carries a stream right now. */
@@ -17,8 +17,12 @@ export interface LogOptions {
   readonly id: string;
   /** What is kept for a client that comes back; the oldest events go first, the newest one stays whatever its size. */
   readonly maxBytes: number;
-  /** Hears when the stream gets its first connection, and when it loses its last one before its end. */
-  readonly watch?: (connected: boolean) => void;
+  readonly watch?: LogWatch | undefined;
+}
+
+export interface LogWatch {
+  /** The stream has its first connection, or has lost its last one before its end. */
+  connected(is: boolean): void;
 }
 
 const nothing = new Uint8Array();
@@ -31,33 +35,36 @@ const hints = [Buffer.from('list_changed"'), Buffer.from('"notifications/resourc
 
 export class EventLog {
   readonly id: string;
-  readonly #options: LogOptions;
+  readonly #maxBytes: number;
+  readonly #watch: LogWatch | undefined;
   /** Frames of the events up to the last one, which are numbered without a gap. */
-  readonly #events: Uint8Array[] = [];
+  #events: Uint8Array[] | undefined;
   #bytes = 0;
   #last = 0;
-  #idField: Uint8Array | undefined;
   /** Number of the last event that was written to a connection. */
   #delivered = 0;
-  #sinks: EventSink[] = [];
+  /** The newest connection, and those before it. */
+  #sink: EventSink | undefined;
+  #older: EventSink[] | undefined;
   #ended = false;
   /** The client is to come back after this time, ms; said to the first connection, which is not here yet. */
   #pauseMs: number | undefined;
   #carried = false;
   #wroteAt = Date.now();
 
-  constructor(options: LogOptions) {
-    this.id = options.id;
-    this.#options = options;
+  constructor({ id, maxBytes, watch }: LogOptions) {
+    this.id = id;
+    this.#maxBytes = maxBytes;
+    this.#watch = watch;
   }
 
   get connected(): boolean {
-    return this.#sinks.length > 0;
+    return this.#sink !== undefined;
   }
 
   /** Resolves when the newest connection takes more; undefined where it does, or there is none. */
   get congestion(): Promise<void> | undefined {
-    return this.#sinks.at(-1)?.congestion;
+    return this.#sink?.congestion;
   }
 
   get bytes(): number {
@@ -67,12 +74,16 @@ export class EventLog {
   /** Carries the stream from here on; `after` is the number of the last event that the client has. */
   attach(sink: EventSink, prime: boolean, after: number = this.#delivered): void {
     const from = Math.min(after, this.#last);
+    const isFirst = !this.#sink;
     // Before the first write: a connection that cannot take it leaves at once.
-    if (!this.#ended) this.#sinks.push(sink);
-    if (this.#sinks.length === 1) this.#options.watch?.(true);
+    if (!this.#ended) {
+      if (this.#sink) (this.#older ??= []).push(this.#sink);
+      this.#sink = sink;
+      if (isFirst) this.#watch?.connected(true);
+    }
     this.#wroteAt = Date.now();
     if (prime) sink.write(frameRetry(retryMs, this.#eventId(from)));
-    for (const frame of this.#events.slice(Math.max(0, from - this.#dropped))) sink.write(frame);
+    for (const frame of this.#events?.slice(Math.max(0, from - this.#dropped)) ?? []) sink.write(frame);
     this.#delivered = this.#last;
     this.#carried = true;
     if (this.#ended) sink.end();
@@ -81,17 +92,24 @@ export class EventLog {
   }
 
   detach(sink: EventSink): void {
-    const others = this.#sinks.filter((other) => other !== sink);
-    const isLast = others.length === 0 && this.#sinks.length > 0;
-    this.#sinks = others;
-    if (isLast && !this.#ended) this.#options.watch?.(false);
+    const wasConnected = this.connected;
+    if (sink === this.#sink) this.#sink = this.#older?.pop();
+    else this.#older = this.#older?.filter((other) => other !== sink);
+    if (wasConnected && !this.connected && !this.#ended) this.#watch?.connected(false);
+  }
+
+  /** All connections, which carry it no more. */
+  #takeSinks(): readonly EventSink[] {
+    const sinks = this.#sink ? [...(this.#older ?? []), this.#sink] : [];
+    this.#sink = this.#older = undefined;
+    return sinks;
   }
 
   /** Sends a message on the newest connection only (2025-11-25, Transports, "Multiple Connections"), or keeps it. */
   send(message: Uint8Array): void {
     if (this.#ended) return;
     const line = toLine(message);
-    const sink = this.#sinks.at(-1);
+    const sink = this.#sink;
     if (!sink && this.#isWaiting(line)) return;
     this.#put({ bytes: line, start: 0, end: line.length, cut: 0, cutEnd: 0, by: nothing }, sink);
   }
@@ -99,19 +117,19 @@ export class EventLog {
   /** As `send`, for a message on one line that is not made yet. */
   sendPart(part: Part): void {
     if (this.#ended) return;
-    const sink = this.#sinks.at(-1);
+    const sink = this.#sink;
     if (sink) this.#put(part, sink);
     else this.send(partBytes(part));
   }
 
   #put(part: Part, sink: EventSink | undefined): void {
     this.#last += 1;
-    this.#idField ??= idField(`${this.id}-`);
-    const frame = frameNumbered(this.#idField, this.#last, part);
-    this.#events.push(frame);
+    const frame = frameNumbered(this.id, this.#last, part);
+    const events = (this.#events ??= []);
+    events.push(frame);
     this.#bytes += frame.length;
-    while (this.#events.length > maxEvents || (this.#bytes > this.#options.maxBytes && this.#events.length > 1)) {
-      this.#bytes -= this.#events.shift()?.length ?? 0;
+    while (events.length > maxEvents || (this.#bytes > this.#maxBytes && events.length > 1)) {
+      this.#bytes -= events.shift()?.length ?? 0;
     }
     if (!sink) return;
     this.#delivered = this.#last;
@@ -123,28 +141,29 @@ export class EventLog {
   keepAlive(silentMs: number): void {
     if (Date.now() - this.#wroteAt < silentMs) return;
     this.#wroteAt = Date.now();
-    for (const sink of this.#sinks) sink.write(keepAlive);
+    for (const sink of this.#older ?? []) sink.write(keepAlive);
+    this.#sink?.write(keepAlive);
   }
 
   /** Ends the connections and not the stream: the client is to come back after `retryMs`. */
   pause(retryMs: number): void {
-    const sinks = this.#sinks.splice(0);
+    const sinks = this.#takeSinks();
     if (!this.#carried) this.#pauseMs = retryMs;
     for (const sink of sinks) {
       sink.write(frameRetry(retryMs, this.#eventId(this.#last)));
       sink.end();
     }
-    if (sinks.length > 0) this.#options.watch?.(false);
+    if (sinks.length > 0) this.#watch?.connected(false);
   }
 
   end(): void {
     this.#ended = true;
-    for (const sink of this.#sinks.splice(0)) sink.end();
+    for (const sink of this.#takeSinks()) sink.end();
   }
 
   /** Number of the last event that is not kept any more. */
   get #dropped(): number {
-    return this.#last - this.#events.length;
+    return this.#last - (this.#events?.length ?? 0);
   }
 
   #eventId(number: number): string {
@@ -154,8 +173,9 @@ export class EventLog {
   /** True for a hint that waits already, with none but hints behind it. */
   #isWaiting(line: Uint8Array): boolean {
     if (!isHint(line)) return false;
-    for (let at = this.#events.length - 1; at >= 0; at -= 1) {
-      const frame = this.#events[at];
+    const events = this.#events ?? [];
+    for (let at = events.length - 1; at >= 0; at -= 1) {
+      const frame = events[at];
       const number = this.#dropped + at + 1;
       if (!frame || number <= this.#delivered || !isHint(frame)) return false;
       if (Buffer.compare(frame, frameEvent(line, this.#eventId(number))) === 0) return true;

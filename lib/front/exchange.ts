@@ -24,8 +24,20 @@ export interface HttpRequest {
   certificate?: ClientCertificate | undefined;
   /** Whether the peer of its connection is on this machine: a client, or a proxy. */
   readonly isNear: boolean;
-  /** Calls `listener`, the one that there may be, when the client is gone before it has the whole answer. */
-  whenGone(listener: () => void): void;
+  /** Tells the one listener that there may be when the client is gone before it has the whole answer. */
+  whenGone(listener: Leave): void;
+}
+
+/** Who hears that a client is gone, without a function of its own: many streams may be open. */
+export interface Gone {
+  gone(): void;
+}
+
+export type Leave = Gone | (() => void);
+
+export function tellGone(leave: Leave | undefined): void {
+  if (typeof leave === "function") leave();
+  else leave?.gone();
 }
 
 /** Where requests go straight that have one head and come whole. */
@@ -55,8 +67,8 @@ export type Headers = Readonly<Record<string, string>>;
 
 /** A body that is written as it comes. */
 export interface EventBody {
-  /** Called once with where to write; returns what to do when the client is gone before the end. */
-  readonly open: (sink: EventSink) => () => void;
+  /** Called once with where to write; returns who is to hear that the client is gone before the end. */
+  open(sink: EventSink): Leave;
 }
 
 export interface HttpReply {

@@ -228,7 +228,7 @@ export class HttpFront {
       request: client,
     });
     this.#open.set(call, this.#answer(session, requests, call));
-    return call.response;
+    return call.response();
   }
 
   /** What asks for no answer. */

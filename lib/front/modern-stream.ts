@@ -9,12 +9,12 @@ import { modernStatus } from "../protocol/modern-codes.ts";
 import { errorCode } from "../route/reply-code.ts";
 import type { Port } from "../route/session.ts";
 import type { EventSink } from "./eventlog.ts";
-import type { HttpReply, HttpRequest } from "./exchange.ts";
-import { challengeReply, emptyReply, eventReply, jsonReply } from "./reply.ts";
+import type { EventBody, Gone, HttpReply, HttpRequest } from "./exchange.ts";
+import { challengeReply, emptyReply, jsonReply, streamReply } from "./reply.ts";
 
 const keepAlive = frameComment("keep-alive");
 
-export class ModernStream implements Port {
+export class ModernStream implements Port, EventBody, Gone {
   readonly response: Promise<HttpReply>;
   /** Of the request that is answered here. */
   readonly scope: Scope = new Scope();
@@ -34,7 +34,7 @@ export class ModernStream implements Port {
     this.#respond = resolve;
     this.query = request.query;
     this.#request = request;
-    request.whenGone(() => this.#abandon());
+    request.whenGone(this);
   }
 
   header(name: string): string | undefined {
@@ -85,19 +85,20 @@ export class ModernStream implements Port {
       return;
     }
     this.#early = [frame];
-    this.#respond(eventReply((sink) => this.#open(sink)));
+    this.#respond(streamReply(this));
   }
 
-  #open(sink: EventSink): () => void {
+  /** Called by the connection that carries the answer. */
+  open(sink: EventSink): Gone {
     this.#sink = sink;
     for (const frame of this.#early ?? []) sink.write(frame);
     this.#early = [];
     if (this.#isOver) sink.end();
-    return () => this.#abandon();
+    return this;
   }
 
   /** The end of its stream takes a request back (2026-07-28, Cancellation). */
-  #abandon(): void {
+  gone(): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.scope.cancel(new ClientCancel());

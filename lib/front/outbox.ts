@@ -15,7 +15,8 @@ const unreadBytes = 16 * 2 ** 20;
 
 export class Outbox {
   readonly #socket: TcpSocket;
-  #queue: Uint8Array[] = [];
+  /** None of these lists is there before it is needed: most clients read as fast as they are written to. */
+  #queue: Uint8Array[] | undefined;
   #next = 0;
   /** How much of the first one is written. */
   #written = 0;
@@ -24,7 +25,7 @@ export class Outbox {
   #full = false;
   #ending = false;
   /** To be called when nothing waits. */
-  #taken: (() => void)[] = [];
+  #taken: (() => void)[] | undefined;
   #relief: PromiseWithResolvers<void> | undefined;
 
   constructor(socket: TcpSocket) {
@@ -62,13 +63,13 @@ export class Outbox {
 
   /** `taken` is called when the system has all of it; never, where that does not come to pass. */
   write(bytes: Uint8Array, taken?: () => void): void {
-    if (taken) this.#taken.push(taken);
+    if (taken) (this.#taken ??= []).push(taken);
     if (!this.#full && bytes.length <= pieceBytes) {
       this.#full = !this.#socket.write(bytes);
       if (taken) this.#pump();
       return;
     }
-    this.#queue.push(bytes);
+    (this.#queue ??= []).push(bytes);
     this.#waiting += bytes.length;
     this.#pump();
   }
@@ -95,12 +96,13 @@ export class Outbox {
   #pump(): void {
     while (!this.#full && this.#waiting > 0) this.#full = !this.#socket.write(this.#take());
     if (this.#waiting > 0) return;
-    if (this.#taken.length > 0 && this.#socket.writableLength === 0) for (const taken of this.#taken.splice(0)) taken();
+    if (this.#taken && this.#socket.writableLength === 0) for (const taken of this.#taken.splice(0)) taken();
     if (this.#ending) this.#socket.end();
   }
 
   #take(): Uint8Array {
-    const first = this.#queue[this.#next] ?? new Uint8Array();
+    const queue = this.#queue ?? [];
+    const first = queue[this.#next] ?? new Uint8Array();
     const piece = first.subarray(this.#written, this.#written + pieceBytes);
     this.#waiting -= piece.length;
     this.#written += piece.length;
@@ -108,8 +110,8 @@ export class Outbox {
       this.#next += 1;
       this.#written = 0;
     }
-    if (this.#next === this.#queue.length) {
-      this.#queue = [];
+    if (this.#next === queue.length) {
+      this.#queue = undefined;
       this.#next = 0;
     }
     return piece;

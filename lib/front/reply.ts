@@ -4,7 +4,6 @@ import type { Scanned } from "../core/envelope.ts";
 import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import { errorMessage } from "../core/rpc.ts";
 import { encodeText } from "../core/text.ts";
-import type { EventSink } from "./eventlog.ts";
 import type { EventBody, Headers, HttpReply } from "./exchange.ts";
 
 const overload = 503;
@@ -92,9 +91,14 @@ export function quoted(text: string): string {
   return text.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, (char) => encodeURIComponent(char.toWellFormed()));
 }
 
-/** An event stream; `open` gets the sink, and returns what to do when the client is gone. */
-export function eventReply(open: (sink: EventSink) => () => void): HttpReply {
-  return { status: 200, headers: eventHeaders, body: { open } };
+/** An event stream. */
+export function streamReply(body: EventBody): HttpReply {
+  return { status: 200, headers: eventHeaders, body };
+}
+
+/** The same; `open` gets the sink, and returns what to do when the client is gone. */
+export function eventReply(open: EventBody["open"]): HttpReply {
+  return streamReply({ open });
 }
 
 export function isEvents(body: HttpReply["body"]): body is EventBody {

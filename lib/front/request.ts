@@ -3,7 +3,7 @@
 import { GatewayError } from "../core/errors.ts";
 import { isLoopback } from "../core/loopback.ts";
 import type { TcpSocket } from "../core/tcp.ts";
-import type { HttpRequest, Lane } from "./exchange.ts";
+import { type HttpRequest, type Lane, type Leave, tellGone } from "./exchange.ts";
 import type { RequestHead } from "./request-head.ts";
 
 /** What a request asks of the connection on which it comes. */
@@ -45,7 +45,7 @@ export class IncomingRequest implements HttpRequest {
   /** The client was told that its body is wanted. */
   #told = false;
   #paused = false;
-  #gone: (() => void) | undefined;
+  #gone: Leave | undefined;
   #waiting: { resolve(body: Uint8Array): void; reject(error: unknown): void } | undefined;
 
   constructor(head: RequestHead, source: RequestSource, socket: Pick<TcpSocket, "pause" | "resume" | "remoteAddress">) {
@@ -129,7 +129,7 @@ export class IncomingRequest implements HttpRequest {
     this.#waiting = undefined;
   }
 
-  whenGone(listener: () => void): void {
+  whenGone(listener: Leave): void {
     this.#gone = listener;
   }
 
@@ -150,7 +150,7 @@ export class IncomingRequest implements HttpRequest {
     this.cut(cutOff());
     const gone = this.#gone;
     this.#gone = undefined;
-    gone?.();
+    tellGone(gone);
   }
 
   #tell(): void {

@@ -212,7 +212,7 @@ export class Straight implements StraightCall, Port, LaneCall {
         request,
         begun: { scope: this.scope, at: this.at },
       });
-      return this.#stream.response;
+      return this.#stream.response();
     });
     if (!this.#stream) throw new GatewayError("internal", "a call has lost its client");
     front.open.set(this.#stream, new Promise((resolve) => (this.#over = resolve)));

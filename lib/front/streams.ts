@@ -4,9 +4,9 @@ import { randomBytes } from "node:crypto";
 import { GatewayError } from "../core/errors.ts";
 import type { Outlet } from "../route/session.ts";
 import type { Archive } from "./archive.ts";
-import { EventLog } from "./eventlog.ts";
-import type { HttpReply } from "./exchange.ts";
-import { eventReply } from "./reply.ts";
+import { EventLog, type EventSink, type LogWatch } from "./eventlog.ts";
+import type { EventBody, Gone, HttpReply } from "./exchange.ts";
+import { streamReply } from "./reply.ts";
 
 /** Ended streams of one session that are kept for it; the archive bounds those of all. */
 const maxEnded = 100;
@@ -55,7 +55,7 @@ export class SessionStreams implements Outlet {
   }
 
   /** A stream for a call. */
-  open(watch: (connected: boolean) => void): EventLog {
+  open(watch: LogWatch): EventLog {
     this.#lastId += 1;
     const log = new EventLog({ id: `${this.#nonce}-${this.#lastId}`, maxBytes: maxCallBytes, watch });
     this.#calls.set(log.id, log);
@@ -95,8 +95,28 @@ export class SessionStreams implements Outlet {
 
 /** A reply that carries a log, from the event after `from` on. */
 export function connect(log: EventLog, prime: boolean, from?: number): HttpReply {
-  return eventReply((sink) => {
-    log.attach(sink, prime, from);
-    return () => log.detach(sink);
-  });
+  return streamReply(new LogBody(log, prime, from));
+}
+
+class LogBody implements EventBody, Gone {
+  readonly #log: EventLog;
+  readonly #prime: boolean;
+  readonly #from: number | undefined;
+  #sink: EventSink | undefined;
+
+  constructor(log: EventLog, prime: boolean, from: number | undefined) {
+    this.#log = log;
+    this.#prime = prime;
+    this.#from = from;
+  }
+
+  open(sink: EventSink): Gone {
+    this.#sink = sink;
+    this.#log.attach(sink, this.#prime, this.#from);
+    return this;
+  }
+
+  gone(): void {
+    if (this.#sink) this.#log.detach(this.#sink);
+  }
 }

@@ -7,7 +7,7 @@ import { splitName, splitUri, type View } from "../merge/names.ts";
 import type { Hub } from "../route/hub.ts";
 import type { ClientCertificate } from "../core/tls-server.ts";
 import type { EventSink } from "./eventlog.ts";
-import type { HttpReply, HttpRequest } from "./exchange.ts";
+import type { HttpReply, HttpRequest, Leave } from "./exchange.ts";
 import { sessionHeader } from "./headers.ts";
 import { isEvents } from "./reply.ts";
 import { glimpse, type Glimpse } from "./glimpse.ts";
@@ -100,7 +100,7 @@ class Wire implements HttpRequest {
     return this.#terms.request.header(name);
   }
 
-  whenGone(listener: () => void): void {
+  whenGone(listener: Leave): void {
     this.#terms.request.whenGone(listener);
   }
 
@@ -125,7 +125,7 @@ class Wire implements HttpRequest {
       this.#said(body);
       return reply;
     }
-    const open = (sink: EventSink): (() => void) => body.open(this.#overheard(sink));
+    const open = (sink: EventSink): Leave => body.open(this.#overheard(sink));
     return { ...reply, body: { open } };
   }
 

@@ -4,7 +4,7 @@ import { GatewayError } from "../core/errors.ts";
 import { type Principal, untilExpiry } from "../core/principal.ts";
 import { Slots } from "../resilience/slots.ts";
 import type { EventSink } from "./eventlog.ts";
-import type { HttpReply } from "./exchange.ts";
+import { type EventBody, type HttpReply, type Leave, tellGone } from "./exchange.ts";
 import { errorReply, isEvents } from "./reply.ts";
 
 export class Tenures {
@@ -16,10 +16,10 @@ export class Tenures {
     if (!isEvents(body)) return reply;
     this.#slots.most = most;
     if (!this.#slots.allows(who.id)) return errorReply(tooManyStreams(who.id, most), undefined, { "retry-after": "1" });
-    return { ...reply, body: { open: (sink) => this.#open(body.open, sink, who) } };
+    return { ...reply, body: { open: (sink) => this.#open(body, sink, who) } };
   }
 
-  #open(open: (sink: EventSink) => () => void, sink: EventSink, who: Principal): () => void {
+  #open(body: EventBody, sink: EventSink, who: Principal): Leave {
     let isOver = false;
     this.#slots.take(who.id);
     const end = (): void => {
@@ -28,17 +28,17 @@ export class Tenures {
       stopWaiting();
       this.#slots.give(who.id);
     };
-    let leave = (): void => {};
+    let leave: Leave = () => {};
     const stopWaiting = untilExpiry(who, () => {
-      leave();
+      tellGone(leave);
       if (isOver) return;
       end();
       sink.end();
     });
-    leave = open(watched(sink, end));
+    leave = body.open(watched(sink, end));
     return () => {
       end();
-      leave();
+      tellGone(leave);
     };
   }
 }

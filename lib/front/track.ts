@@ -42,8 +42,4 @@ export class Track {
   divert(): void {
     this.#call?.divert();
   }
-
-  forget(): void {
-    this.#known = this.#lane = undefined;
-  }
 }

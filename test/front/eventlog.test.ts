@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Archive } from "../../lib/front/archive.ts";
-import { ChunkSink } from "../../lib/front/chunks.ts";
+import { ChunkSink, ChunkTurn } from "../../lib/front/chunks.ts";
 import { CallStream } from "../../lib/front/callstream.ts";
 import { EventLog, type EventSink } from "../../lib/front/eventlog.ts";
 import { SessionStreams } from "../../lib/front/streams.ts";
@@ -70,12 +70,12 @@ test("streams: ended ones are dropped, the oldest first, and all of them with th
   const archive = new Archive();
   const streams = new SessionStreams(archive);
   for (let n = 0; n < 500; n += 1) {
-    const log = streams.open(() => {});
+    const log = streams.open({ connected: () => {} });
     log.send(message(String(n)));
     streams.finish(log);
   }
   assert.deepEqual([streams.size, archive.size], [100, 100]);
-  const live = streams.open(() => {});
+  const live = streams.open({ connected: () => {} });
   live.send(message("live"));
   assert.equal(streams.size, 101);
   streams.close();
@@ -87,7 +87,7 @@ test("streams: ended ones of all sessions stay within one limit of bytes, and li
   const sessions = Array.from({ length: 40 }, () => new SessionStreams(archive));
   for (const streams of sessions) {
     for (let n = 0; n < 3; n += 1) {
-      const log = streams.open(() => {});
+      const log = streams.open({ connected: () => {} });
       log.send(message("x".repeat(mebibyte)));
       streams.finish(log);
     }
@@ -109,7 +109,7 @@ function createSink(
   const written: Uint8Array[] = [];
   let ends = 0;
   const output = {
-    encoder: { chunkRoom: Buffer.alloc(roomBytes) },
+    encoder: { chunkRoom: Buffer.alloc(roomBytes), chunkTurn: new ChunkTurn() },
     out: { congestion: undefined },
     write: (bytes: Uint8Array) => void written.push(bytes),
     writeStart: (bytes: Uint8Array, length: number) => void written.push(new Uint8Array(bytes.subarray(0, length))),
@@ -151,7 +151,7 @@ test("chunk sink: a client that is lost ends the stream once, and not where it h
   for (const endsFirst of [false, true]) {
     const { sink, text, ends } = createSink();
     let gone = 0;
-    sink.watch(() => void (gone += 1));
+    sink.watch({ gone: () => void (gone += 1) });
     if (endsFirst) sink.end();
     await turn();
     for (let n = 0; n < 2; n += 1) sink.lose();
@@ -164,12 +164,12 @@ test("chunk sink: a client that is lost ends the stream once, and not where it h
 
 test("chunk sink: a client that is lost while its replay is written leaves its log at once", () => {
   const connected: boolean[] = [];
-  const log = new EventLog({ id: "a", maxBytes: mebibyte, watch: (is) => void connected.push(is) });
+  const log = new EventLog({ id: "a", maxBytes: mebibyte, watch: { connected: (is) => void connected.push(is) } });
   log.send(message("x"));
   const { sink } = createSink();
   log.attach(sink, false, 0);
   sink.lose();
-  sink.watch(() => log.detach(sink));
+  sink.watch({ gone: () => log.detach(sink) });
   assert.deepEqual(connected, [true, false]);
   assert.equal(log.connected, false);
 });
@@ -179,7 +179,7 @@ test("call stream: a call that is to be polled ends its connection with a time, 
   const streams = new SessionStreams(new Archive());
   const call = new CallStream({ streams, prime: true, resumeMs: 5_000, replies: 1, isBatch: false, request });
   call.pause(30);
-  const events = await new Events(responseOf(await call.response)).rest();
+  const events = await new Events(responseOf(await call.response())).rest();
   assert.deepEqual(
     events.map(({ text }) => text),
     ["", ""],
@@ -196,5 +196,5 @@ test("call stream: an older client, which knows no polling, keeps its connection
   const call = new CallStream({ streams, prime: false, resumeMs: 5_000, replies: 1, isBatch: false, request });
   call.pause(30);
   call.reply(Buffer.from('{"jsonrpc":"2.0","id":1,"result":{}}'));
-  assert.equal((await call.response).headers["content-type"], "application/json");
+  assert.equal((await call.response()).headers["content-type"], "application/json");
 });

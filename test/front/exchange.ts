@@ -1,7 +1,7 @@
 // Between the Request and Response of fetch and the exchange of the front: requests without a socket.
 import type { Framing } from "../../lib/backend/http1-head.ts";
 import type { RequestHead } from "../../lib/front/request-head.ts";
-import type { EventBody, Handle, HttpReply } from "../../lib/front/exchange.ts";
+import { type EventBody, type Handle, type HttpReply, tellGone } from "../../lib/front/exchange.ts";
 import { IncomingRequest } from "../../lib/front/request.ts";
 
 /** Hands a request to a front as a connection would, and gives its answer the form of fetch. */
@@ -52,7 +52,7 @@ export function responseOf({ status, headers, body }: HttpReply, signal?: AbortS
   return new Response(streamOf(body, signal), init);
 }
 
-function streamOf({ open }: EventBody, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
+function streamOf(body: EventBody, signal: AbortSignal | undefined): ReadableStream<Uint8Array> {
   let gone = (): void => {};
   let isOver = false;
   const lose = (): void => {
@@ -62,7 +62,7 @@ function streamOf({ open }: EventBody, signal: AbortSignal | undefined): Readabl
   };
   return new ReadableStream<Uint8Array>({
     start: (controller) => {
-      gone = open({
+      const left = body.open({
         write: (frame) => {
           if (!isOver) controller.enqueue(frame);
         },
@@ -72,6 +72,7 @@ function streamOf({ open }: EventBody, signal: AbortSignal | undefined): Readabl
           controller.close();
         },
       });
+      gone = () => tellGone(left);
       signal?.addEventListener("abort", () => {
         if (!isOver) controller.error(signal.reason);
         lose();
