@@ -1,4 +1,5 @@
-// The program with its timers counted: on SIGUSR2 it says on stderr how many it holds, and how many calls wait for their deadline.
+// The program with its timers counted: on SIGUSR2 it says on stderr how many it holds, how many calls wait for their deadline,
+// and how much memory is left when all garbage is gone, where the runtime can say that.
 import process from "node:process";
 import { heldDeadlines } from "../../lib/core/scope.ts";
 
@@ -32,10 +33,14 @@ Object.assign(globalThis, {
   },
 });
 
+const collect = "bun" in process.versions ? (await import("bun")).gc : undefined;
+
 let asked = 0;
 process.on("SIGUSR2", () => {
   asked += 1;
-  const held = { asked, timers: timers.size, intervals: intervals.size, deadlines: heldDeadlines() };
+  collect?.(true);
+  const heapBytes = process.memoryUsage().heapUsed;
+  const held = { asked, timers: timers.size, intervals: intervals.size, deadlines: heldDeadlines(), heapBytes };
   process.stderr.write(`held ${JSON.stringify(held)}\n`);
 });
 

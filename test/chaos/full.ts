@@ -88,27 +88,37 @@ async function runSoak(): Promise<Section> {
     executions,
   );
   const answered = outcomes.filter(({ text }) => text !== undefined).length;
-  const warm = seen[Math.ceil(seen.length / 3) - 1] ?? end;
-  const row = (
-    name: string,
-    { rssMiB, children, sockets, timers, intervals, deadlines, calls, parked }: Held,
-  ): string =>
-    `| ${[name, rssMiB.toFixed(0), children, sockets, timers, intervals, deadlines, calls, parked].join(" | ")} |`;
+  const third = Math.ceil(seen.length / 3);
+  const [warm, last] = [seen.slice(third - 5, third + 5), seen.slice(-10)];
+  const rows = measures.map(([name, of, digits]) => {
+    const median = (all: readonly Held[]): string => quantile(all.map(of), 0.5).toFixed(digits);
+    return `| ${[name, median(warm), median(last), median([end])].join(" | ")} |`;
+  });
   return {
     title: "Half an hour with faults on",
     lines: [
       `${outcomes.length} calls, of which ${answered} were answered, and ${surveys} that wait for input, half of them for ever; ${injected} faults of all kinds.`,
       "",
-      "| | RSS MiB | children | sockets | timers | intervals | deadlines | in flight | parked |",
-      "| -- | -- | -- | -- | -- | -- | -- | -- | -- |",
-      row("after a third", warm),
-      row("under load at the end", seen.at(-1) ?? end),
-      row("when all was done", end),
+      "| | minutes 6 to 15, median | the last ten minutes, median | when all was done |",
+      "| -- | -- | -- | -- |",
+      ...rows,
       "",
-      `Memory at each of ${seen.length} looks: ${seen.map(({ rssMiB }) => rssMiB.toFixed(0)).join(" ")} MiB.`,
+      `Resident memory at each of ${seen.length} looks: ${seen.map(({ rssMiB }) => rssMiB.toFixed(0)).join(" ")} MiB; heap: ${seen.map(({ heapMiB }) => heapMiB.toFixed(1)).join(" ")} MiB.`,
     ],
   };
 }
+
+const measures: readonly (readonly [name: string, of: (held: Held) => number, digits: number])[] = [
+  ["resident memory, MiB", ({ rssMiB }) => rssMiB, 0],
+  ["heap without garbage, MiB", ({ heapMiB }) => heapMiB, 1],
+  ["children", ({ children }) => children, 0],
+  ["sockets", ({ sockets }) => sockets, 0],
+  ["timers", ({ timers }) => timers, 0],
+  ["intervals", ({ intervals }) => intervals, 0],
+  ["deadlines", ({ deadlines }) => deadlines, 0],
+  ["calls in flight", ({ calls }) => calls, 0],
+  ["calls that wait for input", ({ parked }) => parked, 0],
+];
 
 /** Puts a section in the place of the one of the same title, or at the end. */
 function write({ title, lines }: Section): void {

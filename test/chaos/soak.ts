@@ -8,6 +8,8 @@ import { childReplica, HttpReplica, Load, type Outcome, Records, whenUp } from "
 
 export interface Held {
   readonly rssMiB: number;
+  /** Without garbage. */
+  readonly heapMiB: number;
   readonly children: number;
   readonly sockets: number;
   readonly timers: number;
@@ -90,7 +92,9 @@ export async function soak(
     await Promise.all(clients.map((client) => client.delete()));
     const held = await heldBy(gateway);
     seen.push(held);
-    told(`${slice + 1} of ${slices}: ${JSON.stringify({ ...held, rssMiB: Math.round(held.rssMiB) })}`);
+    told(
+      `${slice + 1} of ${slices}: ${JSON.stringify({ ...held, rssMiB: Math.round(held.rssMiB), heapMiB: held.heapMiB.toFixed(2) })}`,
+    );
   }
   await until(async () => isCalm(await heldBy(gateway)), "no call is left over", inputMs + 20_000);
   const health = await healthOf(gateway);
@@ -132,13 +136,14 @@ let asked = 0;
 async function heldBy(gateway: Gateway): Promise<Held> {
   const { pid } = gateway.proc;
   const { inFlight, parked } = await healthOf(gateway);
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
   asked += 1;
   gateway.proc.kill("SIGUSR2");
   const [, text = ""] = await gateway.proc.line(new RegExp(`^held (\\{"asked":${asked},.*\\})$`), "stderr");
-  const { timers, intervals, deadlines } = recordOf(JSON.parse(text));
-  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const { timers, intervals, deadlines, heapBytes } = recordOf(JSON.parse(text));
   return {
     rssMiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
+    heapMiB: Number(heapBytes) / 2 ** 20,
     children: readdirSync("/proc").filter((name) => /^\d+$/.test(name) && parentOf(name) === pid).length,
     sockets: readdirSync(`/proc/${pid}/fd`).filter((fd) => isSocket(pid, fd)).length,
     timers: Number(timers),
