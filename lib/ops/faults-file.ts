@@ -5,7 +5,8 @@ import { parseDuration, parseShare } from "../config/units.ts";
 import { GatewayError } from "../core/errors.ts";
 import { isRecord } from "../core/text.ts";
 import type { Observer } from "../core/observer.ts";
-import { type FaultKind, faultKinds, type FaultPlan, type FaultRule, Faults } from "./faults.ts";
+import { type FaultKind, faultKinds, type FaultRule } from "./fault-wire.ts";
+import { type FaultPlan, Faults } from "./faults.ts";
 
 const ruleKeys: ReadonlySet<string> = new Set(["fault", "backend", "tool", "share", "delay"]);
 const defaultDelayMs = 1_000;

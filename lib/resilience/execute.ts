@@ -171,6 +171,8 @@ export class Execution<Each extends Site, Reply> implements Outcomes<Each> {
     try {
       await this.#course.recover();
     } catch (error) {
+      // Another one came up while this one could not be reached.
+      if (!scope.cancelled && this.#course.hasOther(new Set())) return;
       const awayMs = Date.now() - (this.#course.lostAt ?? -Infinity);
       if (scope.cancelled || awayMs >= retry.waitMs) throw error;
       await sleep(restMs * (0.5 + Math.random() / 2), scope);

@@ -29,16 +29,19 @@ const expected: Readonly<Record<string, Expected>> = {
   throttle: refused,
   unavailable: refused,
   sessionLoss: refused,
+  garbage: lost,
+  wrongId: lost,
   hang: lost,
+  kill: unread,
+  stop: through,
 };
-const onlyOverHttp: Readonly<Record<string, Expected>> = { garbage: lost, wrongId: lost };
 
 for (const transport of ["http", "stdio"] as const) {
   test(`faults: each does what it is called over ${transport}`, async () => {
     using records = new Records();
     const record = records.file("r");
     await using server = await HttpReplica.start(record);
-    const cases = Object.entries({ ...expected, ...(transport === "http" ? onlyOverHttp : { kill: unread }) });
+    const cases = Object.entries(expected);
     const file = join(records.folder, "chaos.yaml");
     const rules = cases.map(
       ([fault]) => `  - { fault: ${fault}, backend: "${fault.toLowerCase()}", share: 100%, delay: 100ms }`,

@@ -27,7 +27,7 @@ const runs: Readonly<Record<string, () => Promise<Section>>> = {
 async function runUptime(): Promise<Section> {
   const lines = [
     `Replicas with exponential times up and down, ${meanUpMs} ms and ${meanDownMs} ms in the mean, which is 95 %: real processes, killed by`,
-    `SIGKILL and started again, by a fixed seed. Calls come by the clock, whatever becomes of those before; each has ${deadlineMs} ms. Three`,
+    `SIGKILL and started again, by a fixed seed. Calls come by the clock, whatever becomes of those before; each has ${deadlineMs / 1_000} s. The gateway has its defaults. Three`,
     "quarters of them may run twice; of the others each execution is counted at the server.",
     "",
     "| replicas | with | uptime of each | kills | calls | that may run twice | answered | avoidable failures | others failed, unknown / not sent | ran twice |",

@@ -11,6 +11,7 @@ export interface Held {
   /** Without garbage. */
   readonly heapMiB: number;
   readonly children: number;
+  /** Its own, and not those of the clients, who keep them as they like. */
   readonly sockets: number;
   readonly timers: number;
   readonly intervals: number;
@@ -145,7 +146,7 @@ async function heldBy(gateway: Gateway): Promise<Held> {
     rssMiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
     heapMiB: Number(heapBytes) / 2 ** 20,
     children: readdirSync("/proc").filter((name) => /^\d+$/.test(name) && parentOf(name) === pid).length,
-    sockets: readdirSync(`/proc/${pid}/fd`).filter((fd) => isSocket(pid, fd)).length,
+    sockets: ownSockets(pid, Number(new URL(gateway.url()).port)),
     timers: Number(timers),
     intervals: Number(intervals),
     deadlines: Number(deadlines),
@@ -162,10 +163,22 @@ function parentOf(pid: string): number {
   }
 }
 
-function isSocket(pid: number, fd: string): boolean {
+function ownSockets(pid: number, listening: number): number {
+  const port = `:${listening.toString(16).toUpperCase().padStart(4, "0")}`;
+  const rows = readFileSync(`/proc/${pid}/net/tcp`, "utf8").split("\n");
+  // Local address, remote address, state, queues, timers, retransmits, user, timeout, inode.
+  const ofClients = rows.map((row) => row.trim().split(/\s+/)).filter(([, local = ""]) => local.endsWith(port));
+  const theirs = new Set(ofClients.map((fields) => `socket:[${fields[9]}]`));
+  return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    const target = targetOf(pid, fd);
+    return target.startsWith("socket:") && !theirs.has(target);
+  }).length;
+}
+
+function targetOf(pid: number, fd: string): string {
   try {
-    return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith("socket:");
+    return readlinkSync(`/proc/${pid}/fd/${fd}`);
   } catch {
-    return false;
+    return "";
   }
 }

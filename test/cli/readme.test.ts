@@ -6,6 +6,9 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { silentObserver } from "../../lib/core/observer.ts";
+import { faultKinds } from "../../lib/ops/fault-wire.ts";
+import { createFaults } from "../../lib/ops/faults-file.ts";
 import { projectRoot, startScript } from "../kit/process.ts";
 import { readmeRows } from "../kit/readme.ts";
 import type { Rows } from "../kit/readme.ts";
@@ -53,6 +56,21 @@ test("readme: the config is valid as it stands, and its mistake is reported as i
   assert.ok(
     mcpctl(["validate"], other.path).stderr.includes(`mcpctl.yaml:${line}:5 ${rest}`),
     mcpctl(["validate"], other.path).stderr,
+  );
+});
+
+test("readme: the config for replicas is valid, too, and the faults are those that there are", limits, async () => {
+  const resilience = blocks("yaml").find((text) => text.includes("hedge:")) ?? "";
+  using configured = createFolder({ "mcpctl.yaml": resilience });
+  const { code, stdout, stderr } = mcpctl(["validate"], configured.path);
+  assert.equal(code, 0, `${stdout}${stderr}`);
+  const faults = blocks("yaml").find((text) => text.includes("faults:")) ?? "";
+  using folder = createFolder({ "faults.yaml": faults });
+  assert.equal((await createFaults(join(folder.path, "faults.yaml"), silentObserver)).ruleCount, 3);
+  const named = [...readme.matchAll(/^\| `(\w+)` +\| [^|]+ \|$/gm)].map(([, name = ""]) => name);
+  assert.deepEqual(
+    faultKinds.filter((kind) => !named.includes(kind)),
+    [],
   );
 });
 

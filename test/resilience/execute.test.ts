@@ -168,6 +168,20 @@ test("execute: a backend that went away now is waited for, one that did so long 
   assert.deepEqual((await run(gone)).made, 0);
 });
 
+test("execute: a replica that comes up while another one cannot be reached is used", async () => {
+  const course = new TestCourse(2, () => "done");
+  const [, second] = course.replicas;
+  assert.ok(second);
+  for (const replica of course.replicas) replica.up = false;
+  course.lostAt = Date.now();
+  course.recovery = () => {
+    second.up = true;
+    course.lostAt = undefined;
+    return Promise.reject(failure("unavailable", false));
+  };
+  assert.deepEqual(await run(course), { outcome: "done", made: 1, mayHaveRun: false });
+});
+
 test("execute: a crowd that waited for a replica comes back spread out, and each within its deadline", async () => {
   const back = Promise.withResolvers<void>();
   const first = new TestCourse(1, () => "done", 400);
