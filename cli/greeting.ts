@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import { type Arrival, type Gateway, shrink } from "../lib/index.ts";
+import { isTerminal } from "../lib/sink.ts";
 import { say, sayPainted } from "./output.ts";
 import type { Signals } from "./signals.ts";
 import { backendTable } from "./table.ts";
@@ -16,7 +17,7 @@ export async function greet(url: string, gateway: Gateway, isDemo: boolean, { st
   const arrivals = await Promise.race([gateway.arrivals(patienceMs), stopped]);
   if (!arrivals) return;
   say("");
-  if (process.stderr.isTTY) sayPainted(await arrivalTable(arrivals));
+  if (isTerminal(2)) sayPainted(await arrivalTable(arrivals));
   else for (const line of arrivalLines(arrivals)) say(line);
   if (isDemo) for (const line of clients(url)) say(line);
   shrink();

@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import type { LogLevel, Observer } from "../lib/index.ts";
+import { isTerminal, sinks } from "../lib/sink.ts";
 
 export type Color = "red" | "yellow" | "green" | "cyan" | "bold" | "dim";
 
@@ -39,7 +40,7 @@ export async function createLog(level: LogLevel): Promise<Observer> {
 
 /** The time of day for somebody who watches, the whole date for a file. */
 function stamp(date: Date): string {
-  return process.stderr.isTTY ? date.toTimeString().slice(0, 8) : date.toISOString();
+  return isTerminal(2) ? date.toTimeString().slice(0, 8) : date.toISOString();
 }
 
 interface Lead {
@@ -51,12 +52,12 @@ interface Lead {
 export function say(text: string, lead?: Lead): void {
   const head = lead ? paint(visible(lead.text), lead.color) : "";
   // Where stderr is gone, nobody is left to tell.
-  quiet(process.stderr).write(`${head}${visible(text)}\n`);
+  sinks[2].tell(`${head}${visible(text)}\n`);
 }
 
 /** Lines for people that are painted already, and harmless otherwise. */
 export function sayPainted(lines: readonly string[]): void {
-  quiet(process.stderr).write(lines.map((line) => `${line}\n`).join(""));
+  sinks[2].tell(lines.map((line) => `${line}\n`).join(""));
 }
 
 /** The answer of a command. Resolves when it has left, also where its reader has gone (`mcpctl schema | head`). */
@@ -66,11 +67,7 @@ export async function answer(text: string): Promise<void> {
 
 /** A part of an answer, exactly as it is; false where its reader has gone, so that the rest need not be made. */
 export async function print(text: string | Uint8Array): Promise<boolean> {
-  const written = new Promise<unknown>((resolve) => {
-    quiet(process.stdout).write(text, (error) => resolve(error));
-  });
-  // Deno throws at once where it can.
-  const failure = await written.catch((error: unknown) => error);
+  const failure = await sinks[1].write(text);
   if (!(failure instanceof Error)) return true;
   if ("code" in failure && failure.code === "EPIPE") return false;
   const { GatewayError } = await import("../lib/index.ts");
@@ -79,26 +76,12 @@ export async function print(text: string | Uint8Array): Promise<boolean> {
 
 /** Resolves when all that was said has left, and the answer too, if it could be written. */
 export async function flush(isAnswered: boolean): Promise<void> {
-  // Deno calls nobody back who writes where a write has failed.
-  for (const stream of isAnswered ? [process.stdout, process.stderr] : [process.stderr]) {
-    await new Promise<void>((resolve) => {
-      try {
-        quiet(stream).write("", () => resolve());
-      } catch {
-        resolve();
-      }
-    });
-  }
-}
-
-/** Without a listener, a reader that has gone would end the program with a stack trace. */
-function quiet(stream: NodeJS.WriteStream): NodeJS.WriteStream {
-  if (stream.listenerCount("error") === 0) stream.on("error", () => {});
-  return stream;
+  if (isAnswered) await sinks[1].flush();
+  await sinks[2].flush();
 }
 
 function paint(text: string, color: Color | undefined): string {
-  return paintFor(process.stderr, text, color);
+  return color !== undefined && isTerminal(2) ? paintFor(process.stderr, text, color) : text;
 }
 
 /** The text in a colour where the stream is a terminal that shows colours, and somebody wants them. */
