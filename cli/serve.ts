@@ -114,7 +114,8 @@ async function load(flags: Flags): Promise<{ readonly plan: Plan; readonly files
 async function serveHttp(gateway: Gateway, isDemo: boolean, signals: Signals, observer: Observer): Promise<void> {
   const { listen: at, tls, limits } = gateway.plan;
   const bounds = { maxConnections: limits.connections, maxHeadBytes: limits.headerBytes };
-  const listener = await listen({ ...at, tls, ...bounds, observer, handle: (request) => gateway.handle(request) });
+  const handle = gateway.handle.bind(gateway);
+  const listener = await listen({ ...at, tls, ...bounds, observer, traffic: gateway.observing?.traffic, handle });
   gateway.listensAt(listener.url);
   try {
     await Promise.all([greet(new URL("/mcp", listener.url).href, gateway, isDemo, signals), signals.stopped]);

@@ -5,6 +5,7 @@ import type { BackendPlan, Plan } from "./config/plan.ts";
 import type { Observer } from "./core/observer.ts";
 import type { Faults } from "./ops/faults.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
+import type { Meter } from "./observe/meter.ts";
 import type { Router } from "./route/router.ts";
 
 export interface Surroundings {
@@ -12,13 +13,15 @@ export interface Surroundings {
   readonly observer: Observer;
   readonly faults?: Faults | undefined;
   readonly router: Router;
+  /** Undefined where nothing is counted. */
+  readonly meter: Meter | undefined;
 }
 
 /** Starts connecting at once. */
 export function createBackend(
   plan: BackendPlan,
   { limits, zone }: Plan,
-  { version, observer, faults, router }: Surroundings,
+  { version, observer, faults, router, meter }: Surroundings,
 ): Backend {
   const source = `backend ${plan.name}`;
   const options: BackendOptions = {
@@ -28,6 +31,7 @@ export function createBackend(
     maxMessageBytes: limits.messageBytes,
     peer: router,
     observer,
+    meter: meter?.backend(plan.name),
     zone,
     bend: faults?.benderOf(plan.name),
     listed: (backend, owner, tool) => router.listings.shelves.tool(backend, owner, tool),
@@ -42,6 +46,7 @@ export function createBackend(
     leads: (backend, link) => router.connected(backend, link, true),
     down: (backend, _owner, error, failures, replica) => {
       router.disconnected(backend);
+      backend.policies.tally.losses += 1;
       // The source names it already.
       const why = error.message.replace(`backend "${plan.name}"`, "").replace(/^:?\s+/, "");
       const which = isMany ? `: replica ${replica.index}` : "";

@@ -7,24 +7,27 @@ import type { Plan } from "./config/plan.ts";
 import type * as GateModule from "./front/gate.ts";
 import type * as SseModule from "./front/sse-front.ts";
 import type * as LockModule from "./lock.ts";
+import type * as ObservingModule from "./observing.ts";
 import type { RouteFeatures } from "./route/hub.ts";
 
 export interface Features extends RouteFeatures {
   readonly gate?: typeof GateModule | undefined;
   readonly lock?: typeof LockModule | undefined;
+  readonly observing?: typeof ObservingModule | undefined;
   readonly sse?: typeof SseModule | undefined;
 }
 
 /** Resolves to what a plan asks for; what was loaded before is there at once. */
 export async function loadFeatures(plan: Plan): Promise<Features> {
-  const { auth, backends, disclosure, front, lock, policy, views } = plan;
+  const { auth, backends, disclosure, front, lock, observe, policy, views } = plan;
   const { rate, concurrency, quota } = plan.limits;
   const isLimited = [rate, concurrency, quota, ...backends.map(({ limits }) => limits)].some(
     (each) => each !== undefined,
   );
   const isSearched = [disclosure, ...views.map((view) => view.disclosure)].includes("search");
-  const [gate, sse, lockModule, admission, policyModule, filter, rules, finder] = await Promise.all([
+  const [gate, observing, sse, lockModule, admission, policyModule, filter, rules, finder] = await Promise.all([
     auth && import("./front/gate.ts"),
+    observe.metrics.isOff ? undefined : import("./observing.ts"),
     front.sse ? import("./front/sse-front.ts") : undefined,
     lock.mode === "off" ? undefined : import("./lock.ts"),
     isLimited ? import("./route/admission.ts") : undefined,
@@ -33,5 +36,5 @@ export async function loadFeatures(plan: Plan): Promise<Features> {
     backends.some((backend) => backend.rules) ? import("./merge/rules.ts") : undefined,
     isSearched ? import("./route/finder.ts") : undefined,
   ]);
-  return { gate, sse, lock: lockModule, admission, policy: policyModule, filter, rules, finder };
+  return { gate, observing, sse, lock: lockModule, admission, policy: policyModule, filter, rules, finder };
 }

@@ -8,6 +8,7 @@ import type { Plan } from "./config/plan.ts";
 import { GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import { Auditing } from "./auditing.ts";
+import type { Observing } from "./observing.ts";
 import { required } from "./core/required.ts";
 import { Scope, sleep } from "./core/scope.ts";
 import { anonymous, type Principal } from "./core/principal.ts";
@@ -66,6 +67,8 @@ export class Gateway {
   /** Heads of requests that came to an allowed host, and not from a page. */
   #welcome = new WeakSet<object>();
   readonly #auditing: Auditing;
+  /** What is counted, and who looks at it; undefined where nothing is. */
+  readonly observing: Observing | undefined;
   readonly #stdio = new Set<StdioFront>();
   readonly #tenures = new Tenures();
   /** There from the first time that somebody asks for it. */
@@ -89,6 +92,7 @@ export class Gateway {
     this.#router = new Router(this.#hub);
     this.#front = new HttpFront({ ...this.#routes, modern: () => this.#modernRouter() });
     this.#status = new Status(this.#hub, this.#router.listings, options.version, options.faults);
+    this.observing = features.observing && new features.observing.Observing(this.#routes, () => this.#inFlight);
     this.#put(options.plan);
   }
 
@@ -109,10 +113,11 @@ export class Gateway {
 
   #put(plan: Plan): void {
     const { topology, added, removed } = nextTopology(this.#hub.topology, plan.backends, (backend) =>
-      createBackend(backend, plan, { ...this.#options, router: this.#router }),
+      createBackend(backend, plan, { ...this.#options, router: this.#router, meter: this.observing?.meter }),
     );
     this.#hub.replace(plan, topology, this.#features);
     this.#welcome = new WeakSet();
+    this.observing?.apply();
     this.#auditing.apply(plan.audit);
     this.#hub.flights.listener = plan.audit && ((flight) => this.#auditing.called(flight));
     this.#guard();
@@ -149,7 +154,8 @@ export class Gateway {
     const { plan, observer } = this.#hub;
     if (!plan.auth) return void (this.#gate = undefined);
     const { Gate } = required(this.#features.gate);
-    this.#gate = new Gate(plan, plan.auth, observer, this.#address, this.#auditing);
+    const witness = this.observing?.witness(this.#auditing) ?? this.#auditing;
+    this.#gate = new Gate(plan, plan.auth, observer, this.#address, witness);
   }
 
   /** Answers one HTTP request. */
@@ -193,7 +199,8 @@ export class Gateway {
       const reply = (await this.#operators()).handle(request, path, who);
       if (reply) return this.#kept(request, who, reply);
     }
-    const answer = await this.#status.handle(request, path, !who || !this.#hub.mayWatch(who));
+    const asked = [request, path, !who || !this.#hub.mayWatch(who)] as const;
+    const answer = await (this.observing?.handle(...asked) ?? this.#status.handle(...asked));
     return answer ?? errorReply(new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`), undefined);
   }
 
@@ -288,6 +295,6 @@ export class Gateway {
     await Promise.all([this.#sse?.close(), ...[...this.#stdio].map((front) => front.stop())]);
     await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
-    await this.#auditing.close();
+    await Promise.all([this.#auditing.close(), this.observing?.close()]);
   }
 }

@@ -3,6 +3,7 @@
 import type { ListenTlsPlan } from "./config/auth.ts";
 import { limitDefaults } from "./config/limits.ts";
 import { GatewayError } from "./core/errors.ts";
+import type { Traffic } from "./core/meter.ts";
 import { type Observer, silentObserver } from "./core/observer.ts";
 import { every, Scope, sleep } from "./core/scope.ts";
 import { serveTcp, type TcpServer, type TcpSocket } from "./core/tcp.ts";
@@ -29,6 +30,8 @@ export interface ListenOptions {
   readonly maxConnections?: number;
   /** Bytes of the line and the headers of a request. */
   readonly maxHeadBytes?: number;
+  /** Where bytes of clients are counted. */
+  readonly traffic?: Traffic | undefined;
   /** Files of TLS; absent: plain HTTP. */
   readonly tls?: ListenTlsPlan | undefined;
   /** How often those files are looked at, ms. */
@@ -47,7 +50,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { host, port, handle, patience = defaultPatience, maxConnections = Infinity } = options;
   const { maxHeadBytes = limitDefaults.headerBytes } = options;
   const clients = new Set<ClientConnection>();
-  const encoder = new AnswerEncoder();
+  const encoder = new AnswerEncoder(options.traffic);
   const closed = (client: ClientConnection): void => void clients.delete(client);
   const files = options.tls;
   const plain = { handle, encoder, closed, maxHeadBytes };

@@ -16,6 +16,9 @@ export interface Caller {
   header?(name: string): string | undefined;
   /** Something was decided about the call; for the record. `isFailure`: it has failed. */
   noted?(what: string, isFailure?: boolean): void;
+  /** What it waits for was sent to a backend, and has come to an end there; by `performance.now()`. */
+  left?(now: number): void;
+  back?(now: number): void;
   /** Era of the client; legacy where it is absent. */
   readonly era?: Era;
   /** What the client declared, and the least severe log level that it asked for: modern backends hear it with each call. */

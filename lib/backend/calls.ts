@@ -78,6 +78,18 @@ export class Calls {
     return true;
   }
 
+  /** Nothing comes on its stream behind what came now. */
+  ending(upstream: number | undefined): void {
+    const flight = this.get(upstream);
+    if (flight) flight.over = true;
+  }
+
+  /** What came on its stream was no message: that is why, where no answer follows. */
+  doubt(upstream: number | undefined, error: GatewayError): void {
+    const flight = this.get(upstream);
+    if (flight) flight.wrong = error;
+  }
+
   failAll(errorOf: (upstream: number) => unknown): void {
     for (const upstream of [...this.#byId.keys()]) this.fail(upstream, errorOf(upstream));
   }

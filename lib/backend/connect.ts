@@ -2,6 +2,7 @@
 
 import type { BackendPlan, ReplicaPlan } from "../config/plan.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { SendMeter } from "../core/meter.ts";
 import type { Observer } from "../core/observer.ts";
 import { notificationMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
@@ -23,6 +24,8 @@ export interface LinkOptions {
   readonly maxMessageBytes: number;
   readonly peer: LinkPeer;
   readonly observer: Observer;
+  /** Absent where nobody counts. */
+  readonly meter?: SendMeter | undefined;
   /** What was found out about the replicas before. */
   readonly eras?: Eras;
   /** What is shown to the replicas. */
@@ -44,7 +47,7 @@ export async function openLink(
   track: (link: Link) => void,
 ): Promise<Link> {
   const { plan, peer, client } = options;
-  const link = new Link(plan.name, options.owner, peer);
+  const link = new Link(plan.name, options.owner, peer, options.meter);
   track(link);
   const { eras } = options;
   const warn = (what: string): void => options.observer.log("warn", `backend ${plan.name}`, what);

@@ -1,6 +1,6 @@
 // One call of one owner on its way to the replicas: what the policies ask of the call, answered from the links.
 
-import { type Edit, type Envelope, scan, spanNumber } from "../core/envelope.ts";
+import { type Edit, type Envelope, scan, spanValue } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Scope, sleep } from "../core/scope.ts";
 import { decodeText } from "../core/text.ts";
@@ -41,6 +41,8 @@ export class Dispatch implements Course<Replica, Uint8Array> {
   readonly #sending: Sending;
   readonly #policies: BackendPolicies;
   #repeatable: boolean | undefined;
+  /** An attempt was made. */
+  #wasSent = false;
 
   constructor(sending: Sending, policies: BackendPolicies) {
     const { scope, caller, uplink } = sending;
@@ -165,8 +167,8 @@ export class Dispatch implements Course<Replica, Uint8Array> {
     const codes = this.#policies.plan.breaker?.codes ?? [];
     if (codes.length === 0) return undefined;
     const scanned = scan(reply);
-    const code = scanned.kind === "message" ? spanNumber(scanned.envelope, "error.code") : undefined;
-    return code !== undefined && codes.includes(code) ? `it answered with error ${code}` : undefined;
+    const code = scanned.kind === "message" ? spanValue(scanned.envelope, "error.code") : undefined;
+    return typeof code === "number" && codes.includes(code) ? `it answered with error ${code}` : undefined;
   }
 
   heardSince(replica: Replica, since: number): boolean {
@@ -176,6 +178,8 @@ export class Dispatch implements Course<Replica, Uint8Array> {
   noted(step: Step): void {
     const { caller, uplink } = this.#sending;
     caller.noted?.(describeStep(step, uplink.strands.length === 1));
+    this.#policies.tally.noted(step, this.#wasSent);
+    this.#wasSent ||= step.kind === "sent" || step.kind === "failed";
     if (step.kind !== "failed" || !step.failing.counts) return;
     // One that lost a call may be gone: whether it is should be known before the next call.
     const strand = uplink.strands[step.replica];

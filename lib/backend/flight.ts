@@ -1,7 +1,8 @@
 // A call on its way to a backend, from the moment in which it leaves to its answer.
 
 import type { Glance } from "../core/glance.ts";
-import type { GatewayError } from "../core/errors.ts";
+import { GatewayError } from "../core/errors.ts";
+import type { SendMeter } from "../core/meter.ts";
 import { Scope, type Watcher } from "../core/scope.ts";
 import type { Caller, SignListener } from "./caller.ts";
 import type { Crossing } from "./crossing.ts";
@@ -10,6 +11,9 @@ import type { Crossing } from "./crossing.ts";
 export type SendOutcome = "open" | "ended";
 
 export interface Outgoing {
+  readonly method: string;
+  /** Of the request as it goes out; of one that goes straight its own `size` says it. */
+  readonly bytes?: number;
   /** The client's own id. */
   readonly id: Uint8Array;
   readonly token: Uint8Array | undefined;
@@ -24,6 +28,7 @@ export interface Outgoing {
 
 /** Where a call is in flight. */
 export interface FlightOwner {
+  readonly meter: SendMeter | undefined;
   /** The bytes from `start` on are all that came, and JSON by what the wire says. */
   arrived(flight: InFlight, bytes: Uint8Array, start: number): void;
   /** As the promise of `Transport.send` says it. */
@@ -64,6 +69,8 @@ export class InFlight implements Watcher {
   #wire: Scope | undefined;
   readonly #scope: Scope;
   readonly #settle: Settle;
+  /** When it left, where somebody counts; `performance.now()`. */
+  readonly #leftAt: number;
   /** Why something on its stream was no message; what to say if no answer follows. */
   wrong: GatewayError | undefined;
   /** Nothing more comes on its own stream. */
@@ -84,6 +91,10 @@ export class InFlight implements Watcher {
     this.#scope = scope;
     this.#settle = settle;
     this.straight = straight;
+    const { meter } = owner;
+    this.#leftAt = meter ? performance.now() : 0;
+    if (meter) call.caller?.left?.(this.#leftAt);
+    if (meter) meter.traffic.sent += straight ? straight.size(upstream) : (call.bytes ?? 0);
     scope.watch(this);
   }
 
@@ -115,17 +126,22 @@ export class InFlight implements Watcher {
   }
 
   /** It is in nobody's hands any more but those of the caller, who takes the answer. */
-  leave(): void {
+  leave(fault: string = ""): void {
     this.#scope.unwatch(this);
+    const { meter } = this.owner;
+    if (!meter) return;
+    const now = performance.now();
+    this.call.caller?.back?.(now);
+    meter.attempted(this.call.method, now - this.#leftAt, fault);
   }
 
-  resolve(reply: Uint8Array): void {
-    this.#scope.unwatch(this);
+  resolve(reply: Uint8Array, fault?: string): void {
+    this.leave(fault);
     this.#settle.resolve(reply);
   }
 
   reject(error: unknown): void {
-    this.#scope.unwatch(this);
+    this.leave(error instanceof GatewayError ? error.code : "cancelled");
     this.#settle.reject(error);
   }
 }

@@ -2,17 +2,19 @@
 
 import { type Edit, type Envelope, type Malformed, scan, spanBytes, spanNumber, splice } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { errorCodeOf } from "../core/fault.ts";
+import type { SendMeter } from "../core/meter.ts";
 import { errorMessage, requestMessage, resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { decodeText, encodeText } from "../core/text.ts";
 import type { ServerFacts } from "../protocol/codec.ts";
 import type { Caller, SignListener } from "./caller.ts";
-import { crossingOf } from "./crossing.ts";
 import { Calls } from "./calls.ts";
 import { linkClosed, noMessage, notSent, unanswered } from "./failures.ts";
 import { type FlightOwner, InFlight, type Outgoing, type StraightCall } from "./flight.ts";
+import { departing } from "./outgoing.ts";
 import type { PeerOf } from "./peer.ts";
-import { cancelNotice, copied, isMalformedRequest, renamed, underId } from "./rewrite.ts";
+import { cancelNotice, isMalformedRequest, underId } from "./rewrite.ts";
 import { TaskTokens } from "./tokens.ts";
 import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
 
@@ -25,6 +27,7 @@ export class Link implements TransportEvents, FlightOwner {
   readonly backend: string;
   /** Whose link this is: the key of the principal or session, or the one of all. */
   readonly owner: string;
+  readonly meter: SendMeter | undefined;
   readonly #peer: LinkPeer;
   /** Those in flight. */
   readonly calls: Calls = new Calls();
@@ -44,8 +47,9 @@ export class Link implements TransportEvents, FlightOwner {
   /** When the backend was last heard, Unix ms. */
   heardAt: number = Date.now();
 
-  constructor(backend: string, owner: string, peer: LinkPeer) {
+  constructor(backend: string, owner: string, peer: LinkPeer, meter?: SendMeter) {
     this.backend = backend;
+    this.meter = meter;
     this.owner = owner;
     this.#peer = peer;
   }
@@ -94,15 +98,10 @@ export class Link implements TransportEvents, FlightOwner {
 
   /** Forwards a request; resolves to its reply under the caller's own id. Rejects with a `GatewayError` or the scope's reason. */
   call(request: Envelope, edits: Edits, caller: Caller, scope: Scope, signs?: SignListener): Promise<Uint8Array> {
-    const id = copied(request, "id");
-    if (!id) return Promise.reject(new GatewayError("internal", "a call needs an id"));
     const upstream = (this.#lastId += 1);
-    const token = copied(request, "params._meta.progressToken");
-    const crossing = caller.era && crossingOf(request, caller, this.facts);
-    const augmented = !crossing && request.spans["params.task"] !== undefined;
-    if (crossing instanceof GatewayError) return Promise.reject(crossing);
-    const message = renamed(request, upstream, crossing ? [...edits, ...crossing.edits] : edits);
-    return this.#start(message, upstream, { id, token, caller, signs, augmented, crossing }, scope);
+    const departure = departing({ request, edits, caller, signs, facts: this.facts }, upstream);
+    if (departure instanceof GatewayError) return Promise.reject(departure);
+    return this.#start(departure.message, upstream, departure.call, scope);
   }
 
   /** Sends a call the straight way; false, with nothing done, where it has to go the long one. */
@@ -124,6 +123,7 @@ export class Link implements TransportEvents, FlightOwner {
 
   #finished(bytes: Uint8Array, start: number): boolean {
     if (!this.calls.finish(bytes, start)) return false;
+    if (this.meter) this.meter.traffic.received += bytes.length - start;
     this.served = true;
     this.#settled();
     return true;
@@ -137,9 +137,9 @@ export class Link implements TransportEvents, FlightOwner {
   /** A request of the gateway's own; resolves to the reply's bytes. */
   request(method: string, params: unknown, scope: Scope): Promise<Uint8Array> {
     const upstream = (this.#lastId += 1);
-    const id = encodeText(String(upstream));
     const message = requestMessage(upstream, method, params);
-    return this.#start(message, upstream, { id, token: undefined, caller: undefined, augmented: false }, scope);
+    const own = { method, bytes: message.length, token: undefined, caller: undefined, augmented: false };
+    return this.#start(message, upstream, { id: encodeText(String(upstream)), ...own }, scope);
   }
 
   /** Sends a notification or an answer. The wire says itself when it is at its end: one lost message is not the end. */
@@ -229,36 +229,31 @@ export class Link implements TransportEvents, FlightOwner {
   message(bytes: Uint8Array, cause: number | undefined, last: boolean = false): void {
     this.heardAt = Date.now();
     if (cause === undefined && this.#finished(bytes, 0)) return;
-    const own = last ? this.calls.get(cause) : undefined;
-    if (own) own.over = true;
+    if (this.meter) this.meter.traffic.received += bytes.length;
+    if (last) this.calls.ending(cause);
     const scanned = scan(bytes);
     switch (scanned.kind) {
       case "malformed":
         return this.#malformed(bytes, scanned, cause);
       case "batch":
-        for (const { start, end } of scanned.items) this.message(bytes.subarray(start, end), cause);
-        return;
+        return scanned.items.forEach(({ start, end }) => this.message(bytes.subarray(start, end), cause));
       case "message":
-        break;
+        return this.#take(scanned.envelope, cause, last);
     }
-    const { envelope } = scanned;
-    switch (envelope.kind) {
-      case "response":
-        return this.#answered(envelope, cause, last);
-      case "notification":
-        return this.#notified(envelope, cause);
-      case "request":
-        return this.#asked(envelope, cause);
-    }
+  }
+
+  #take(envelope: Envelope, cause: number | undefined, last: boolean): void {
+    if (envelope.kind === "response") return this.#answered(envelope, cause, last);
+    if (envelope.kind === "notification") return this.#notified(envelope, cause);
+    return this.#asked(envelope, cause);
   }
 
   /** JSON that is no message, or no JSON: the sender of a request is told, and the call that it answers fails. */
   #malformed(bytes: Uint8Array, { message, id }: Malformed, cause: number | undefined): void {
     this.#peer.strayed(this, message);
     const error = noMessage(this.backend, message);
-    const call = this.calls.get(cause);
     // The answer may still come on the same stream.
-    if (call) call.wrong = error;
+    this.calls.doubt(cause, error);
     if (!id) return;
     if (isMalformedRequest(bytes)) return this.send(errorMessage(id, new GatewayError("invalidRequest", message)));
     if (this.calls.refuse(Number(JSON.parse(decodeText(id))), error)) this.#settled();
@@ -274,7 +269,8 @@ export class Link implements TransportEvents, FlightOwner {
     // What a task says may still come on the stream of the call that created it.
     this.calls.linger(flight, this.#tasks.get(upstream) !== undefined);
     const edits = envelope.spans["result.taskId"] && call.caller?.renamed?.(this.backend, envelope);
-    flight.resolve(call.crossing?.reply(envelope, call.id) ?? underId(envelope, call.id, last, edits));
+    const fault = envelope.spans.error && errorCodeOf(envelope);
+    flight.resolve(call.crossing?.reply(envelope, call.id) ?? underId(envelope, call.id, last, edits), fault);
     this.#settled();
   }
 

@@ -14,6 +14,7 @@ import type { Failing } from "../resilience/classes.ts";
 import type { Policies, RetryTerms } from "../resilience/course.ts";
 import { Hedge } from "../resilience/hedge.ts";
 import { Outliers } from "../resilience/outliers.ts";
+import { Tally } from "../resilience/tally.ts";
 import { Replica } from "./replica.ts";
 
 /** Repetitions that are always allowed, and unused ones that are kept. */
@@ -33,6 +34,7 @@ export class BackendPolicies implements Policies {
   readonly outliers: Outliers | undefined;
   readonly balance: Balance;
   readonly cache: Cache | undefined;
+  readonly tally: Tally = new Tally();
   readonly isDeclared: (tool: string) => boolean;
   readonly #log: (what: string) => void;
   readonly #isPlain: boolean;
@@ -105,6 +107,7 @@ export class BackendPolicies implements Policies {
   renewed(replica: Replica): void {
     replica.breaker?.close();
     replica.closedUntil = 0;
+    this.tally.reconnects += 1;
     this.outliers?.renew(replica.index, Date.now());
     this.#open.delete(replica.index);
   }
@@ -125,6 +128,7 @@ export class BackendPolicies implements Policies {
     const state = site.breaker?.state(now);
     if (state?.kind !== "open" || this.#open.has(site.index)) return;
     this.#open.add(site.index);
+    this.tally.openings += 1;
     this.#log(`replica ${site.index} gets no calls for ${state.until - now} ms: ${error.message}`);
   }
 

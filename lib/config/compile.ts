@@ -15,6 +15,7 @@ import {
 import type { BackendConfig, Config, EndpointConfig, ReplicaConfig } from "./rules.ts";
 import type { LockPlan } from "./catalog.ts";
 import { compileRules, compileViews } from "./compile-catalog.ts";
+import { compileObserve } from "./compile-observe.ts";
 import { compileDoor, compileOutbound } from "./compile-auth.ts";
 import { compileGuard, compileSandbox } from "./compile-guard.ts";
 import { compileBackendLimits, compileLimits } from "./compile-limits.ts";
@@ -44,6 +45,7 @@ export function compilePlan(config: Config, root: Node): Plan {
     separator: planDefaults.separator,
     priority: [...new Set([...first, ...names])],
     backends,
+    observe: compileObserve(config),
     front: { sse: config.front?.sse ?? planDefaults.front.sse },
     allowedHosts: config.allowedHosts ?? [],
     allowedOrigins: config.allowedOrigins ?? [],

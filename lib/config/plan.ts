@@ -6,6 +6,7 @@ import type { AuditPlan, AuthPlan, ListenTlsPlan } from "./auth.ts";
 import type { GuardPlan, SandboxPlan } from "./guard.ts";
 import { type BackendLimits, limitDefaults, type Limits } from "./limits.ts";
 import type { ResiliencePlan } from "./resilience.ts";
+import { observeDefaults, type ObservePlan } from "./observe.ts";
 import type { PolicyPlan } from "./rules-policy.ts";
 
 /** How tools and prompts are exposed; `conflict`: with the prefix where several backends have the name. */
@@ -30,6 +31,8 @@ export interface Plan {
   readonly priority: readonly BackendName[];
   /** In config order, without the disabled ones. */
   readonly backends: readonly BackendPlan[];
+  /** What is seen of the gateway. */
+  readonly observe: ObservePlan;
   readonly front: FrontPlan;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
@@ -167,6 +170,7 @@ export const planDefaults: Omit<Plan, "backends" | "priority"> = freeze({
   listen: { host: "127.0.0.1", port: 7337 },
   naming: "prefix",
   separator: "__",
+  observe: observeDefaults,
   front: { sse: false },
   allowedHosts: [],
   allowedOrigins: [],

@@ -4,6 +4,7 @@ import type { Isolation } from "../core/nouns.ts";
 import type { GuardConfig, SandboxConfig } from "./rules-guard.ts";
 import type { BackendLimitConfig, LimitConfig } from "./rules-limits.ts";
 import type { PolicyConfig } from "./rules-policy.ts";
+import type { ObserveConfig } from "./rules-observe.ts";
 import type { AuditConfig, AuthConfig, ListenTlsConfig, OutboundConfig } from "./rules-auth.ts";
 
 /** What a backend may be called: no separator in it, and none that could form at its end. */
@@ -129,7 +130,7 @@ export interface BackendConfig extends EndpointConfig, RulesConfig {
 }
 
 /** A config file as its readers leave it: durations in milliseconds, sizes in bytes, nothing filled in. */
-export interface Config extends CatalogConfig {
+export interface Config extends CatalogConfig, ObserveConfig {
   readonly $schema?: string | undefined;
   readonly auth?: AuthConfig | undefined;
   readonly audit?: AuditConfig | undefined;

@@ -15,6 +15,8 @@ export class Flight {
   /** The client's id of it, as JSON. */
   readonly id: string;
   readonly at: number = Date.now();
+  /** The same by `performance.now()`, for what takes less than a millisecond. */
+  readonly begunAt: number = performance.now();
   method = "";
   /** Exposed name, or URI. */
   name = "";
@@ -27,6 +29,10 @@ export class Flight {
   principal = "";
   /** Of the error that the gateway answered with. */
   code = "";
+  /** The word for that error. */
+  fault = "";
+  /** Where it is traced. */
+  trace: { readonly traceId: string; readonly spanId: string } | undefined;
   /** Of the rule of the policy that was asked, from 1. */
   rule: number | undefined;
   /** Hears when it is over. */
@@ -34,6 +40,10 @@ export class Flight {
   /** Ids of the requests by which its client went on with it. */
   #later: string[] | undefined;
   #notes: FlightNote[] | undefined;
+  /** Attempts that are out, since when any is, and how long any was before; ms of `performance.now()`. */
+  #out = 0;
+  #outSince = 0;
+  #outMs = -1;
 
   constructor(id: string) {
     this.id = id;
@@ -47,6 +57,25 @@ export class Flight {
   /** Its client went on with it by another request. */
   resumed(id: string): void {
     (this.#later ??= []).push(id);
+  }
+
+  /** It was sent to a backend. */
+  left(now: number): void {
+    if (this.#out === 0) this.#outSince = now;
+    this.#out += 1;
+  }
+
+  /** What was sent has its answer, or none. */
+  back(now: number): void {
+    this.#out -= 1;
+    if (this.#out === 0) this.#outMs = Math.max(0, this.#outMs) + now - this.#outSince;
+  }
+
+  /** How long a backend had it until now, ms; undefined where none did. */
+  outMs(now: number): number | undefined {
+    const before = Math.max(0, this.#outMs);
+    if (this.#out > 0) return before + now - this.#outSince;
+    return this.#outMs < 0 ? undefined : before;
   }
 
   get notes(): readonly FlightNote[] {

@@ -1,5 +1,6 @@
 // The bytes of an HTTP/1.1 answer.
 
+import { Traffic } from "../core/meter.ts";
 import { putNumber } from "../core/text.ts";
 import { ChunkTurn } from "./chunks.ts";
 import type { Headers } from "./exchange.ts";
@@ -30,6 +31,8 @@ interface Start {
 
 /** One for all connections: what answers have in common is made once. */
 export class AnswerEncoder {
+  /** Of all connections whose answers it writes. */
+  readonly traffic: Traffic;
   #second = 0;
   #date = "";
   /** Of the answer before, which most answers share. */
@@ -40,6 +43,10 @@ export class AnswerEncoder {
   /** The same for chunks of streams. */
   readonly chunkRoom: Buffer = Buffer.allocUnsafeSlow(roomBytes);
   readonly chunkTurn: ChunkTurn = new ChunkTurn();
+
+  constructor(traffic: Traffic = new Traffic()) {
+    this.traffic = traffic;
+  }
 
   /** An answer with this body, or with the head that one with it would have; `rest` is what of it is not copied. */
   answer(

@@ -58,7 +58,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     this.#options = options;
     this.encoder = options.encoder;
     this.#parser = new MessageParser(requestGrammar, this, options.maxHeadBytes);
-    this.out = new Outbox(socket);
+    this.out = new Outbox(socket, options.encoder.traffic);
     listenTo(socket, this);
   }
 
@@ -101,6 +101,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     // No request is begun before the one before it is answered.
     if (this.#parser.done || this.#track?.isBusy)
       return void (this.#ahead = Ahead.keep(this.#ahead, this.#socket, bytes));
+    this.encoder.traffic.received += bytes.length;
     const isIdle = !this.#request && !this.#last && !this.#parser.started && this.out.waiting === 0;
     if (isIdle && this.#track?.take(this, bytes)) return;
     const wrong = this.#parser.push(bytes);
@@ -170,16 +171,15 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     );
   }
 
-  #answer(request: IncomingRequest, reply: HttpReply): void {
+  #answer({ head, left }: IncomingRequest, reply: HttpReply): void {
     const { body } = reply;
     if (this.#closed || (this.#halfClosed && isEvents(body))) {
       if (isEvents(body)) leaveAtOnce(body);
       return this.destroy();
     }
     this.#stillness.heard();
-    const { head } = request;
     // What is left of a body that nobody wanted must not be read as the next request.
-    this.#last ||= request.left > maxSkippedBytes || !head.keepAlive;
+    this.#last ||= left > maxSkippedBytes || !head.keepAlive;
     const form = { isOld: head.isOld, isLast: this.#last };
     if (isEvents(body) && head.method !== "HEAD") return this.#send(reply, body, form);
     this.#put(reply, isEvents(body) ? undefined : body, form, head.method === "HEAD");

@@ -1,5 +1,6 @@
 // Bytes on their way to a client that may read more slowly than they come.
 
+import type { Traffic } from "../core/meter.ts";
 import { type TcpSocket, writeStart } from "../core/tcp.ts";
 
 /** Written at once: after each of them the client has shown that it reads. */
@@ -28,8 +29,11 @@ export class Outbox {
   #taken: (() => void)[] | undefined;
   #relief: PromiseWithResolvers<void> | undefined;
 
-  constructor(socket: TcpSocket) {
+  readonly #traffic: Traffic;
+
+  constructor(socket: TcpSocket, traffic: Traffic) {
     this.#socket = socket;
+    this.#traffic = traffic;
   }
 
   /** Called by the connection: the client has taken what the socket held; more is written. */
@@ -64,6 +68,7 @@ export class Outbox {
   /** `taken` is called when the system has all of it; never, where that does not come to pass. */
   write(bytes: Uint8Array, taken?: () => void): void {
     if (taken) (this.#taken ??= []).push(taken);
+    this.#traffic.sent += bytes.length;
     if (!this.#full && bytes.length <= pieceBytes) {
       this.#full = !this.#socket.write(bytes);
       if (taken) this.#pump();
@@ -77,7 +82,10 @@ export class Outbox {
   /** Writes the first `length` bytes, which the caller may write over at once. */
   writeStart(bytes: Uint8Array, length: number): void {
     if (this.#full) this.write(Uint8Array.prototype.slice.call(bytes, 0, length));
-    else this.#full = !writeStart(this.#socket, bytes, length);
+    else {
+      this.#traffic.sent += length;
+      this.#full = !writeStart(this.#socket, bytes, length);
+    }
   }
 
   /** Closes this side once everything was written. */

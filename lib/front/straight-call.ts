@@ -4,6 +4,7 @@ import type { Uplink } from "../backend/uplink.ts";
 import type { StraightCall } from "../backend/flight.ts";
 import { scan } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
+import { toolFaultOf } from "../core/fault.ts";
 import type { Glance } from "../core/glance.ts";
 import type { Part } from "../core/part.ts";
 import { Scope } from "../core/scope.ts";
@@ -44,6 +45,7 @@ export interface StraightLane {
 
 export class Straight implements StraightCall, Port, LaneCall {
   readonly augmented = false;
+  readonly method = "tools/call";
   readonly caller: ActiveCall;
   readonly scope: Scope = new Scope();
   readonly at: number = Date.now();
@@ -133,11 +135,14 @@ export class Straight implements StraightCall, Port, LaneCall {
     }
     const size = bytes.length - start - (idEnd - idStart) + this.#idEnd - this.#idStart;
     this.#lane.calls.delete(this);
-    this.#lane.calls.front.router.finished(this.caller);
+    const { router, hub } = this.#lane.calls.front;
+    router.finished(this.caller);
+    const fault = hub.meter ? toolFaultOf(bytes, start) : "";
     const { encoder } = this.#client;
     const at = encoder.json(size);
     this.#splice(bytes, start, idStart, idEnd, encoder.room, at);
     this.#client.sent(at + size);
+    hub.meter?.ended(this.caller.flight, fault);
   }
 
   #splice(bytes: Uint8Array, start: number, idStart: number, idEnd: number, target: Uint8Array, at: number): void {
@@ -174,6 +179,7 @@ export class Straight implements StraightCall, Port, LaneCall {
     const stream = this.#stream;
     const { front } = this.#lane.calls;
     front.router.finished(this.caller);
+    front.router.count(this.caller, reply);
     if (!stream) return;
     stream.reply(reply);
     front.open.delete(stream);

@@ -15,6 +15,8 @@ export class Budget {
   #earned: number;
   #given: number;
   #at: number;
+  /** How often it was used up. */
+  refusals = 0;
 
   constructor(terms: BudgetTerms, now: number) {
     this.#terms = terms;
@@ -38,7 +40,17 @@ export class Budget {
     this.#given = Math.min(perSecond, this.#given + (passedMs / 1000) * perSecond);
     if (this.#given >= 1) this.#given -= 1;
     else if (this.#earned >= 1) this.#earned -= 1;
-    else return false;
+    else {
+      this.refusals += 1;
+      return false;
+    }
     return true;
+  }
+
+  /** Repetitions that would be granted now. */
+  left(now: number): number {
+    const { perSecond } = this.#terms;
+    const passedMs = Math.max(0, now - this.#at);
+    return Math.floor(Math.min(perSecond, this.#given + (passedMs / 1000) * perSecond)) + Math.floor(this.#earned);
   }
 }

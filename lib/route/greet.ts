@@ -2,10 +2,12 @@
 
 import { type Envelope, spanValue } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
+import { Flight } from "../core/flight.ts";
 import { asRecord, encodeJson, isRecord } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
 import { modernServerCapabilities } from "../protocol/bridge-capabilities.ts";
 import type { EraCodec, ServerFacts } from "../protocol/codec.ts";
+import { legacyCodec } from "../protocol/legacy.ts";
 import { noCache } from "../protocol/modern-cache.ts";
 import { discoverResult } from "../protocol/modern-discover.ts";
 import { offeredVersions } from "../protocol/modern-request.ts";
@@ -45,12 +47,16 @@ export function readInitialize(
 
 /** The result of initialize for a view. */
 export function greet(hub: Hub, view: View, version: string, identity: ServerIdentity): Uint8Array {
-  return encodeJson({
+  const flight = new Flight("");
+  flight.method = legacyCodec.openMethod;
+  const result = encodeJson({
     protocolVersion: version,
     capabilities: mergeCapabilities(hub, view, ({ capabilities }) => capabilities),
     serverInfo: infoOf(view, identity),
     ...instructionsOf(hub, view),
   });
+  hub.meter?.ended(flight, "");
+  return result;
 }
 
 /** The result of server/discover for a view. */

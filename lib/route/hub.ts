@@ -7,6 +7,7 @@ import type { Topology } from "../backend/registry.ts";
 import type { Uplink } from "../backend/uplink.ts";
 import type { Plan } from "../config/plan.ts";
 import { Flights } from "../core/flight.ts";
+import { type RequestMeter, Traffic } from "../core/meter.ts";
 import type { Observer } from "../core/observer.ts";
 import type { Principal } from "../core/principal.ts";
 import { required } from "../core/required.ts";
@@ -44,6 +45,10 @@ export class Hub {
   readonly sessions: Sessions;
   readonly flights: Flights = new Flights(maxFlights);
   readonly parked: Parked;
+  /** Of clients. */
+  readonly traffic: Traffic = new Traffic();
+  /** Hears of each request that is over; undefined where nobody counts. */
+  meter: RequestMeter | undefined;
   #plan: Plan;
   #topology: Topology = new Map();
   /** Views of the config, by name. */

@@ -3,6 +3,7 @@
 import { ClientCancel } from "../backend/link.ts";
 import { type Envelope, scan, spanBytes, spanKey, spanNumber, splice } from "../core/envelope.ts";
 import { asGatewayError, type GatewayError } from "../core/errors.ts";
+import type { Flight } from "../core/flight.ts";
 import { errorMessage } from "../core/rpc.ts";
 import type { Principal } from "../core/principal.ts";
 import { after, Scope } from "../core/scope.ts";
@@ -66,9 +67,15 @@ export class ModernCall implements Port {
   }
 
   /** Sends the call; `ended` is called once when it is over. */
-  begin(request: Envelope, id: Uint8Array, send: (call: ActiveCall) => Promise<Uint8Array>, ended: () => void): void {
+  begin(
+    request: Envelope,
+    id: Uint8Array,
+    send: (call: ActiveCall) => Promise<Uint8Array>,
+    ended: () => void,
+    flight: Flight,
+  ): void {
     this.#id = id;
-    const call = this.session.start(request, this.scope, this);
+    const call = this.session.start(request, this.scope, this, flight);
     this.#call = call;
     const end = (reply: Uint8Array): void => {
       this.#reply = reply;
@@ -83,6 +90,15 @@ export class ModernCall implements Port {
       (reply) => end(this.#judged(reply, call)),
       (error: unknown) => end(errorMessage(this.#id, this.#failure(error, call))),
     );
+  }
+
+  /** A request of the client goes on with it: what is counted of that is of the same tool and backend. */
+  joined(flight: Flight): void {
+    const first = this.#call?.flight;
+    if (!first || first === flight) return;
+    flight.name = first.name;
+    flight.view = first.view;
+    flight.backend = first.backend;
   }
 
   /** True when nothing more comes from the backend: the reply, if nobody had it yet, is all that is left. */

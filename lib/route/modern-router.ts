@@ -1,8 +1,10 @@
 // Which method of a modern client goes where: the switch for requests that say everything themselves.
 
-import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
+import { type Envelope, spanBytes, spanKey, spanText } from "../core/envelope.ts";
 import { encodeJson } from "../core/text.ts";
 import { asGatewayError, GatewayError, hasStatus } from "../core/errors.ts";
+import { faultOf } from "../core/fault.ts";
+import { Flight } from "../core/flight.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { anonymous } from "../core/principal.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
@@ -43,6 +45,14 @@ export interface ModernRoutes {
 /** What is wrong with the headers of a call, by the annotations of its tool. */
 export type ParamCheck = (params: readonly ParamHeader[]) => GatewayError | undefined;
 
+/** One request of a client while it is answered. */
+interface Turn {
+  /** Of this request alone. */
+  readonly own: Scope;
+  readonly port: Port;
+  readonly flight: Flight;
+}
+
 /** Sends a call on; resolves to its reply. */
 type Send = (request: Envelope, call: ActiveCall) => Promise<Uint8Array>;
 
@@ -75,22 +85,34 @@ export class ModernRouter {
     port: Port,
     check?: ParamCheck,
   ): Promise<Uint8Array | undefined> {
+    const flight = new Flight(spanKey(request, "id"));
+    flight.method = request.method ?? "";
+    flight.principal = facts.principal;
+    let reply: Uint8Array | undefined;
     try {
       // Streams that listen have a limit of their own.
       if (request.method !== "subscriptions/listen") this.#hub.admission?.enter(facts.principal, own);
       if (check) await this.#check(request, facts, own, check);
-      return await this.#dispatch(request, facts, own, port);
+      reply = await this.#dispatch(request, facts, { own, port, flight });
     } catch (error) {
-      if (own.reason instanceof ClientCancel) return undefined;
-      const failure = asGatewayError(own.cancelled ? own.reason : error);
-      if (hasStatus(failure)) port.challenge?.(failure);
-      if (failure.code === "internal")
-        this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
-      return errorMessage(spanBytes(request, "id"), modernFailure(failure));
+      reply = this.#failed(request, error, own, port, flight);
     } finally {
       this.#hub.admission?.leave(own);
       own[Symbol.dispose]();
     }
+    this.#hub.meter?.ended(flight, flight.fault || (reply ? faultOf(reply) : "cancelled"));
+    return reply;
+  }
+
+  /** The answer to a request that failed; undefined where its client took it back. */
+  #failed(request: Envelope, error: unknown, own: Scope, port: Port, flight: Flight): Uint8Array | undefined {
+    if (own.reason instanceof ClientCancel) return undefined;
+    const failure = asGatewayError(own.cancelled ? own.reason : error);
+    flight.fault = failure.code;
+    if (hasStatus(failure)) port.challenge?.(failure);
+    if (failure.code === "internal")
+      this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
+    return errorMessage(spanBytes(request, "id"), modernFailure(failure));
   }
 
   /** Ends the streams that listen; calls in flight go on. */
@@ -105,39 +127,39 @@ export class ModernRouter {
     if (wrong) throw wrong;
   }
 
-  #dispatch(request: Envelope, facts: ModernFacts, own: Scope, port: Port): Promise<Uint8Array | undefined> {
+  #dispatch(request: Envelope, facts: ModernFacts, turn: Turn): Promise<Uint8Array | undefined> {
     const { forwarder } = this.#routes;
     const { method = "" } = request;
     switch (method) {
       case "server/discover":
         return Promise.resolve(this.#discover(request, facts));
       case "tools/list":
-        return this.#list(request, facts, own, port, "tools");
+        return this.#list(request, facts, turn, "tools");
       case "prompts/list":
-        return this.#list(request, facts, own, port, "prompts");
+        return this.#list(request, facts, turn, "prompts");
       case "resources/list":
-        return this.#list(request, facts, own, port, "resources");
+        return this.#list(request, facts, turn, "resources");
       case "resources/templates/list":
-        return this.#list(request, facts, own, port, "resourceTemplates");
+        return this.#list(request, facts, turn, "resourceTemplates");
       case "tools/call":
-        return this.#call(request, facts, own, port, (sent, call) => forwarder.named(sent, call, "tools"));
+        return this.#call(request, facts, turn, (sent, call) => forwarder.named(sent, call, "tools"));
       case "prompts/get":
-        return this.#call(request, facts, own, port, (sent, call) => forwarder.named(sent, call, "prompts"));
+        return this.#call(request, facts, turn, (sent, call) => forwarder.named(sent, call, "prompts"));
       case "resources/read":
-        return this.#call(request, facts, own, port, (sent, call) =>
+        return this.#call(request, facts, turn, (sent, call) =>
           forwarder.resource(sent, call).then(({ reply }) => reply),
         );
       case "completion/complete":
-        return this.#plain(request, facts, own, port, (sent, call) => forwarder.completion(sent, call));
+        return this.#plain(request, facts, turn, (sent, call) => forwarder.completion(sent, call));
       case "tasks/get":
       case "tasks/update":
       case "tasks/cancel":
-        return this.#task(request, facts, own, port);
+        return this.#task(request, facts, turn);
       case "subscriptions/listen":
-        return this.#listeners.listen(request, facts, port, own);
+        return this.#listeners.listen(request, facts, turn.port, turn.own);
       default:
         if (isRemoved(method)) throw methodNotOffered(method);
-        return this.#plain(request, facts, own, port, (sent, call) => forwarder.unknown(sent, call));
+        return this.#plain(request, facts, turn, (sent, call) => forwarder.unknown(sent, call));
     }
   }
 
@@ -155,7 +177,8 @@ export class ModernRouter {
     );
   }
 
-  async #list(request: Envelope, facts: ModernFacts, own: Scope, port: Port, kind: ListingKind): Promise<Uint8Array> {
+  async #list(request: Envelope, facts: ModernFacts, turn: Turn, kind: ListingKind): Promise<Uint8Array> {
+    const { own, port } = turn;
     const { capability } = kinds[kind];
     if (!this.#offers(facts.view, capability)) throw methodNotOffered(request.method ?? "");
     const { listings, identity } = this.#routes;
@@ -169,9 +192,9 @@ export class ModernRouter {
   }
 
   /** A call whose backend asks its client nothing. */
-  async #plain(request: Envelope, facts: ModernFacts, own: Scope, port: Port, send: Send): Promise<Uint8Array> {
+  async #plain(request: Envelope, facts: ModernFacts, { own, port, flight }: Turn, send: Send): Promise<Uint8Array> {
     const session = sessionOf(facts);
-    const call = session.start(request, own, port);
+    const call = session.start(request, own, port, flight);
     call.nameTask = this.#naming(facts);
     try {
       return await send(request, call);
@@ -181,7 +204,7 @@ export class ModernRouter {
   }
 
   /** A request about a task goes to the backend that has it. */
-  async #task(request: Envelope, facts: ModernFacts, own: Scope, port: Port): Promise<Uint8Array> {
+  async #task(request: Envelope, facts: ModernFacts, turn: Turn): Promise<Uint8Array> {
     const lacked = lackedCapability(facts.capabilities, tasksCapability);
     if (lacked) throw missingCapability(lacked, request.method ?? "");
     const span = request.spans["params.taskId"];
@@ -190,26 +213,22 @@ export class ModernRouter {
     const place = this.#routes.tasks.find(facts, exposed);
     if (!place) throw new GatewayError("invalidParams", `unknown task ${JSON.stringify(exposed.slice(0, 200))}`);
     const edits = [{ span, bytes: encodeJson(place.local) }];
-    return await this.#plain(request, facts, own, port, (sent, call) =>
+    return await this.#plain(request, facts, turn, (sent, call) =>
       this.#routes.forwarder.send(sent, call, { backend: place.backend, edits }),
     );
   }
 
   /** A call that may be answered with a request for input, and gone on with. */
-  async #call(
-    request: Envelope,
-    facts: ModernFacts,
-    own: Scope,
-    port: Port,
-    send: Send,
-  ): Promise<Uint8Array | undefined> {
+  async #call(request: Envelope, facts: ModernFacts, turn: Turn, send: Send): Promise<Uint8Array | undefined> {
+    const { own, port, flight } = turn;
     const id = idOf(request);
     const state = spanText(request, "params.requestState");
     const parked = state === undefined ? undefined : this.#resume(request, facts, state);
     const claim = (): Claim => claimOf(request, facts);
     // Where nobody signs in there is one principal, and a state goes to its backend as it came.
     const states = facts.principal === anonymous.id ? undefined : this.#states;
-    const call = parked ?? this.#begin(states?.opened(request, claim) ?? request, facts, port, send);
+    const call = parked ?? this.#begin(states?.opened(request, claim) ?? request, facts, turn, send);
+    call.joined(flight);
     const reply = await call.next(port, own);
     if (own.cancelled) throw own.reason;
     if (reply) return parked ? call.renamed(reply, id) : (states?.sealed(reply, claim) ?? reply);
@@ -218,7 +237,7 @@ export class ModernRouter {
     return resultMessage(id, inputRequiredResult(call.asked, sealed, infoOf(facts.view, this.#routes.identity)));
   }
 
-  #begin(request: Envelope, facts: ModernFacts, port: Port, send: Send): ModernCall {
+  #begin(request: Envelope, facts: ModernFacts, { port, flight }: Turn, send: Send): ModernCall {
     const { parked } = this.#hub;
     const call = new ModernCall(facts, port);
     const { logLevel } = facts;
@@ -232,6 +251,7 @@ export class ModernRouter {
         return send(request, active);
       },
       () => parked.unwatch(call.session),
+      flight,
     );
     return call;
   }

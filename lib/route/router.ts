@@ -6,6 +6,7 @@ import { ClientCancel } from "../backend/link.ts";
 import { dropReads } from "../backend/reads.ts";
 import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { faultOf } from "../core/fault.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
 import type { Scope } from "../core/scope.ts";
@@ -55,14 +56,17 @@ export class Router implements LinkPeer {
   async request(session: Session, request: Envelope, own: Scope, port: Port): Promise<Uint8Array | undefined> {
     const id = spanBytes(request, "id") ?? encodeText("null");
     const call = session.start(request, own, port);
+    call.flight.method = request.method ?? "";
+    let reply: Uint8Array | undefined;
     try {
       this.#hub.admission?.enter(call.principal, call);
-      return await this.#dispatch(request, call, id);
+      reply = await this.#dispatch(request, call, id);
     } catch (error) {
-      return this.failed(call, id, error);
-    } finally {
-      this.finished(call);
+      reply = this.failed(call, id, error);
     }
+    this.finished(call);
+    this.count(call, reply);
+    return reply;
   }
 
   /** The answer to a call that failed; undefined where the client took it back. */
@@ -73,6 +77,11 @@ export class Router implements LinkPeer {
     if (failure.code === "internal")
       this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
     return errorMessage(id, failure);
+  }
+
+  /** A call is over, with this for its client. */
+  count({ flight }: ActiveCall, reply: Uint8Array | undefined): void {
+    this.#hub.meter?.ended(flight, flight.fault || (reply ? faultOf(reply) : "cancelled"));
   }
 
   finished(call: ActiveCall): void {

@@ -86,10 +86,10 @@ export class ActiveCall implements Caller {
   /** What a backend asked for and the client did not declare. */
   lacked: Readonly<Record<string, unknown>> | undefined;
 
-  constructor(session: Session, key: string, scope: Scope, port: Port) {
+  constructor(session: Session, key: string, scope: Scope, port: Port, flight: Flight = new Flight(key)) {
     this.session = session;
     this.key = key;
-    this.flight = new Flight(key);
+    this.flight = flight;
     this.flight.principal = session.facts.principal;
     this.scope = scope;
     this.#port = port;
@@ -97,6 +97,14 @@ export class ActiveCall implements Caller {
 
   get principal(): string {
     return this.session.facts.principal;
+  }
+
+  left(now: number): void {
+    this.flight.left(now);
+  }
+
+  back(now: number): void {
+    this.flight.back(now);
   }
 
   get sessionKey(): string {
@@ -156,6 +164,7 @@ export class ActiveCall implements Caller {
 
   challenge(failure: GatewayError): void {
     this.flight.code = failure.row.id;
+    this.flight.fault = failure.code;
     this.flight.failed = true;
     if (hasStatus(failure)) this.#port?.challenge?.(failure);
   }
@@ -241,8 +250,8 @@ export class Session {
     if (view.grants !== this.facts.view.grants) this.facts = { ...this.facts, view };
   }
 
-  start(request: Envelope, scope: Scope, port: Port): ActiveCall {
-    return this.add(new ActiveCall(this, spanKey(request, "id"), scope, port));
+  start(request: Envelope, scope: Scope, port: Port, flight?: Flight): ActiveCall {
+    return this.add(new ActiveCall(this, spanKey(request, "id"), scope, port, flight));
   }
 
   /** A call that has been sent already. */

@@ -26,6 +26,8 @@ export class Sessions {
   /** What each id was opened to: a client sends the same one with every request. */
   readonly #byId = new Map<string, Session>();
   readonly #ended = new Set<string>();
+  /** That were made so far. */
+  created = 0;
   /** What stands for the listen streams of modern clients. */
   readonly #listeners = new Set<Session>();
   readonly #sealer: Sealer;
@@ -73,6 +75,7 @@ export class Sessions {
     }
     const session = new Session({ ...facts, key: randomUUID(), capabilities: bounded(facts.capabilities) }, outlet);
     this.#byKey.set(session.facts.key, session);
+    this.created += 1;
     return session;
   }
 

@@ -10,7 +10,7 @@ import { sameSection } from "../merge/section.ts";
 import type { Deviation } from "../merge/lock.ts";
 import { buildIndex } from "../merge/merged.ts";
 import type { View } from "../merge/names.ts";
-import { sameSlab, type Slab } from "../merge/slab.ts";
+import { placeOf, sameSlab, type Slab } from "../merge/slab.ts";
 import type { Announcer } from "./announcer.ts";
 import type { Hub } from "./hub.ts";
 import { Shelf } from "./shelf.ts";
@@ -25,6 +25,15 @@ export interface Shortfall {
   readonly since: string;
   /** When the items were read that are listed, ISO 8601; absent where they never were. */
   readonly readAt?: string;
+}
+
+export interface ListingFigures {
+  readonly kind: ListingKind;
+  readonly items: number;
+  /** When it was read, Unix ms; 0 = never. */
+  readonly readAt: number;
+  /** The last reading failed, or there is nobody to read from. */
+  readonly isStale: boolean;
 }
 
 export class Shelves {
@@ -182,6 +191,26 @@ export class Shelves {
   countTools(backend: Backend): number | undefined {
     const all = [...(this.#shelves.get(backend)?.values() ?? [])].flatMap((shelf) => shelf.get("tools") ?? []);
     return all[0]?.slab.locals.length;
+  }
+
+  /** The listings of a backend in numbers: of the owner who sees most of them. */
+  figures(backend: Backend): readonly ListingFigures[] {
+    const all = [...(this.#shelves.get(backend)?.values() ?? [])];
+    return listingKinds.flatMap((kind) => {
+      const snapshots = all.flatMap((shelf) => shelf.get(kind) ?? []);
+      const [widest] = snapshots.toSorted((a, b) => b.slab.locals.length - a.slab.locals.length);
+      if (!widest) return [];
+      const isStale = backend.state.kind === "down" || snapshots.some(({ trouble }) => trouble !== undefined);
+      return [{ kind, items: widest.slab.locals.length, readAt: widest.readAt, isStale }];
+    });
+  }
+
+  /** Whether a tool of this name is listed of a backend, to anybody. */
+  lists(backend: Backend, tool: string): boolean {
+    return [...(this.#shelves.get(backend)?.values() ?? [])].some((shelf) => {
+      const locals = shelf.get("tools")?.slab.locals ?? [];
+      return locals[placeOf(locals, tool)] === tool;
+    });
   }
 
   /** What is wrong with the listings of a backend, for any owner. */

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { observeDefaults } from "../../lib/config/observe.ts";
 import { type BackendPlan, defaultPlan, planDefaults, samePlan } from "../../lib/config/plan.ts";
 import { createFolder, planIn, planOf, problemsOf } from "./kit.ts";
 
@@ -101,6 +102,7 @@ test("load: a full YAML file becomes the plan that it describes", async () => {
         ttlMs: 0,
       },
     ],
+    observe: JSON.parse(JSON.stringify(observeDefaults)),
     front: { sse: true },
     allowedHosts: ["a"],
     allowedOrigins: ["https://b"],

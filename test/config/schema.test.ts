@@ -31,6 +31,9 @@ views: { docs: { backends: [web], tags: [a], tools: ["web__*"], resources: ["x:*
 disclosure: full
 lock: enforce
 lockFile: sub/mcp.lock
+metrics: { listen: 9464, tools: 5 }
+traces: { endpoint: "\${COLLECTOR:-http://127.0.0.1:4318}", sample: 1%, headers: { a: b } }
+log: { format: json, level: warn, levels: { backend fs: debug }, requests: all }
 `;
 
 test("schema: the JSON Schema accepts what people write and refuses what is wrong", async () => {
@@ -52,6 +55,9 @@ test("schema: the JSON Schema accepts what people write and refuses what is wron
     { naming: "both" },
     { views: { x: { tool: ["a"] } } },
     { lock: "on" },
+    { metrics: { listen: 70_000 } },
+    { traces: { sample: 1 } },
+    { log: { levels: { gateway: "loud" } } },
   ];
   for (const value of bad) assert.ok(!schema.safeParse(value).success, JSON.stringify(value));
 });

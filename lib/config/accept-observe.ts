@@ -1,0 +1,44 @@
+// Reads what a config says of metrics, traces and logs, without a mistake.
+
+import { type Fields, fieldsOf, flag, integer, mapOf, matching, oneOf, quantity, type Reader } from "./readers.ts";
+import { addressPattern, maxPort, parseAddress, textPattern } from "./rules.ts";
+import {
+  componentPattern,
+  isCollectorUrl,
+  type LogConfig,
+  logFormats,
+  logLevels,
+  maxNamedTools,
+  type MetricsConfig,
+  type ObserveConfig,
+  requestLogs,
+  type TracesConfig,
+} from "./rules-observe.ts";
+import { parseShare } from "./units.ts";
+
+const text = matching(textPattern);
+const filled: Reader<string> = (value) => (value === "" ? undefined : text(value));
+const port = integer(0, maxPort);
+
+const address: Reader<NonNullable<MetricsConfig["listen"]>> = (value) => {
+  if (typeof value === "number") return port(value) === undefined ? undefined : { port: value };
+  const parsed = typeof value === "string" && addressPattern.test(value) ? parseAddress(value) : undefined;
+  return (parsed?.port ?? 0) <= maxPort ? parsed : undefined;
+};
+
+export const observeFields: Fields<ObserveConfig> = {
+  metrics: fieldsOf<MetricsConfig>({ disabled: flag, listen: address, tools: integer(0, maxNamedTools) }),
+  traces: fieldsOf<TracesConfig>({
+    endpoint: (value) => (typeof value === "string" && isCollectorUrl(value) ? value : undefined),
+    sample: quantity(parseShare, 0, 1),
+    headers: mapOf(text, text),
+    service: filled,
+    disabled: flag,
+  }),
+  log: fieldsOf<LogConfig>({
+    format: oneOf(...logFormats),
+    level: oneOf(...logLevels),
+    levels: mapOf(matching(componentPattern), oneOf(...logLevels)),
+    requests: oneOf(...requestLogs),
+  }),
+};

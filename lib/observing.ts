@@ -1,0 +1,167 @@
+// Who watches the gateway: what is counted from the start, and what is loaded only when somebody wants to see it.
+
+import type { MetricsPlan } from "./config/observe.ts";
+import { GatewayError } from "./core/errors.ts";
+import type { Traffic } from "./core/meter.ts";
+import type { Flight } from "./core/flight.ts";
+import { isLoopback } from "./core/loopback.ts";
+import type { BackendFigures } from "./figures.ts";
+import type { HttpReply, HttpRequest } from "./front/exchange.ts";
+import type { Witness } from "./front/gate.ts";
+import { refuseForeign } from "./front/guard.ts";
+import { errorReply, textReply } from "./front/reply.ts";
+import type { Listener } from "./listen.ts";
+import { isShortened, splitName } from "./merge/names.ts";
+import type { Metrics } from "./metrics.ts";
+import { Meter } from "./observe/meter.ts";
+import { legacyCodec } from "./protocol/legacy.ts";
+import type { Listings } from "./route/fanout.ts";
+import type { ServerIdentity } from "./route/greet.ts";
+import type { Hub } from "./route/hub.ts";
+import type { Router } from "./route/router.ts";
+
+const metricsPath = "/metrics";
+const maxRefusals = 60;
+/** What the modern era has beside the requests of the legacy one; its codec is loaded when somebody speaks it. */
+const modernRequests = ["server/discover", "subscriptions/listen", "tasks/update"] as const;
+
+interface Observed {
+  readonly hub: Hub;
+  readonly listings: Listings;
+  readonly version: string;
+  /** Requests of clients in flight. */
+  readonly inFlight: () => number;
+}
+
+/** The parts of a gateway that say how it is. */
+export interface Routes {
+  readonly hub: Hub;
+  readonly router: Router;
+  readonly identity: ServerIdentity;
+}
+
+export class Observing {
+  readonly #of: Observed;
+  readonly meter: Meter;
+  /** By error code. */
+  readonly #refusals = new Map<string, number>();
+  #reloads = -1;
+  #metrics: Promise<Metrics> | undefined;
+  #door = "";
+  #listener: Promise<Listener | undefined> = Promise.resolve(undefined);
+
+  constructor({ hub, router, identity }: Routes, inFlight: () => number) {
+    const observed = { hub, listings: router.listings, version: identity.version, inFlight };
+    this.#of = observed;
+    const { maxTools } = hub.plan.observe.metrics;
+    const methods = new Set([...legacyCodec.requests, ...modernRequests]);
+    this.meter = new Meter({ methods, maxTools, isListed: (flight) => isListed(observed, flight) });
+    hub.meter = this.meter;
+  }
+
+  /** A plan is in place. */
+  apply(): void {
+    const { hub } = this.#of;
+    const { metrics } = hub.plan.observe;
+    this.#reloads += 1;
+    this.meter.keep(new Set(hub.topology.keys()));
+    const { host, port } = metrics.listen ?? {};
+    const door = host !== undefined ? `${host} ${port}` : "";
+    if (door === this.#door) return;
+    this.#door = door;
+    this.#listener = this.#exchange(this.#listener, metrics.listen);
+  }
+
+  /** How each backend does, in config order. */
+  async figures(): Promise<readonly BackendFigures[]> {
+    const { figuresOf } = await import("./figures.ts");
+    return [...this.#of.hub.topology].map(([name, backend]) => figuresOf(backend, this.meter.backends.get(name)));
+  }
+
+  /** Counts those who are not let in, and tells somebody else too. */
+  witness(next: Witness): Witness {
+    return {
+      refused: (path, code, why) => {
+        const known = this.#refusals.get(code) ?? 0;
+        if (known > 0 || this.#refusals.size < maxRefusals) this.#refusals.set(code, known + 1);
+        next.refused(path, code, why);
+      },
+    };
+  }
+
+  /** Bytes of clients over HTTP. */
+  get traffic(): Traffic {
+    return this.#of.hub.traffic;
+  }
+
+  /** Answers a request for metrics where clients come in; undefined where there are none for who asks. */
+  handle(request: HttpRequest, path: string, isStranger: boolean): Promise<HttpReply> | HttpReply | undefined {
+    const { plan } = this.#of.hub;
+    if (path !== metricsPath || plan.observe.metrics.listen || isStranger) return undefined;
+    if (plan.auth || isLoopback(plan.listen.host)) return this.#answer(request);
+    const text = "metrics are not for everybody: configure auth, or an address of their own with metrics.listen";
+    return { ...errorReply(new GatewayError("denied", text), undefined), status: 403 };
+  }
+
+  async close(): Promise<void> {
+    this.#door = "";
+    await (await this.#listener)?.close(true);
+    (await this.#metrics)?.[Symbol.dispose]();
+  }
+
+  async #answer(request: HttpRequest): Promise<HttpReply> {
+    const { method } = request;
+    if (method !== "GET" && method !== "HEAD") {
+      const error = new GatewayError("methodNotAllowed", `${metricsPath} does not take ${method}`);
+      return errorReply(error, undefined, { allow: "GET, HEAD" });
+    }
+    this.#metrics ??= this.#load();
+    const { text, contentType } = (await this.#metrics).write(request.header("accept") ?? "");
+    return textReply(text, { "content-type": contentType, "cache-control": "no-store" });
+  }
+
+  async #load(): Promise<Metrics> {
+    const { Metrics } = await import("./metrics.ts");
+    const counts = { refusals: this.#refusals, reloads: () => Math.max(0, this.#reloads) };
+    return new Metrics({ ...this.#of, meter: this.meter, counts });
+  }
+
+  /** An address for metrics alone. */
+  async #exchange(
+    before: Promise<Listener | undefined>,
+    address: MetricsPlan["listen"],
+  ): Promise<Listener | undefined> {
+    await (await before)?.close(true);
+    const { hub } = this.#of;
+    if (!address) return undefined;
+    const { listen } = await import("./listen.ts");
+    try {
+      const listener = await listen({ ...address, handle: (request) => this.#atDoor(request, address.host) });
+      hub.observer.log("info", "gateway", `metrics at ${new URL(metricsPath, listener.url).href}`);
+      return listener;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      hub.observer.log("error", "gateway", `there are no metrics: ${why}`);
+      return undefined;
+    }
+  }
+
+  #atDoor(request: HttpRequest, host: string): HttpReply | Promise<HttpReply> {
+    const { allowedHosts, allowedOrigins } = this.#of.hub.plan;
+    const foreign = refuseForeign(request, { host, allowedHosts, allowedOrigins });
+    if (foreign) return errorReply(foreign, undefined);
+    if (request.path === metricsPath) return this.#answer(request);
+    const path = request.path.slice(0, 200);
+    return errorReply(new GatewayError("notFound", `there is nothing at ${path} but ${metricsPath}`), undefined);
+  }
+}
+
+/** Whether the backend of a call lists its tool: a name that only clients know is not one to keep. */
+function isListed({ hub, listings }: Observed, { backend: name, view: viewName, name: tool }: Flight): boolean {
+  const backend = hub.topology.get(name);
+  const view = hub.view(viewName);
+  if (!backend || !view) return false;
+  // The listing was asked where it is.
+  if (isShortened(tool)) return true;
+  return listings.shelves.lists(backend, splitName(view, tool)?.local ?? tool) || listings.shelves.lists(backend, tool);
+}
