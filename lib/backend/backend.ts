@@ -3,7 +3,7 @@
 import type { BackendPlan } from "../config/plan.ts";
 import type { Edit, Envelope } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
-import { every, Scope } from "../core/scope.ts";
+import type { Scope } from "../core/scope.ts";
 import { Execution } from "../resilience/execute.ts";
 import type { LinkOptions } from "./connect.ts";
 import { Dispatch } from "./dispatch.ts";
@@ -18,6 +18,7 @@ import type { Replica } from "./replica.ts";
 import { bestOf, type StrandState } from "./strand.ts";
 import { localName } from "./traits.ts";
 import { Uplink, type UplinkState } from "./uplink.ts";
+import { watchUplinks } from "./watch.ts";
 
 export interface BackendEvents {
   /** `isLead`: this link speaks for all of its owner's from now on. */
@@ -82,7 +83,7 @@ export class Backend {
     this.#options = { eras: new Eras(), credentials: new Credentials(), ...options };
     this.policies = new BackendPolicies(options.plan, options.observer, options.zone);
     this.#events = events;
-    this.#stopHealth = this.plan.healthMs > 0 ? every(this.plan.healthMs, () => this.#checkIdle()) : () => {};
+    this.#stopHealth = watchUplinks(this.plan, () => this.#uplinks.values());
     this.uplink(this.ownerOf("anonymous", ""));
   }
 
@@ -288,13 +289,5 @@ export class Backend {
     this.#closed = true;
     await Promise.all([...this.#uplinks.values()].map((uplink) => uplink.close()));
     this.#uplinks.clear();
-  }
-
-  #checkIdle(): void {
-    const since = Date.now() - this.plan.healthMs;
-    for (const uplink of this.#uplinks.values()) {
-      for (const strand of uplink.strands)
-        if (strand.link && strand.link.heardAt <= since) void strand.verify(new Scope());
-    }
   }
 }

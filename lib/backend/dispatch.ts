@@ -74,7 +74,9 @@ export class Dispatch implements Course<Replica, Uint8Array> {
     well = orAll(well, ({ isSilent }) => !isSilent);
     well = orAll(well, ({ replica }) => !tried.has(replica));
     const place = uplink.placeOf(caller.session);
-    if (place && well.includes(place)) return place.replica;
+    const isThere = place !== undefined && well.includes(place);
+    if (isThere && !(place.isDoubtful && onlyReads(request, edits, this.#words()))) return place.replica;
+    well = orAll(well, ({ isDoubtful }) => !isDoubtful);
     // What the session had at a replica that is away is lost with it; while it only reads, it has nothing anywhere else.
     const isVisit = place !== undefined && onlyReads(request, edits, this.#words());
     const { outliers, balance } = this.#policies;

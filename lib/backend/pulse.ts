@@ -16,12 +16,22 @@ export interface Silence {
   readonly error: GatewayError;
 }
 
+/** A link with calls in flight of which nothing is heard for so long is pinged; for longer and longer where it answers. */
+const quietMs = 1_000;
+/** A ping without an answer for so long is a reason to send new calls elsewhere, and no more than that. */
+const suspectMs = 1_000;
+
 export class Pulse {
   /** Calls in flight that want to know of a silence. */
   readonly movers: Set<Mover> = new Set();
   readonly #pingMs: number;
   #ping: Promise<void> | undefined;
   #silence: Silence | undefined;
+  /** A ping because of calls that nothing is heard of. */
+  #doubt: Pick<Silence, "link" | "since"> | undefined;
+  /** When its answer came: what is heard at another time is something else. */
+  #pongAt = 0;
+  #quietMs = quietMs;
 
   constructor(pingMs: number) {
     this.#pingMs = pingMs;
@@ -31,6 +41,34 @@ export class Pulse {
   silenceOf(link: Link | undefined): Silence | undefined {
     const silence = this.#silence;
     return silence?.link === link && silence && silence.link.heardAt <= silence.since ? silence : undefined;
+  }
+
+  /** That a ping has no answer for a while: less than a silence, and sooner known. */
+  isDoubtful(link: Link): boolean {
+    return this.#isUnheard(link) && Date.now() - (this.#doubt?.since ?? 0) >= suspectMs;
+  }
+
+  #isUnheard(link: Link): boolean {
+    return this.#doubt?.link === link && link.heardAt <= this.#doubt.since;
+  }
+
+  /** Pings a link that works on calls in silence; `mostMs`: the longest pause. */
+  feel(link: Link, mostMs: number): void {
+    if (link.calls.size === 0 || this.#isUnheard(link)) return;
+    if (link.heardAt !== this.#pongAt) this.#quietMs = quietMs;
+    const since = Date.now();
+    if (since - link.heardAt < Math.min(this.#quietMs, mostMs)) return;
+    this.#doubt = { link, since };
+    const patience = new Scope(undefined, this.#pingMs);
+    const answered = (): void => {
+      this.#pongAt = link.heardAt;
+      this.#quietMs *= 2;
+    };
+    // A wire that cannot be sent on says so itself.
+    void link
+      .request("ping", undefined, patience)
+      .then(answered, () => {})
+      .finally(() => patience[Symbol.dispose]());
   }
 
   /** Resolves when no ping is under way. */

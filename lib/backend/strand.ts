@@ -81,6 +81,11 @@ export class Strand {
     return this.pulse.silenceOf(this.link) !== undefined;
   }
 
+  /** It has not answered a ping for a while, which may yet be answered. */
+  get isDoubtful(): boolean {
+    return this.link !== undefined && this.pulse.isDoubtful(this.link);
+  }
+
   get link(): Link | undefined {
     return this.#link?.usable ? this.#link : undefined;
   }

@@ -113,3 +113,31 @@ test("returned: a session that only reads goes home with its replica, and one th
   const fresh = await gateway.client();
   assert.equal((await callOnce(fresh, "b__add")).text, "one");
 });
+
+test("returned: new calls leave a replica that has stopped long before it counts as silent, and what it has stays there", async () => {
+  await using one = await Puppet.start("one");
+  await using two = await Puppet.start("two");
+  await using gateway = await Gateway.start({
+    backends: {
+      b: { replicas: [{ url: one.url }, { url: two.url }], isolation: "shared", balance: "round-robin" },
+    },
+  });
+  await gateway.proc.line(up(0), "stderr");
+  await gateway.proc.line(up(1), "stderr");
+  const client = await gateway.client();
+  one.become("frozen");
+  const waiting: Promise<unknown>[] = [callOnce(client, "b__read"), callOnce(client, "b__read")];
+  await until(() => one.holds("ping").length > 0, "one is asked why it says nothing");
+  await until(async () => {
+    const before = one.asked.length;
+    const pair = [callOnce(client, "b__read"), callOnce(client, "b__read")];
+    waiting.push(...pair);
+    await Promise.any([Promise.all(pair), until(() => one.asked.length > before, "it gets one")]);
+    return one.asked.length === before;
+  }, "calls leave it alone");
+  assert.equal(one.holds("ping").length, 1);
+  assert.ok(one.holds("read").length > 0);
+  one.become("well");
+  await Promise.all(waiting);
+  await until(async () => (await callOnce(client, "b__read")).text === "one", "it has its share again");
+});
