@@ -72,7 +72,7 @@ export class Attempts<Each extends Site, Reply> {
     const first = this.#send(admitted, false, race);
     const late = sleep(delayMs, patience).then(() => true);
     const isLate = await Promise.race([late, first.then(() => false)]).finally(() => patience.cancel());
-    const second = isLate && hedge.take(Date.now()) ? other() : undefined;
+    const second = isLate ? this.#second(hedge, other) : undefined;
     if (!second) return await first;
     try {
       return await Promise.any([first, this.#send(second, true, race)]);
@@ -81,7 +81,23 @@ export class Attempts<Each extends Site, Reply> {
       return await first;
     } finally {
       race.cancel(lostRace);
+      this.#policies.bulkhead?.leave(this.#course.lane);
     }
+  }
+
+  /** It needs a place of its own: the backend works on both. */
+  #second(hedge: Hedge, other: () => Admitted<Each> | undefined): Admitted<Each> | undefined {
+    const { bulkhead } = this.#policies;
+    const { lane } = this.#course;
+    if (bulkhead && !bulkhead.tryEnter(lane)) return undefined;
+    let second: Admitted<Each> | undefined;
+    try {
+      second = hedge.take(Date.now()) ? other() : undefined;
+    } catch {
+      // The breaker of the tool has opened meanwhile: the first attempt goes on.
+    }
+    if (!second) bulkhead?.leave(lane);
+    return second;
   }
 
   async #send(admitted: Admitted<Each>, hedge: boolean, scope: Scope): Promise<Reply> {

@@ -96,9 +96,18 @@ export class Bulkhead {
     return waiter.wait();
   }
 
-  /** Gives a slot back that was held for `heldMs`. */
-  leave(key: string, heldMs: number): void {
-    this.#heldMs += smoothing * (heldMs - this.#heldMs);
+  /** Takes a slot for one more attempt of `key`, if there is one for which nobody waits. */
+  tryEnter(key: string): boolean {
+    const lane = this.#lanes.get(key) ?? this.#addLane(key);
+    const isFree = this.#queued === 0 && this.#hasRoom(lane);
+    if (isFree) this.#take(lane);
+    else this.#forget(lane);
+    return isFree;
+  }
+
+  /** Gives a slot back; `heldMs`: how long a call held it. */
+  leave(key: string, heldMs?: number): void {
+    if (heldMs !== undefined) this.#heldMs += smoothing * (heldMs - this.#heldMs);
     const lane = this.#lanes.get(key);
     if (!lane) return;
     lane.inFlight -= 1;

@@ -154,6 +154,25 @@ test("replicas: a killed child is back within the first step of the backoff, and
   assert.ok(performance.now() - since < 2_000);
 });
 
+test("replicas: a command and a url are replicas of one backend, and the one serves when the other is gone", async () => {
+  using records = new Records();
+  const record = records.file("r");
+  await using server = await HttpReplica.start(record, "modern");
+  await using gateway = await startGateway({
+    b: { replicas: [childReplica(record), { url: server.url }], isolation: "shared", balance: "round-robin" },
+  });
+  const client = await gateway.client();
+  const texts = async (): Promise<ReadonlySet<string | undefined>> => {
+    const all = await Promise.all(Array.from({ length: 6 }, () => callOnce(client, "b__read")));
+    return new Set(all.map(({ text }) => text));
+  };
+  const both = await texts();
+  assert.equal(both.size, 2);
+  assert.ok(both.has(String(server.pid)));
+  await server.kill();
+  assert.equal((await texts()).size, 1);
+});
+
 test("replicas: sessions of a legacy server stay where they are, and move when it is gone", async () => {
   using records = new Records();
   const record = records.file("r");

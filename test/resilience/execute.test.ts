@@ -236,3 +236,19 @@ test("execute: a slow call is hedged to another replica, and the loser is cancel
   await run(unsafe);
   assert.deepEqual(unsafe.asked, [0]);
 });
+
+test("execute: a second attempt at the same time has a place of its own, or is not made", async () => {
+  for (const inFlight of [1, 2]) {
+    const course = new TestCourse(
+      2,
+      (replica, scope) => (replica === 1 ? "fast" : scope.race(new Promise<string>(() => {}))),
+      150,
+    );
+    course.bulkhead = new Bulkhead("b", { inFlight, queued: 0, inFlightEach: inFlight, queuedEach: 0 });
+    course.hedge = new Hedge({ quantile: 0.5, minMs: 20, share: 1 }, Date.now());
+    for (let call = 0; call < 20; call += 1) course.hedge.note(1);
+    await run(course);
+    assert.deepEqual(course.asked, inFlight === 1 ? [0] : [0, 1]);
+    assert.equal(course.bulkhead.inFlight, 0);
+  }
+});
