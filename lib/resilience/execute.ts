@@ -11,7 +11,7 @@ import type { Course, Policies, Site } from "./course.ts";
 /** Of more than so many that wait together, each comes back at a moment of its own. */
 const crowd = 10;
 const spreadMs = 1_000;
-const maxWaiting = 1_000;
+const maxWaiting = 5_000;
 /** Attempts of which the backend got nothing are not counted as such, but they must end. */
 const maxFree = 50;
 const restMs = 100;

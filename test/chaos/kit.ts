@@ -165,7 +165,10 @@ export async function callOnce(
   };
 }
 
-/** Open-loop load: `perSecond` calls, whatever becomes of those before, until `stop` is called. */
+/**
+ * Open-loop load: `perSecond` calls, whatever becomes of those before, until `stop` is called. One that was held up itself
+ * makes up for a tenth of a second and no more: a burst would be another load than the one that was asked for.
+ */
 export class Load {
   readonly #pending: Promise<Outcome>[] = [];
   readonly since: number = performance.now();
@@ -180,9 +183,17 @@ export class Load {
     return performance.now() - this.since;
   }
 
+  /** Calls so far. */
+  get sent(): number {
+    return this.#pending.length;
+  }
+
   async #run(clients: readonly RawClient[], tools: readonly string[], perSecond: number, args: object): Promise<void> {
+    let missed = 0;
     for (let sent = 0; !this.#stopped;) {
-      const due = Math.floor((this.atMs * perSecond) / 1000);
+      const isDue = Math.floor((this.atMs * perSecond) / 1000);
+      missed = Math.max(missed, isDue - sent - Math.ceil(perSecond / 10));
+      const due = isDue - missed;
       for (; sent < due; sent += 1) {
         const client = clients[sent % clients.length];
         const tool = tools[sent % tools.length];

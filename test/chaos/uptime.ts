@@ -25,14 +25,14 @@ class Flapping {
     this.#random = simulate(seed).random;
   }
 
-  async run(since: number, endMs: number): Promise<void> {
+  async run(since: number, signal: AbortSignal): Promise<void> {
     const now = (): number => performance.now() - since;
     const exponential = (mean: number): number => -mean * Math.log(1 - this.#random());
-    while (now() < endMs) {
+    while (!signal.aborted) {
       const life = { from: now(), to: Infinity };
       this.up.push(life);
-      await pause(Math.min(exponential(this.#meanUpMs), endMs - now()));
-      if (now() >= endMs) return;
+      await pause(exponential(this.#meanUpMs), undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
       life.to = now();
       await this.replica.kill();
       const restMs = Math.max(0, exponential(meanDownMs) - this.#startMs);
@@ -96,9 +96,13 @@ export async function measureUptime(terms: Terms): Promise<Cell> {
   const gateway = stack.use(await startGateway({ b }));
   const clients = await Promise.all(Array.from({ length: 8 }, () => gateway.client()));
   const load = new Load(clients, tools, terms.perSecond, { delayMs: 2 });
-  const endMs = (1_000 * terms.calls) / terms.perSecond;
-  await Promise.all(replicas.map((replica) => replica.run(load.since, endMs)));
+  const over = new AbortController();
+  const running = Promise.all(replicas.map((replica) => replica.run(load.since, over.signal)));
+  while (load.sent < terms.calls) await pause(50);
+  const endMs = load.atMs;
+  over.abort();
   const outcomes = await load.stop();
+  await running;
   const unsafe = outcomes.filter(({ tool }) => tool === "b__add");
   assertTruthful(unsafe, records.executions("r"));
   const safe = outcomes.filter(({ tool }) => tool !== "b__add");
