@@ -22,7 +22,10 @@ for (const era of ["legacy", "modern"] as const) {
     await pause(400);
     await one.start();
     const backMs = performance.now() - since;
-    await pause(600);
+    await until(async () => {
+      const all = await Promise.all(readers.map((client) => callOnce(client, "b__read")));
+      return all.some(({ text }) => text === String(one.pid));
+    }, "the returned replica has calls");
     const outcomes = (await Promise.all(loads.map((load) => load.stop()))).flat();
     const unsafe = outcomes.filter(({ tool }) => tool === "b__add");
     assertTruthful(unsafe, records.executions("r"));
@@ -36,13 +39,11 @@ for (const era of ["legacy", "modern"] as const) {
         outcomes.filter(({ atMs }) => atMs >= from && atMs < to).map(({ tookMs }) => tookMs),
         0.99,
       ).toFixed(1);
-    const back = outcomes
-      .toSorted((a, b) => a.atMs - b.atMs)
-      .find(({ text, atMs }) => text === String(one.pid) && atMs > faultMs);
+    const there = outcomes.filter(({ text, atMs }) => text === String(one.pid) && atMs > faultMs);
+    const first = Math.min(...there.map(({ atMs, tookMs }) => atMs + tookMs));
     console.log(
-      `${era} kill: p99 ${p99(300, faultMs - 50)} ms before, ${p99(faultMs - 50, backMs)} ms while it was away; first call there ${((back?.atMs ?? NaN) - backMs).toFixed(0)} ms after it listened`,
+      `${era} kill: p99 ${p99(300, faultMs - 50)} ms before, ${p99(faultMs - 50, backMs)} ms while it was away; first answer there ${(first - backMs).toFixed(0)} ms after it listened`,
     );
-    assert.ok(back, "no call came to the returned replica");
   });
 }
 

@@ -184,14 +184,14 @@ test("execute: a replica that comes up while another one cannot be reached is us
 
 test("execute: a crowd that waited for a replica comes back spread out, and each within its deadline", async () => {
   const back = Promise.withResolvers<void>();
-  const first = new TestCourse(1, () => "done", 400);
+  const first = new TestCourse(1, () => "done", 1_500);
   const [replica] = first.replicas;
   assert.ok(replica);
   replica.up = false;
   first.lostAt = Date.now();
   first.recovery = () => back.promise;
   const calls = Array.from({ length: 40 }, () => new Execution(first, first).run());
-  await sleep(300, first.scope);
+  await sleep(900, first.scope);
   replica.up = true;
   back.resolve();
   assert.deepEqual(new Set(await Promise.all(calls)), new Set(["done"]));
