@@ -1,6 +1,10 @@
 // How the backends of a gateway came up: what is said of each at the start.
 
-import type { BackendHealth } from "./front/status.ts";
+import type { Backend } from "./backend/backend.ts";
+import { Scope, sleep } from "./core/scope.ts";
+import type { BackendHealth, Status } from "./front/status.ts";
+import type { Listings } from "./route/fanout.ts";
+import type { Hub } from "./route/hub.ts";
 import { type BackendLine, backendLines } from "./ops/lines.ts";
 
 export interface Arrival extends BackendLine {
@@ -13,7 +17,7 @@ export interface Arrival extends BackendLine {
 }
 
 /** One for each backend of a health document. */
-export function describeArrivals(
+function describeArrivals(
   backends: Readonly<Record<string, BackendHealth>>,
   startedAt: number,
   toolsOf: (backend: string) => number | undefined,
@@ -28,5 +32,38 @@ export function describeArrivals(
       tools: isUp ? toolsOf(line.name) : undefined,
       ms: isUp ? Math.max(0, Date.parse(since) - startedAt) : undefined,
     };
+  });
+}
+
+/** Between two looks at whether every backend has come up or failed. */
+const settleStepMs = 10;
+
+/** Resolves when something holds of every backend, the gateway drains, or `patienceMs` have passed. */
+export async function settledIn(
+  hub: Hub,
+  status: Status,
+  holds: (backend: Backend) => boolean,
+  patienceMs: number,
+): Promise<void> {
+  using scope = new Scope(undefined, patienceMs);
+  while (![...hub.topology.values()].every(holds) && !status.draining && !scope.cancelled)
+    await sleep(settleStepMs, scope).catch(() => {});
+}
+
+/** How the backends came up, once each has, or has failed, or after `patienceMs`. */
+export async function arrivalsIn(
+  hub: Hub,
+  status: Status,
+  { shelves }: Listings,
+  startedAt: number,
+  patienceMs: number,
+): Promise<readonly Arrival[]> {
+  const hasCome = (backend: Backend): boolean =>
+    backend.state.kind === "down" || (backend.state.kind === "up" && shelves.countTools(backend) !== undefined);
+  await settledIn(hub, status, hasCome, patienceMs);
+  const { backends } = await status.health();
+  return describeArrivals(backends, startedAt, (name) => {
+    const backend = [...hub.topology.values()].find(({ plan }) => plan.name === name);
+    return backend && shelves.countTools(backend);
   });
 }

@@ -37,7 +37,7 @@ export function createBackend(
     listed: (backend, owner, tool) => router.listings.shelves.tool(backend, owner, tool),
   };
   const isMany = plan.replicas.length > 1;
-  return new Backend(options, {
+  const backend = new Backend(options, {
     up: (backend, link, replica, isLead) => {
       const which = isMany ? `: replica ${replica.index}, ${replica.label}` : "";
       observer.log("info", source, `is up (${link.facts?.protocolVersion ?? "?"})${which}`);
@@ -53,4 +53,7 @@ export function createBackend(
       observer.log(failures > 1 ? "debug" : "warn", source, `is down${which}: ${why}`);
     },
   });
+  const cluster = router.cluster;
+  if (cluster) backend.policies.told = (replica, until) => cluster.closed(plan.name, replica, until);
+  return backend;
 }

@@ -4,6 +4,7 @@
 // decided later than by the plan (a child process, a modern client) has its `import()` where that is decided.
 
 import type { Plan } from "./config/plan.ts";
+import type * as ClusteringModule from "./clustering.ts";
 import type * as GateModule from "./front/gate.ts";
 import type * as SseModule from "./front/sse-front.ts";
 import type * as LockModule from "./lock.ts";
@@ -11,6 +12,7 @@ import type * as ObservingModule from "./observing.ts";
 import type { RouteFeatures } from "./route/hub.ts";
 
 export interface Features extends RouteFeatures {
+  readonly clustering?: typeof ClusteringModule | undefined;
   readonly gate?: typeof GateModule | undefined;
   readonly lock?: typeof LockModule | undefined;
   readonly observing?: typeof ObservingModule | undefined;
@@ -18,23 +20,25 @@ export interface Features extends RouteFeatures {
 }
 
 /** Resolves to what a plan asks for; what was loaded before is there at once. */
-export async function loadFeatures(plan: Plan): Promise<Features> {
-  const { auth, backends, disclosure, front, lock, observe, policy, views } = plan;
+export async function loadFeatures(plan: Plan, isWorker: boolean): Promise<Features> {
+  const { auth, backends, cluster, disclosure, front, lock, observe, policy, views } = plan;
   const { rate, concurrency, quota } = plan.limits;
   const isLimited = [rate, concurrency, quota, ...backends.map(({ limits }) => limits)].some(
     (each) => each !== undefined,
   );
   const isSearched = [disclosure, ...views.map((view) => view.disclosure)].includes("search");
-  const [gate, observing, sse, lockModule, admission, policyModule, filter, rules, finder] = await Promise.all([
-    auth && import("./front/gate.ts"),
-    observe.metrics.isOff ? undefined : import("./observing.ts"),
-    front.sse ? import("./front/sse-front.ts") : undefined,
-    lock.mode === "off" ? undefined : import("./lock.ts"),
-    isLimited ? import("./route/admission.ts") : undefined,
-    policy && import("./merge/policy.ts"),
-    views.length > 0 ? import("./merge/filter.ts") : undefined,
-    backends.some((backend) => backend.rules) ? import("./merge/rules.ts") : undefined,
-    isSearched ? import("./route/finder.ts") : undefined,
-  ]);
-  return { gate, observing, sse, lock: lockModule, admission, policy: policyModule, filter, rules, finder };
+  const [gate, observing, sse, lockModule, admission, policyModule, filter, rules, finder, clustering] =
+    await Promise.all([
+      auth && import("./front/gate.ts"),
+      observe.metrics.isOff ? undefined : import("./observing.ts"),
+      front.sse ? import("./front/sse-front.ts") : undefined,
+      lock.mode === "off" ? undefined : import("./lock.ts"),
+      isLimited ? import("./route/admission.ts") : undefined,
+      policy && import("./merge/policy.ts"),
+      views.length > 0 ? import("./merge/filter.ts") : undefined,
+      backends.some((backend) => backend.rules) ? import("./merge/rules.ts") : undefined,
+      isSearched ? import("./route/finder.ts") : undefined,
+      cluster || isWorker ? import("./clustering.ts") : undefined,
+    ]);
+  return { gate, observing, sse, lock: lockModule, admission, policy: policyModule, filter, rules, finder, clustering };
 }

@@ -1,7 +1,6 @@
 // The composition root: puts hub, router, backends and fronts together, reloads, drains. Features that only some configs
 // ask for are not imported here: features.ts loads them.
 
-import type { Backend } from "./backend/backend.ts";
 import { drain, nextTopology } from "./backend/registry.ts";
 import { createBackend } from "./backends.ts";
 import type { Plan } from "./config/plan.ts";
@@ -13,6 +12,8 @@ import { required } from "./core/required.ts";
 import { Scope, sleep } from "./core/scope.ts";
 import { anonymous, type Principal } from "./core/principal.ts";
 import { preflight, share } from "./front/cors.ts";
+import type { Clustering } from "./clustering.ts";
+import type { Wire } from "./core/wire.ts";
 import type { Admin } from "./front/admin.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import { type Features, loadFeatures } from "./features.ts";
@@ -27,7 +28,7 @@ import type { StdioFront } from "./front/stdio.ts";
 import type { Enter } from "./front/tap.ts";
 import { Tenures } from "./front/tenure.ts";
 import type { Faults } from "./ops/faults.ts";
-import { type Arrival, describeArrivals } from "./arrivals.ts";
+import { type Arrival, arrivalsIn, settledIn } from "./arrivals.ts";
 import type { LockKeeper } from "./lock.ts";
 import type { Lock } from "./merge/lock.ts";
 import type { ServerIdentity } from "./route/greet.ts";
@@ -43,14 +44,14 @@ export interface GatewayOptions {
   readonly faults?: Faults | undefined;
   /** Ends the program that the gateway is; absent where it is a part of another one. */
   readonly stop?: (() => void) | undefined;
+  /** The way to the other workers of the same program; absent where there are none, or they meet elsewhere. */
+  readonly wire?: Wire | undefined;
 }
 
 const endpoint = "/mcp";
 const name = "mcpctl";
 /** Between two looks at whether the last call has ended. */
 const drainStepMs = 20;
-/** Between two looks at whether every backend has come up or failed. */
-const settleStepMs = 10;
 
 export class Gateway {
   readonly #hub: Hub;
@@ -71,6 +72,8 @@ export class Gateway {
   readonly observing: Observing | undefined;
   readonly #stdio = new Set<StdioFront>();
   readonly #tenures = new Tenures();
+  /** Absent where this process is alone. */
+  readonly #clustering: Clustering | undefined;
   /** There from the first time that somebody asks for it. */
   #admin: Admin | undefined;
   readonly #plainly: Enter = (request, view, who) => this.#front.handle(request, view, who);
@@ -81,10 +84,16 @@ export class Gateway {
 
   /** Loads what the plan asks for, and starts connecting to all backends, in the background and in parallel. */
   static async open(options: GatewayOptions): Promise<Gateway> {
-    return new Gateway(options, await loadFeatures(options.plan));
+    const { plan } = options;
+    const features = await loadFeatures(plan, options.wire !== undefined);
+    const wire = options.wire ?? (plan.cluster && (await features.clustering?.engineAt(plan.cluster)));
+    const gateway = new Gateway(options, features, wire);
+    // The first client should find the others there.
+    await gateway.#clustering?.reached();
+    return gateway;
   }
 
-  private constructor(options: GatewayOptions, features: Features) {
+  private constructor(options: GatewayOptions, features: Features, wire: Wire | undefined) {
     this.#options = options;
     this.#features = features;
     this.#hub = new Hub(options.plan, options.observer);
@@ -93,6 +102,10 @@ export class Gateway {
     this.#front = new HttpFront({ ...this.#routes, modern: () => this.#modernRouter() });
     this.#status = new Status(this.#hub, this.#router.listings, options.version, options.faults);
     this.observing = features.observing && new features.observing.Observing(this.#routes, () => this.#inFlight);
+    const about = { ...this.#routes, observer: options.observer, receive: this.#route };
+    this.#clustering = wire && new (required(features.clustering).Clustering)({ wire, ...about });
+    this.#status.cluster = this.#clustering;
+    this.#front.modern.relay = this.#clustering?.relay;
     this.#put(options.plan);
   }
 
@@ -106,7 +119,7 @@ export class Gateway {
 
   /** Puts a new plan in place: unchanged backends keep their links, removed ones finish their calls. */
   async apply(plan: Plan): Promise<void> {
-    this.#features = await loadFeatures(plan);
+    this.#features = await loadFeatures(plan, this.#options.wire !== undefined);
     // Backends that came after the end would have nobody who closes them.
     if (!this.#status.draining) this.#put(plan);
   }
@@ -122,7 +135,7 @@ export class Gateway {
     this.#hub.flights.listener = plan.audit && ((flight) => this.#auditing.called(flight));
     this.#guard();
     const { lock, sse } = this.#features;
-    if (sse) this.#sse ??= new sse.SseFront(this.#routes);
+    if (sse) this.#sse ??= new sse.SseFront({ ...this.#routes, relay: this.#clustering?.relay });
     if (!plan.front.sse) this.#sse?.end();
     if (lock) this.#lock ??= new lock.LockKeeper(this.#hub, this.#router.listings);
     this.#lock?.apply(plan.lock);
@@ -215,27 +228,13 @@ export class Gateway {
 
   /** How the backends are once each of them has come up or failed, or after `patienceMs`. */
   async settled(patienceMs: number): Promise<Health> {
-    await this.#until(({ state }) => state.kind !== "connecting", patienceMs);
+    await settledIn(this.#hub, this.#status, ({ state }) => state.kind !== "connecting", patienceMs);
     return await this.#status.health();
   }
 
   /** The same, and with how many tools; those that are up may list them meanwhile. */
   async arrivals(patienceMs: number): Promise<readonly Arrival[]> {
-    const { shelves } = this.#router.listings;
-    const hasCome = (backend: Backend): boolean =>
-      backend.state.kind === "down" || (backend.state.kind === "up" && shelves.countTools(backend) !== undefined);
-    await this.#until(hasCome, patienceMs);
-    const { backends } = await this.#status.health();
-    return describeArrivals(backends, this.#startedAt, (name) => {
-      const backend = [...this.#hub.topology.values()].find(({ plan }) => plan.name === name);
-      return backend && shelves.countTools(backend);
-    });
-  }
-
-  async #until(holds: (backend: Backend) => boolean, patienceMs: number): Promise<void> {
-    using scope = new Scope(undefined, patienceMs);
-    while (![...this.#hub.topology.values()].every(holds) && !this.#status.draining && !scope.cancelled)
-      await sleep(settleStepMs, scope).catch(() => {});
+    return await arrivalsIn(this.#hub, this.#status, this.#router.listings, this.#startedAt, patienceMs);
   }
 
   /**
@@ -295,6 +294,7 @@ export class Gateway {
     await Promise.all([this.#sse?.close(), ...[...this.#stdio].map((front) => front.stop())]);
     await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
+    await this.#clustering?.close();
     await Promise.all([this.#auditing.close(), this.observing?.close()]);
   }
 }

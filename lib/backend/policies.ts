@@ -43,6 +43,8 @@ export class BackendPolicies implements Policies {
   readonly #toolBreakers = new Map<string, Breaker>();
   readonly #open = new Set<number>();
   closedUntil = 0;
+  /** Hears when the backend, or a replica of it, wants no calls, and when the calls of a replica fail. */
+  told: ((replica: number | undefined, until: number) => void) | undefined;
   waiting = 0;
   /** Nothing has failed lately, and nothing is asked for that a single call would need: it may go straight to its link. */
   isCalm: boolean;
@@ -103,6 +105,24 @@ export class BackendPolicies implements Policies {
     else this.#well(site, now);
   }
 
+  closed(site: Replica | undefined, until: number): void {
+    this.told?.(site?.index, until);
+  }
+
+  /** Another process of the gateway was told so, or has seen that the replica fails: others are better, if there are any. */
+  leaveAlone(index: number | undefined, until: number): void {
+    if (!Number.isFinite(until)) return;
+    const now = Date.now();
+    const replica = index === undefined ? undefined : this.replicas[index];
+    const isOnly = !this.replicas.some(
+      (other) => other !== replica && other.closedUntil <= now && other.breaker?.isPassable(now) !== false,
+    );
+    this.isCalm = false;
+    this.#faultAt = now;
+    if (index === undefined) this.closedUntil = Math.max(this.closedUntil, until);
+    else if (replica && !isOnly) replica.closedUntil = Math.max(replica.closedUntil, until);
+  }
+
   /** A replica is back: what was held against it is of another life. */
   renewed(replica: Replica): void {
     replica.breaker?.close();
@@ -129,6 +149,7 @@ export class BackendPolicies implements Policies {
     if (state?.kind !== "open" || this.#open.has(site.index)) return;
     this.#open.add(site.index);
     this.tally.openings += 1;
+    this.told?.(site.index, state.until);
     this.#log(`replica ${site.index} gets no calls for ${state.until - now} ms: ${error.message}`);
   }
 

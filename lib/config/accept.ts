@@ -5,6 +5,7 @@ import { catalogFields, rulesFields } from "./accept-catalog.ts";
 import { guardReader, sandboxReader } from "./accept-guard.ts";
 import { backendLimitsReader, limitsReader } from "./accept-limits.ts";
 import { observeFields } from "./accept-observe.ts";
+import { clusterReader } from "./accept-cluster.ts";
 import { policyReader } from "./accept-policy.ts";
 import { auditReader, authReader, listenTlsReader, outboundReader, publicUrlReader } from "./accept-auth.ts";
 import {
@@ -168,6 +169,7 @@ const topFields: Fields<Config> = {
   allowedHosts: listOf(filled),
   allowedOrigins: listOf(filled),
   sealKeys: listOf(matching(sealKeyPattern)),
+  cluster: clusterReader,
   ...catalogFields,
   ...observeFields,
 };

@@ -7,6 +7,7 @@ import { readUnixUrl } from "../core/unix-url.ts";
 import { acceptConfig } from "./accept.ts";
 import { checkRenames, checkViews } from "./check-catalog.ts";
 import { checkAuth, checkOutbound } from "./check-auth.ts";
+import { checkCluster } from "./check-cluster.ts";
 import { checkPolicy } from "./check-policy.ts";
 import { type Problem, type ProblemKind, formatPath, nearest, placeKey, problemAt } from "./problems.ts";
 import { type Config, namePattern } from "./rules.ts";
@@ -34,7 +35,7 @@ export async function checkConfig(
     checkPriority(root, names, problems);
     checkViews(root, names, problems);
   }
-  problems.push(...checkAuth(root), ...checkPolicy(root));
+  problems.push(...checkAuth(root), ...checkPolicy(root), ...checkCluster(root));
   return { config, problems };
 }
 

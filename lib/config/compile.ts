@@ -13,6 +13,7 @@ import {
   planDefaults,
 } from "./plan.ts";
 import type { BackendConfig, Config, EndpointConfig, ReplicaConfig } from "./rules.ts";
+import { clusterDefaults, engineUrl } from "./rules-cluster.ts";
 import type { LockPlan } from "./catalog.ts";
 import { compileRules, compileViews } from "./compile-catalog.ts";
 import { compileObserve } from "./compile-observe.ts";
@@ -50,6 +51,7 @@ export function compilePlan(config: Config, root: Node): Plan {
     allowedHosts: config.allowedHosts ?? [],
     allowedOrigins: config.allowedOrigins ?? [],
     sealKeys: config.sealKeys ?? [],
+    ...compileCluster(config),
     views: compileViews(config.views ?? {}),
     disclosure: config.disclosure ?? planDefaults.disclosure,
     lock: compileLock(config, root),
@@ -68,6 +70,11 @@ export function compilePlan(config: Config, root: Node): Plan {
       inputMs: config.timeouts?.input ?? timeouts.inputMs,
     },
   });
+}
+
+function compileCluster({ cluster }: Config): Pick<Plan, "cluster"> {
+  if (!cluster) return {};
+  return { cluster: { url: engineUrl(cluster.url) ?? "", prefix: cluster.prefix ?? clusterDefaults.prefix } };
 }
 
 function compileLock({ lock, lockFile }: Config, root: Node): LockPlan {

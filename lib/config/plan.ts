@@ -7,6 +7,7 @@ import type { GuardPlan, SandboxPlan } from "./guard.ts";
 import { type BackendLimits, limitDefaults, type Limits } from "./limits.ts";
 import type { ResiliencePlan } from "./resilience.ts";
 import { observeDefaults, type ObservePlan } from "./observe.ts";
+import type { ClusterPlan } from "./rules-cluster.ts";
 import type { PolicyPlan } from "./rules-policy.ts";
 
 /** How tools and prompts are exposed; `conflict`: with the prefix where several backends have the name. */
@@ -38,6 +39,8 @@ export interface Plan {
   readonly allowedOrigins: readonly string[];
   /** The first one seals, all of them open. Secret. */
   readonly sealKeys: readonly string[];
+  /** Absent: this process serves its clients alone. */
+  readonly cluster?: ClusterPlan;
   readonly pagination: PaginationPlan;
   readonly views: readonly ViewPlan[];
   readonly disclosure: Disclosure;

@@ -3,6 +3,7 @@
 import type { Isolation } from "../core/nouns.ts";
 import type { GuardConfig, SandboxConfig } from "./rules-guard.ts";
 import type { BackendLimitConfig, LimitConfig } from "./rules-limits.ts";
+import type { ClusterConfig } from "./rules-cluster.ts";
 import type { PolicyConfig } from "./rules-policy.ts";
 import type { ObserveConfig } from "./rules-observe.ts";
 import type { AuditConfig, AuthConfig, ListenTlsConfig, OutboundConfig } from "./rules-auth.ts";
@@ -148,6 +149,7 @@ export interface Config extends CatalogConfig, ObserveConfig {
   readonly allowedHosts?: readonly string[] | undefined;
   readonly allowedOrigins?: readonly string[] | undefined;
   readonly sealKeys?: readonly string[] | undefined;
+  readonly cluster?: ClusterConfig | undefined;
 }
 
 /** Which era a backend is spoken to in: found out, named, or that of one revision. */

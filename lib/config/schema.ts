@@ -16,6 +16,7 @@ import { catalogShape, rulesShape } from "./schema-catalog.ts";
 import { guardShape, sandboxShape } from "./schema-guard.ts";
 import { backendLimitsShape, limitsShape } from "./schema-limits.ts";
 import { observeShape } from "./schema-observe.ts";
+import { clusterShape } from "./schema-cluster.ts";
 import { policyShape } from "./schema-policy.ts";
 import { frontShape, outbound } from "./schema-auth.ts";
 import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
@@ -162,6 +163,7 @@ const topShape = {
       "Secrets for sealed ids: the first one seals, all of them open. Share them between replicas of the gateway.",
     ),
   ...observeShape,
+  cluster: clusterShape,
   ...catalogShape,
 };
 

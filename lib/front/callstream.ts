@@ -5,7 +5,7 @@ import type { Part } from "../core/part.ts";
 import { after, Scope } from "../core/scope.ts";
 import { joinBytes } from "../core/text.ts";
 import { ClientCancel } from "../backend/link.ts";
-import type { Port } from "../route/session.ts";
+import type { Port } from "../route/outlet.ts";
 import type { EventLog, LogWatch } from "./eventlog.ts";
 import type { Gone, HttpReply, HttpRequest } from "./exchange.ts";
 import { challengeReply, emptyReply, eventReply, jsonReply } from "./reply.ts";

@@ -26,6 +26,7 @@ export interface LogWatch {
 }
 
 const nothing = new Uint8Array();
+const dataField = "\ndata: ";
 const maxEvents = 1000;
 /** How long a client waits before it resumes, ms. */
 const retryMs = 1_000;
@@ -154,6 +155,16 @@ export class EventLog {
       sink.end();
     }
     if (sinks.length > 0) this.#watch?.connected(false);
+  }
+
+  /** The messages behind the event of this number, or behind what was delivered, which somebody else brings now. */
+  surrender(after: number = this.#delivered): readonly Uint8Array[] {
+    const from = Math.min(after, this.#last);
+    this.#delivered = this.#last;
+    return (this.#events ?? []).slice(Math.max(0, from - this.#dropped)).map((frame) => {
+      const at = Buffer.from(frame.buffer, frame.byteOffset, frame.length).indexOf(dataField);
+      return frame.slice(at + dataField.length, -2);
+    });
   }
 
   end(): void {

@@ -1,5 +1,6 @@
 // One HTTP request of a client and its answer, as the routes of the front see them.
 
+import type { Principal } from "../core/principal.ts";
 import type { ClientCertificate } from "../core/tls-server.ts";
 import type { EventSink } from "./eventlog.ts";
 
@@ -11,6 +12,10 @@ export interface HttpRequest {
   readonly query: string;
   /** Value of a header by its lower-case name; repeated fields are joined with ", ". */
   header(name: string): string | undefined;
+  /** All of them, by lower-case name. */
+  readonly headers?: ReadonlyMap<string, string>;
+  /** It came by way of another process of the gateway. */
+  readonly isRelayed?: boolean;
   /**
    * The whole body; at once where it is here already. Fails with `tooLarge` over `maxBytes`, without reading the rest,
    * and with `invalidRequest` where it is cut off or badly framed.
@@ -76,6 +81,14 @@ export interface HttpReply {
   /** By lower-case name. */
   readonly headers: Headers;
   readonly body: Uint8Array | EventBody | undefined;
+}
+
+/** The way to other processes of the gateway. */
+export interface Relay {
+  /** This process. */
+  readonly node: string;
+  /** The answer of another process to a request; resolves to undefined where that process is gone. */
+  pass(node: string, request: HttpRequest, body: Uint8Array, who: Principal): Promise<HttpReply | undefined>;
 }
 
 export type Handle = (request: HttpRequest) => HttpReply | Promise<HttpReply>;

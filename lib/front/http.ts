@@ -1,6 +1,6 @@
 // Streamable HTTP for clients: one endpoint with POST, GET and DELETE, sessions, and answers as JSON or event streams.
 
-import { type Envelope, scan, type Scanned, spanBytes } from "../core/envelope.ts";
+import { type Envelope, scan, spanBytes } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { anonymous, type Principal } from "../core/principal.ts";
 import { resultMessage } from "../core/rpc.ts";
@@ -11,19 +11,21 @@ import type { EraCodec } from "../protocol/codec.ts";
 import { detectEra, type EraVerdict } from "../protocol/era.ts";
 import { headerNames } from "../protocol/modern-headers.ts";
 import { claimsModern } from "../protocol/modern-request.ts";
-import { allowsBatch, legacyCodec, primesStreams } from "../protocol/legacy.ts";
+import { legacyCodec, primesStreams } from "../protocol/legacy.ts";
 import { greet, readInitialize, type ServerIdentity } from "../route/greet.ts";
 import type { Hub } from "../route/hub.ts";
 import type { Router } from "../route/router.ts";
 import type { Session } from "../route/session.ts";
 import { Archive } from "./archive.ts";
+import { openBatch } from "./batch.ts";
 import { CallStream } from "./callstream.ts";
 import { requireAccept, requireJson, requireLegacy, requireSession, sessionHeader } from "./headers.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { passOr, sessionUnknown, whenJoined } from "./elsewhere.ts";
 import { type LoadRouter, ModernDoor } from "./modern-door.ts";
 import { emptyReply, errorReply, jsonReply, malformed } from "./reply.ts";
 import { StraightCalls } from "./straight.ts";
-import { SessionStreams } from "./streams.ts";
+import { callNodeOf, SessionStreams, streamsOf } from "./streams.ts";
 
 export interface HttpFrontOptions {
   readonly hub: Hub;
@@ -32,7 +34,6 @@ export interface HttpFrontOptions {
   readonly identity: ServerIdentity;
 }
 
-const maxBatch = 1000;
 /** For calls that were cut at the end to be answered. */
 const farewellMs = 1_000;
 const shuttingDown = (): GatewayError => new GatewayError("draining", "the gateway is shutting down");
@@ -41,7 +42,7 @@ export class HttpFront {
   readonly #hub: Hub;
   readonly #router: Router;
   readonly #identity: ServerIdentity;
-  readonly #modern: ModernDoor;
+  readonly modern: ModernDoor;
   readonly #archive = new Archive();
   /** Heads of POST requests that were found in order. */
   readonly #checked = new WeakMap<object, EraVerdict>();
@@ -54,13 +55,13 @@ export class HttpFront {
     this.#hub = hub;
     this.#router = router;
     this.#identity = identity;
-    this.#modern = new ModernDoor(hub, modern);
+    this.modern = new ModernDoor(hub, modern);
     this.#straight = new StraightCalls({ hub, router, open: this.#open, isOpen: () => this.#state === "open" });
     this.#schedule();
   }
 
   get inFlight(): number {
-    return this.#open.size + this.#straight.size + this.#modern.inFlight;
+    return this.#open.size + this.#straight.size + this.modern.inFlight;
   }
 
   /** Answers one request to the endpoint of a view; `who` sent it. */
@@ -79,14 +80,14 @@ export class HttpFront {
         }
       }
     } catch (error) {
-      return this.#refuse(error, undefined);
+      return this.#refuse(error);
     }
   }
 
   /** Takes no new calls; those in flight go on, with the notifications and answers that they need. */
   drain(): void {
     this.#state = "draining";
-    this.#modern.drain();
+    this.modern.drain();
   }
 
   /** Answers the calls that are still in flight with an error, and ends all streams. */
@@ -96,7 +97,7 @@ export class HttpFront {
     this.#straight.divert(Infinity);
     for (const call of this.#open.keys()) call.stop(shuttingDown());
     using patience = new Scope(undefined, farewellMs);
-    await this.#modern.close();
+    await this.modern.close();
     await patience.race(Promise.all(this.#open.values())).catch(() => {});
     for (const session of this.#hub.sessions.all()) session.close();
   }
@@ -107,7 +108,7 @@ export class HttpFront {
     if (body instanceof Uint8Array) return this.#message(request, body, verdict, view, who);
     return body
       .then((late) => this.#message(request, late, verdict, view, who))
-      .catch((error: unknown) => this.#refuse(error, undefined));
+      .catch((error: unknown) => this.#refuse(error));
   }
 
   /** What must hold of the headers of a POST. */
@@ -131,37 +132,40 @@ export class HttpFront {
     try {
       if (scanned.kind === "batch") {
         requireLegacy(verdict);
-        return this.#batch(this.#session(request, view, who), body, scanned, request);
+        return this.#with(request, view, who, (session) => {
+          const opened = openBatch(body, scanned, session.facts.version, this.#hub.plan.limits);
+          return "status" in opened ? opened : this.#exchange(session, opened, true, request);
+        });
       }
     } catch (error) {
-      return this.#refuse(error, undefined);
+      return this.#refuse(error);
     }
     const { envelope } = scanned;
     try {
       const mayBeModern = verdict.kind !== "legacy" || envelope.spans["params._meta"] !== undefined;
       if (mayBeModern && claimsModern(envelope, request.header(headerNames.version)))
-        return this.#modern.handle(request, envelope, who, view);
+        return this.modern.handle(request, envelope, who, view);
       if (envelope.method === legacyCodec.openMethod && envelope.kind === "request" && verdict.kind !== "refused")
         return this.#greet(envelope, legacyCodec, view, who);
       requireLegacy(verdict);
-      return this.#exchange(this.#session(request, view, who), [envelope], false, request);
+      return this.#with(request, view, who, (session) => this.#exchange(session, [envelope], false, request));
     } catch (error) {
       return this.#refuse(error, envelope.kind === "request" ? spanBytes(envelope, "id") : undefined);
     }
   }
 
-  #refuse(error: unknown, id: Uint8Array | undefined): HttpReply {
+  readonly #refuse = (error: unknown, id?: Uint8Array): HttpReply => {
     const failure = asGatewayError(error);
     if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.stack ?? failure.message);
     return errorReply(failure, id);
-  }
+  };
 
   #greet(request: Envelope, codec: EraCodec, view: View, who: Principal): HttpReply {
     const id = spanBytes(request, "id") ?? encodeText("null");
     if (this.#state !== "open") throw shuttingDown();
     const facts = readInitialize(request, codec, view, who.id);
     const { limits, timeouts } = this.#hub.plan;
-    const session = this.#hub.sessions.create(facts, new SessionStreams(this.#archive), {
+    const session = this.#hub.sessions.create(facts, this.#streams(), {
       sessions: limits.sessions,
       idleMs: timeouts.sessionIdleMs,
     });
@@ -174,35 +178,23 @@ export class HttpFront {
   #session(request: HttpRequest, view: View, who: Principal): Session {
     const id = request.header(sessionHeader);
     if (id === undefined) throw new GatewayError("sessionMissing", "the request has no MCP-Session-Id header");
-    const session = this.#hub.sessions.open(id, who, view, () => new SessionStreams(this.#archive));
-    if (!session) throw new GatewayError("sessionUnknown", "the session is unknown or has ended");
+    const session = this.#hub.sessions.open(id, who, view, () => this.#streams());
+    if (!session) throw sessionUnknown();
     return session;
   }
 
-  /** Nothing of a batch is handed on unless all of it can be. */
-  #batch(
-    session: Session,
-    body: Uint8Array,
-    { items }: Extract<Scanned, { kind: "batch" }>,
-    client: HttpRequest,
-  ): Promise<HttpReply> | HttpReply {
-    const { version } = session.facts;
-    if (!allowsBatch(version)) throw new GatewayError("invalidRequest", `batches are not part of revision ${version}`);
-    if (items.length === 0) throw new GatewayError("invalidRequest", "the batch is empty");
-    if (items.length > maxBatch)
-      throw new GatewayError("invalidRequest", `the batch has more than ${maxBatch} messages`);
-    const envelopes: Envelope[] = [];
-    for (const { start, end } of items) {
-      const scanned = scan(body.subarray(start, end), this.#hub.plan.limits);
-      if (scanned.kind === "malformed") return malformed(scanned);
-      if (scanned.kind === "batch") throw new GatewayError("invalidRequest", "a batch holds messages and no batches");
-      // 2025-03-26, Lifecycle, "Initialization".
-      if (scanned.envelope.method === legacyCodec.openMethod) {
-        throw new GatewayError("invalidRequest", `${legacyCodec.openMethod} cannot be a part of a batch`);
-      }
-      envelopes.push(scanned.envelope);
-    }
-    return this.#exchange(session, envelopes, true, client);
+  #streams(): SessionStreams {
+    return new SessionStreams(this.#archive, this.#hub.cluster?.node);
+  }
+
+  /** Goes on with the session of a request, as soon as other processes have said what they know of it. */
+  #with(
+    request: HttpRequest,
+    view: View,
+    who: Principal,
+    next: (session: Session) => HttpReply | Promise<HttpReply>,
+  ): HttpReply | Promise<HttpReply> {
+    return whenJoined(this.#session(request, view, who), next, this.#refuse);
   }
 
   /** Hands messages on; the response is ready as soon as its form is known. */
@@ -256,18 +248,30 @@ export class HttpFront {
     call.reply(await this.#router.request(session, request, own, call));
   }
 
-  #listen(request: HttpRequest, view: View, who: Principal): HttpReply {
+  #listen(request: HttpRequest, view: View, who: Principal): HttpReply | Promise<HttpReply> {
     requireSession(request);
     requireAccept(request, ["text/event-stream"]);
     if (this.#state === "closed") throw shuttingDown();
-    const session = this.#session(request, view, who);
-    return streamsOf(session).listen(request.header("last-event-id"), primesStreams(session.facts.version));
+    return this.#with(request, view, who, (session) => this.#stream(request, session, who));
   }
 
-  #end(request: HttpRequest, view: View, who: Principal): HttpReply {
+  #stream(request: HttpRequest, session: Session, who: Principal): HttpReply | Promise<HttpReply> {
+    const lastEventId = request.header("last-event-id");
+    const here = (): HttpReply => streamsOf(session).listen(lastEventId, primesStreams(session.facts.version));
+    if (!this.modern.relay) return here();
+    const node = callNodeOf(lastEventId);
+    if (node === undefined) this.#hub.cluster?.took(session, lastEventId);
+    if (node === undefined || node === this.modern.relay.node || request.isRelayed) return here();
+    return passOr(this.modern.relay, node, request, who, here);
+  }
+
+  #end(request: HttpRequest, view: View, who: Principal): HttpReply | Promise<HttpReply> {
     requireSession(request);
-    this.#hub.sessions.end(this.#session(request, view, who));
-    return emptyReply(200);
+    return this.#with(request, view, who, (session) => {
+      this.#hub.sessions.end(session);
+      const known = this.#hub.cluster?.ended(session);
+      return known ? known.then(() => emptyReply(200)) : emptyReply(200);
+    });
   }
 
   /** Half of the time: what became silent right after one look is found by the next. */
@@ -286,13 +290,8 @@ export class HttpFront {
     for (const call of this.#open.keys()) call.commit(silentMs);
     // The client on stdin and stdout, if there is one, is among the sessions too.
     for (const { outlet } of this.#hub.sessions.all()) if (outlet instanceof SessionStreams) outlet.keepAlive(silentMs);
-    this.#modern.keepAlive(silentMs);
+    this.modern.keepAlive(silentMs);
     this.#archive.expire();
     this.#hub.sessions.sweep({ sessions: limits.sessions, idleMs: timeouts.sessionIdleMs });
   }
-}
-
-function streamsOf({ outlet }: Session): SessionStreams {
-  if (outlet instanceof SessionStreams) return outlet;
-  throw new GatewayError("internal", "a session of another front came over HTTP");
 }

@@ -5,7 +5,7 @@ import type { Principal } from "../core/principal.ts";
 import type { View } from "../merge/names.ts";
 import type { Hub } from "../route/hub.ts";
 import type { ModernRouter } from "../route/modern-router.ts";
-import type { HttpReply, HttpRequest } from "./exchange.ts";
+import type { HttpReply, HttpRequest, Relay } from "./exchange.ts";
 import type { ModernFront } from "./modern.ts";
 import { emptyReply } from "./reply.ts";
 
@@ -18,6 +18,8 @@ export class ModernDoor {
   #loading: Promise<ModernFront> | undefined;
   #front: ModernFront | undefined;
   #isDraining = false;
+  /** The way to other processes, where there are any; there before the first client. */
+  relay: Relay | undefined;
 
   constructor(hub: Hub, loadRouter: LoadRouter) {
     this.#hub = hub;
@@ -58,6 +60,7 @@ export class ModernDoor {
   async #load(): Promise<ModernFront> {
     const [{ ModernFront }, router] = await Promise.all([import("./modern.ts"), this.#loadRouter()]);
     this.#front = new ModernFront(this.#hub, router);
+    this.#front.relay = this.relay;
     if (this.#isDraining) this.#front.drain();
     return this.#front;
   }

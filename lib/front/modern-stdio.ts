@@ -9,7 +9,7 @@ import { Scope } from "../core/scope.ts";
 import type { View } from "../merge/names.ts";
 import { judgeModern } from "../protocol/modern-request.ts";
 import type { ModernRouter } from "../route/modern-router.ts";
-import type { Port } from "../route/session.ts";
+import type { Port } from "../route/outlet.ts";
 import { factsOf } from "./modern.ts";
 
 export interface ModernPipeOptions {

@@ -7,7 +7,7 @@ import { frameComment, frameEvent } from "../core/sse-frames.ts";
 import { Scope } from "../core/scope.ts";
 import { modernStatus } from "../protocol/modern-codes.ts";
 import { errorCode } from "../route/reply-code.ts";
-import type { Port } from "../route/session.ts";
+import type { Port } from "../route/outlet.ts";
 import type { EventSink } from "./eventlog.ts";
 import type { EventBody, Gone, HttpReply, HttpRequest } from "./exchange.ts";
 import { challengeReply, emptyReply, jsonReply, streamReply } from "./reply.ts";

@@ -10,7 +10,8 @@ import { checkParamHeaders } from "../protocol/modern-params.ts";
 import type { Hub } from "../route/hub.ts";
 import type { ModernFacts } from "../route/modern-call.ts";
 import type { ModernRouter } from "../route/modern-router.ts";
-import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { passOr } from "./elsewhere.ts";
+import type { HttpReply, HttpRequest, Relay } from "./exchange.ts";
 import { ModernStream } from "./modern-stream.ts";
 import { emptyReply, errorReply } from "./reply.ts";
 
@@ -24,6 +25,8 @@ export class ModernFront {
   readonly #open = new Map<ModernStream, Promise<void>>();
   /** Those that only listen: nobody waits for them at the end. */
   #listening = 0;
+  /** The way to other processes, where there are any. */
+  relay: Relay | undefined;
   #state: "open" | "draining" | "closed" = "open";
 
   constructor(hub: Hub, router: ModernRouter) {
@@ -52,9 +55,17 @@ export class ModernFront {
     const verdict = judgeModern(message, (name) => http.header(name));
     if (verdict.kind === "refused") return errorReply(verdict.error, spanBytes(message, "id"));
     if (this.#state !== "open") return errorReply(shuttingDown(), spanBytes(message, "id"));
-    const facts = factsOf(verdict.request, who, view);
+    const node = this.relay && !http.isRelayed ? this.#router.nodeOf(message) : undefined;
+    if (!this.relay || node === undefined || node === this.relay.node)
+      return this.#here(http, message, verdict.request, who, view);
+    const here = (): Promise<HttpReply> => this.#here(http, message, verdict.request, who, view);
+    return passOr(this.relay, node, http, who, here, message.bytes);
+  }
+
+  #here(http: HttpRequest, message: Envelope, request: ModernRequest, who: Principal, view: View): Promise<HttpReply> {
+    const facts = factsOf(request, who, view);
     const stream = new ModernStream(http);
-    const isListening = verdict.request.method === "subscriptions/listen";
+    const isListening = request.method === "subscriptions/listen";
     if (isListening) this.#listening += 1;
     const done = this.#answer(http, message, facts, stream).finally(() => {
       this.#open.delete(stream);

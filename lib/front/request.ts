@@ -88,6 +88,10 @@ export class IncomingRequest implements HttpRequest {
     return this.head.headers.get(name);
   }
 
+  get headers(): ReadonlyMap<string, string> {
+    return this.head.headers;
+  }
+
   body(maxBytes: number): Uint8Array | Promise<Uint8Array> {
     const { framing } = this.head;
     const declared = framing.kind === "length" ? framing.length : 0;

@@ -13,7 +13,8 @@ import { allowsBatch, legacyCodec } from "../protocol/legacy.ts";
 import { greet, readInitialize, type ServerIdentity } from "../route/greet.ts";
 import type { Hub } from "../route/hub.ts";
 import type { Router } from "../route/router.ts";
-import type { Outlet, Port, Session } from "../route/session.ts";
+import type { Outlet, Port } from "../route/outlet.ts";
+import type { Session } from "../route/session.ts";
 import { joinBatch } from "./callstream.ts";
 import type { EventSink } from "./eventlog.ts";
 

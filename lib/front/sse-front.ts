@@ -11,7 +11,8 @@ import type { ServerIdentity } from "../route/greet.ts";
 import type { Hub } from "../route/hub.ts";
 import type { Router } from "../route/router.ts";
 import type { EventSink } from "./eventlog.ts";
-import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { passOr } from "./elsewhere.ts";
+import type { HttpReply, HttpRequest, Relay } from "./exchange.ts";
 import { requireAccept, requireJson } from "./headers.ts";
 import { pathOf, viewAt } from "./place.ts";
 import { emptyReply, errorReply, eventReply } from "./reply.ts";
@@ -21,6 +22,8 @@ export interface SseFrontOptions {
   readonly hub: Hub;
   readonly router: Router;
   readonly identity: ServerIdentity;
+  /** The way to other processes, where there are any. */
+  readonly relay?: Relay | undefined;
 }
 
 const streamPath = "/sse";
@@ -103,18 +106,36 @@ export class SseFront {
     const ended = (): void => void this.#clients.delete(key);
     const client = new SseClient({ ...this.#options, who, sink, ended });
     this.#clients.set(key, client);
-    const id = this.#hub.sealer.seal(purpose, encodeJson([key, who.id, view.backend]));
+    const id = this.#hub.sealer.seal(purpose, encodeJson([key, who.id, view.backend, this.#options.relay?.node]));
     sink.write(frameEndpoint(`${pathOf(messagePath, view)}?${sessionParam}=${id}`));
     return () => client.close();
   }
 
   #post(request: HttpRequest, view: View, who: Principal): HttpReply | Promise<HttpReply> {
     if (request.method !== "POST") return refuseMethod(request, "POST");
+    const { relay } = this.#options;
+    const node = relay && !request.isRelayed ? this.#nodeOf(request) : undefined;
+    if (relay && node !== undefined && node !== relay.node) return this.#pass(relay, node, request, who);
     const client = this.#clientOf(request, view, who);
     requireJson(request);
     const body = request.body(this.#hub.plan.limits.bodyBytes);
     if (body instanceof Uint8Array) return take(client, body, view, who);
     return body.then((late) => take(client, late, view, who)).catch((error: unknown) => this.#refuse(error));
+  }
+
+  /** The process that has the stream. */
+  #nodeOf({ query }: HttpRequest): string | undefined {
+    const opened = this.#hub.sealer.open(purpose, new URLSearchParams(query).get(sessionParam) ?? "");
+    return opened && readParts(decodeText(opened))[3];
+  }
+
+  async #pass(relay: Relay, node: string, request: HttpRequest, who: Principal): Promise<HttpReply> {
+    try {
+      const body = await request.body(this.#hub.plan.limits.bodyBytes);
+      return await passOr(relay, node, request, who, unknown, body);
+    } catch (error) {
+      return this.#refuse(error);
+    }
   }
 
   #clientOf(request: HttpRequest, view: View, who: Principal): SseClient {

@@ -57,7 +57,23 @@ export interface ReplicaHealth {
   readonly error?: { readonly code: string; readonly message: string };
 }
 
+/** How this process reaches the others of its gateway. */
+export interface ClusterHealth {
+  readonly state: "up" | "away";
+  readonly since: string;
+  readonly engine: string;
+  /** This process. */
+  readonly node: string;
+  /** Processes that are there, with this one. */
+  readonly processes?: number;
+  /** Messages of processes with other seal keys. */
+  readonly foreign?: number;
+  readonly error?: string;
+}
+
 export interface Health {
+  /** Where the gateway has several processes. */
+  readonly cluster?: ClusterHealth;
   /** Faults are put into calls on purpose: rules, and faults so far. */
   readonly chaos?: { readonly rules: number; readonly injected: number };
   readonly status: "ok" | "degraded" | "starting" | "unavailable" | "draining";
@@ -88,6 +104,8 @@ export class Status {
   /** Faults on purpose, where there are any. */
   readonly #faults: ChaosCount | undefined;
   draining = false;
+  /** Where the gateway has several processes. */
+  cluster: { health(): Promise<ClusterHealth> } | undefined;
 
   constructor(hub: Hub, listings: Listings, version: string, faults?: ChaosCount) {
     this.#faults = faults;
@@ -100,11 +118,14 @@ export class Status {
   async health(): Promise<Health> {
     const all = [...this.#hub.topology.values()];
     using scope = new Scope();
-    await Promise.all(all.map((backend) => backend.verify(scope, checkMs)));
+    const [cluster] = await Promise.all([
+      this.cluster?.health(),
+      ...all.map((backend) => backend.verify(scope, checkMs)),
+    ]);
     const backends = Object.fromEntries(all.map((backend) => [backend.plan.name, this.#backend(backend)]));
     const states = Object.values(backends).map(({ state }) => state);
     return {
-      status: this.draining ? "draining" : overall(states),
+      status: this.draining ? "draining" : overall(states, cluster),
       version: this.#version,
       uptimeSeconds: Math.round((Date.now() - this.#startedAt) / 1000),
       sessions: this.#hub.sessions.size,
@@ -113,6 +134,7 @@ export class Status {
       ...collisionsOf(this.#listings),
       inFlight: all.reduce((sum, backend) => sum + backend.counts.inFlight, 0),
       backends,
+      ...(cluster ? { cluster } : {}),
       ...(this.#faults ? { chaos: { rules: this.#faults.ruleCount, injected: this.#faults.injected } } : {}),
     };
   }
@@ -161,9 +183,9 @@ function collisionsOf({ collisions }: Listings): Pick<Health, "collisions"> {
   return all.length > 0 ? { collisions: all } : {};
 }
 
-function overall(states: readonly BackendHealth["state"][]): Health["status"] {
+function overall(states: readonly BackendHealth["state"][], cluster: ClusterHealth | undefined): Health["status"] {
   const up = states.filter((state) => state === "up").length;
-  if (up === states.length) return "ok";
+  if (up === states.length) return cluster?.state === "away" ? "degraded" : "ok";
   if (up > 0) return "degraded";
   return states.includes("connecting") ? "starting" : "unavailable";
 }

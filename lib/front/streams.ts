@@ -2,7 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 import { GatewayError } from "../core/errors.ts";
-import type { Outlet } from "../route/session.ts";
+import type { Outlet } from "../route/outlet.ts";
+import type { Session } from "../route/session.ts";
 import type { Archive } from "./archive.ts";
 import { EventLog, type EventSink, type LogWatch } from "./eventlog.ts";
 import type { EventBody, Gone, HttpReply } from "./exchange.ts";
@@ -17,15 +18,20 @@ const standalone = "0";
 export class SessionStreams implements Outlet {
   readonly #archive: Archive;
   /** Ids of events must not repeat when another process, or a later one, goes on with the session. */
-  readonly #nonce = randomBytes(4).toString("hex");
+  readonly #nonce: string;
   readonly #calls = new Map<string, EventLog>();
   readonly #ended = new Set<EventLog>();
   readonly #standalone: EventLog;
   #lastId = 0;
+  elsewhere: ((message: Uint8Array) => boolean) | undefined;
+  left: (() => void) | undefined;
 
-  constructor(archive: Archive) {
+  /** `node`: this process, where there are others; ids of events say whose they are. */
+  constructor(archive: Archive, node?: string) {
     this.#archive = archive;
-    this.#standalone = new EventLog({ id: `${this.#nonce}-${standalone}`, maxBytes: maxStandaloneBytes });
+    this.#nonce = (node ?? "") + randomBytes(4).toString("hex");
+    const watch: LogWatch | undefined = node === undefined ? undefined : { connected: (is) => is || this.left?.() };
+    this.#standalone = new EventLog({ id: `${this.#nonce}-${standalone}`, maxBytes: maxStandaloneBytes, watch });
   }
 
   get connected(): boolean {
@@ -38,7 +44,18 @@ export class SessionStreams implements Outlet {
   }
 
   send(message: Uint8Array): void {
+    if (this.elsewhere && !this.connected && this.elsewhere(message)) return;
     this.#standalone.send(message);
+  }
+
+  surrender(lastEventId: string | undefined): readonly Uint8Array[] {
+    const { nonce, stream, number } = partsOf(lastEventId);
+    return this.#standalone.surrender(nonce === this.#nonce && stream === standalone ? number : undefined);
+  }
+
+  /** The client is to come back soon, to whoever takes it in then. */
+  pause(retryMs: number): void {
+    this.#standalone.pause(retryMs);
   }
 
   close(): void {
@@ -80,17 +97,32 @@ export class SessionStreams implements Outlet {
 
   /** The standalone stream, or the one that the event id names, from the event after it. */
   listen(lastEventId: string | undefined, prime: boolean): HttpReply {
-    const [, nonce = "", stream = "", number = ""] =
-      /^([0-9a-f]{8})-(\d{1,15})-(\d{1,15})$/.exec(lastEventId ?? "") ?? [];
+    const { nonce, stream, number } = partsOf(lastEventId);
     // Whatever names no stream of a call opens the standalone one; one of another process goes on here.
     if (stream === "" || stream === standalone) {
-      return connect(this.#standalone, prime, nonce === this.#nonce ? Number(number) : undefined);
+      return connect(this.#standalone, prime, nonce === this.#nonce ? number : undefined);
     }
     const log = this.#calls.get(`${nonce}-${stream}`);
     // Not 404, which would end the session; and no other stream, on which the client would wait for its reply for ever.
     if (!log) throw new GatewayError("streamGone", "the stream of this Last-Event-ID cannot be resumed any more");
-    return connect(log, prime, Number(number));
+    return connect(log, prime, number);
   }
+}
+
+export function streamsOf({ outlet }: Session): SessionStreams {
+  if (outlet instanceof SessionStreams) return outlet;
+  throw new GatewayError("internal", "a session of another front came over HTTP");
+}
+
+/** The process that has the stream of a call; undefined for an event of no call, or of a process that is alone. */
+export function callNodeOf(lastEventId: string | undefined): string | undefined {
+  const { nonce, stream } = partsOf(lastEventId);
+  return stream === "" || stream === standalone || nonce.length <= 8 ? undefined : nonce.slice(0, -8);
+}
+
+function partsOf(eventId: string = ""): { readonly nonce: string; readonly stream: string; readonly number: number } {
+  const [, nonce = "", stream = "", number = ""] = /^((?:[0-9a-f]{8}){1,2})-(\d{1,15})-(\d{1,15})$/.exec(eventId) ?? [];
+  return { nonce, stream, number: Number(number) };
 }
 
 /** A reply that carries a log, from the event after `from` on. */

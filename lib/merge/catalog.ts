@@ -71,3 +71,8 @@ export function keyText(bytes: Uint8Array, { start, end }: Span): string {
   const inner = decodeText(bytes.subarray(start + 1, end - 1));
   return inner.includes("\\") ? String(JSON.parse(`"${inner}"`)) : inner;
 }
+
+/** The listings of a capability. */
+export function kindsOf(capability: string): readonly ListingKind[] {
+  return listingKinds.filter((kind) => kinds[kind].capability === capability);
+}

@@ -18,7 +18,7 @@ export function maskArgs(args: readonly string[]): readonly string[] {
 
 /** An address without user, password and the values of its query; other texts as they are. */
 export function maskUrl(text: string): string {
-  if (!/^(?:https?|wss?):\/\//i.test(text)) return text;
+  if (!/^(?:https?|wss?|rediss?|valkeys?):\/\//i.test(text)) return text;
   const url = URL.parse(text);
   if (!url) return text;
   const user = url.username !== "" || url.password !== "" ? `${masked}@` : "";

@@ -147,6 +147,7 @@ export class Attempts<Each extends Site, Reply> {
     const until = now + retryAfterMs;
     if (counts) site.closedUntil = Math.max(site.closedUntil, until);
     else this.#policies.closedUntil = Math.max(this.#policies.closedUntil, until);
+    this.#policies.closed(counts ? site : undefined, until);
   }
 
   /** `isOfTool`: what failed had reached the backend, and so may be the tool's fault where tools have breakers. */

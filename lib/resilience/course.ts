@@ -35,6 +35,8 @@ export interface Policies {
   closedUntil: number;
   /** Calls that wait for the backend to come back. */
   waiting: number;
+  /** A replica wants no calls until then, or where it speaks for all of them, the backend. */
+  closed(site: Site | undefined, until: number): void;
   /** How an attempt went; `failing` where its replica is to blame. */
   noted(site: Site, failing: Failing | undefined, tookMs: number): void;
 }

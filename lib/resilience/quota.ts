@@ -6,13 +6,19 @@ const dayMs = 86_400_000;
 /** Names come from whoever is let in. */
 const maxNames = 100_000;
 
+/** Adds to what a name has used on a day, over all processes; resolves to all of it. */
+export type ShareUse = (key: string, day: number, cost: number) => Promise<number>;
+
 export class Quota {
   units: number;
+  readonly #share: ShareUse | undefined;
   readonly #used = new Map<string, number>();
   #day = 0;
 
-  constructor(units: number) {
+  /** With `share`, what other processes count is seen a moment later: nobody waits for it. */
+  constructor(units: number, share?: ShareUse) {
     this.units = units;
+    this.#share = share;
   }
 
   allows(key: string, cost: number, now: number = Date.now()): boolean {
@@ -36,6 +42,11 @@ export class Quota {
     const [oldest] = this.#used.keys();
     if (this.#used.size >= maxNames && oldest !== undefined && !this.#used.has(key)) this.#used.delete(oldest);
     this.#used.set(key, used + cost);
+    const day = this.#day;
+    this.#share?.(key, day, cost).then(
+      (total) => day === this.#day && this.#used.set(key, Math.max(total, this.#used.get(key) ?? 0)),
+      () => {},
+    );
   }
 
   #usedBy(key: string, now: number): number {

@@ -8,6 +8,16 @@ export interface RateTerms {
   readonly perMs: number;
 }
 
+export interface RateLimit {
+  readonly terms: RateTerms;
+  /** Whether one more would be granted; nothing is counted. */
+  allows(key: string, now?: number): boolean;
+  /** Counts one more; throws `rateLimited`, with the time to wait, where it is one too many. `who`: for the message. */
+  take(key: string, who: string, now?: number): void;
+  /** What has to be waited for before one more can be counted, where others count too. */
+  ready?(key: string): Promise<void> | undefined;
+}
+
 interface Bucket {
   tokens: number;
   /** When it was looked at last, Unix ms. */
@@ -17,7 +27,7 @@ interface Bucket {
 /** Those that are full again say nothing, and go first. */
 const maxBuckets = 10_000;
 
-export class Rates {
+export class Rates implements RateLimit {
   readonly terms: RateTerms;
   readonly #buckets = new Map<string, Bucket>();
 
@@ -25,17 +35,15 @@ export class Rates {
     this.terms = terms;
   }
 
-  /** Whether one more would be granted; nothing is counted. */
   allows(key: string, now: number = Date.now()): boolean {
     const bucket = this.#buckets.get(key);
     return bucket === undefined || this.#filled(bucket, now) >= 1;
   }
 
-  /** Counts one more; throws `rateLimited`, with the time to wait, where it is one too many. `who`: for the message. */
   take(key: string, who: string, now: number = Date.now()): void {
     const known = this.#buckets.get(key);
     const tokens = known ? this.#filled(known, now) : this.terms.calls;
-    if (tokens < 1) throw this.#refusal(tokens, who);
+    if (tokens < 1) throw rateRefusal(this.terms, ((1 - tokens) * this.terms.perMs) / this.terms.calls, who);
     if (!known) this.#makeRoom(now);
     this.#buckets.set(key, { tokens: tokens - 1, at: now });
   }
@@ -43,13 +51,6 @@ export class Rates {
   #filled({ tokens, at }: Bucket, now: number): number {
     const { calls, perMs } = this.terms;
     return Math.min(calls, tokens + (Math.max(0, now - at) * calls) / perMs);
-  }
-
-  #refusal(tokens: number, who: string): GatewayError {
-    const { calls, perMs } = this.terms;
-    const retryAfterMs = Math.ceil(((1 - tokens) * perMs) / calls);
-    const text = `${who} may make ${calls} calls in ${perMs / 1000} s, and this is one more`;
-    return new GatewayError("rateLimited", text, { data: { retryAfterMs, limit: calls, windowMs: perMs } });
   }
 
   #makeRoom(now: number): void {
@@ -60,4 +61,12 @@ export class Rates {
     const [oldest] = this.#buckets.keys();
     if (this.#buckets.size >= maxBuckets && oldest !== undefined) this.#buckets.delete(oldest);
   }
+}
+
+/** One call too many. */
+export function rateRefusal({ calls, perMs }: RateTerms, waitMs: number, who: string): GatewayError {
+  const text = `${who} may make ${calls} calls in ${perMs / 1000} s, and this is one more`;
+  return new GatewayError("rateLimited", text, {
+    data: { retryAfterMs: Math.ceil(waitMs), limit: calls, windowMs: perMs },
+  });
 }

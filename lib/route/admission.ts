@@ -4,15 +4,16 @@ import type { BackendLimits, RatePlan, ToolLimits } from "../config/limits.ts";
 import type { Plan } from "../config/plan.ts";
 import { GatewayError } from "../core/errors.ts";
 import { matcherOf } from "../core/glob.ts";
-import { Quota } from "../resilience/quota.ts";
-import { Rates } from "../resilience/rates.ts";
+import { Quota, type ShareUse } from "../resilience/quota.ts";
+import { type RateLimit, Rates } from "../resilience/rates.ts";
 import { Slots } from "../resilience/slots.ts";
+import type { Cluster } from "./cluster.ts";
 
 /** What one call of a tool is measured by. */
 export interface Tariff {
   readonly cost: number;
   readonly backend: string;
-  readonly rates: readonly (readonly [rates: Rates, who: string])[];
+  readonly rates: readonly (readonly [rates: RateLimit, who: string])[];
   /** Of the backend. */
   readonly quota: Quota | undefined;
   /** Calls of the tool that are in flight. */
@@ -23,27 +24,46 @@ export interface Tariff {
 const maxTariffs = 10_000;
 /** Nobody knows when a call ends; an impatient client comes back soon enough. */
 const retryAfterMs = 1_000;
+/** Longer than the day that is counted. */
+const quotaMs = 2 * 86_400_000;
 const free: Tariff = { cost: 1, backend: "", rates: [], quota: undefined, slots: undefined };
 
 export class Admission {
-  #rates: Rates | undefined;
+  #rates: RateLimit | undefined;
   #slots: Slots | undefined;
   #quota: Quota | undefined;
   /** Requests in flight, with who sent them; of a legacy client its call, of a modern one its scope. */
   readonly #inFlight = new Map<object, string>();
   #backends: ReadonlyMap<string, BackendLimits> = new Map();
   /** Of backends and their tools, by their names and globs: what was counted is not forgotten when the config changes. */
-  readonly #ratesOf = new Map<string, Rates>();
+  readonly #ratesOf = new Map<string, RateLimit>();
   readonly #slotsOf = new Map<string, Slots>();
   readonly #quotaOf = new Map<string, Quota>();
   readonly #tariffs = new Map<string, Tariff>();
+  readonly #cluster: Cluster | undefined;
+
+  /** With other processes, rates and quotas are for all of them together. */
+  constructor(cluster?: Cluster) {
+    this.#cluster = cluster;
+  }
 
   apply({ limits, backends }: Plan): void {
-    this.#rates = renewedRates(this.#rates, limits.rate);
+    this.#rates = this.#renewedRates("all", this.#rates, limits.rate);
     this.#slots = renewed(this.#slots, limits.concurrency, (most) => new Slots(most, tooManyCalls));
-    this.#quota = renewedQuota(this.#quota, limits.quota);
+    this.#quota = this.#renewedQuota("all", this.#quota, limits.quota);
     this.#backends = new Map(backends.flatMap(({ name, limits: own }) => (own ? [[name, own]] : [])));
     this.#tariffs.clear();
+  }
+
+  /** What has to be waited for before {@link enter}, where other processes count too. */
+  ready(principal: string): Promise<void> | undefined {
+    return this.#rates?.ready?.(principal);
+  }
+
+  /** What has to be waited for before {@link charge}. */
+  readyFor({ rates }: Tariff): Promise<unknown> | undefined {
+    const late = this.#cluster && rates.flatMap(([each]) => each.ready?.("") ?? []);
+    return late && late.length > 0 ? Promise.all(late) : undefined;
   }
 
   /** A request came; `token` stands for it until {@link leave}. Throws where it is one too many. */
@@ -99,22 +119,36 @@ export class Admission {
     const limited = first("rate");
     const crowded = first("concurrency");
     const own = `${backend} ${limited?.tools ?? ""}`;
-    const rates: (readonly [Rates, string])[] = [];
-    const all = keep(this.#ratesOf, backend, (before) => renewedRates(before, rate));
+    const rates: (readonly [RateLimit, string])[] = [];
+    const all = keep(this.#ratesOf, backend, (before) => this.#renewedRates(backend, before, rate));
     if (all) rates.push([all, `all clients of backend "${backend}" together`]);
-    const some = limited && keep(this.#ratesOf, own, (before) => renewedRates(before, limited.rate));
+    const some = limited && keep(this.#ratesOf, own, (before) => this.#renewedRates(own, before, limited.rate));
     if (some) rates.push([some, `all clients of ${limited.tools} of backend "${backend}" together`]);
     return {
       cost: first("cost")?.cost ?? free.cost,
       backend,
       rates,
-      quota: keep(this.#quotaOf, backend, (before) => renewedQuota(before, quota)),
+      quota: keep(this.#quotaOf, backend, (before) => this.#renewedQuota(backend, before, quota)),
       slots:
         crowded &&
         keep(this.#slotsOf, `${backend} ${crowded.tools}`, (before) =>
           renewed(before, crowded.concurrency, (most) => new Slots(most, tooManyCalls)),
         ),
     };
+  }
+
+  #renewedQuota(name: string, before: Quota | undefined, units: number | undefined): Quota | undefined {
+    const cluster = this.#cluster;
+    const share: ShareUse | undefined =
+      cluster && ((key, day, cost) => cluster.add(JSON.stringify(["quota", name, key, day]), cost, quotaMs));
+    if (!before || units === undefined) return units === undefined ? undefined : new Quota(units, share);
+    before.units = units;
+    return before;
+  }
+
+  #renewedRates(name: string, before: RateLimit | undefined, plan: RatePlan | undefined): RateLimit | undefined {
+    const isSame = before?.terms.calls === plan?.calls && before?.terms.perMs === plan?.perMs;
+    return isSame ? before : plan && (this.#cluster?.ratesOf(name, plan) ?? new Rates(plan));
   }
 
   #hold(principal: string, token: object): void {
@@ -145,15 +179,4 @@ function renewed(
   if (!before || most === undefined) return most === undefined ? undefined : make(most);
   before.most = most;
   return before;
-}
-
-function renewedQuota(before: Quota | undefined, units: number | undefined): Quota | undefined {
-  if (!before || units === undefined) return units === undefined ? undefined : new Quota(units);
-  before.units = units;
-  return before;
-}
-
-function renewedRates(before: Rates | undefined, plan: RatePlan | undefined): Rates | undefined {
-  const isSame = before?.terms.calls === plan?.calls && before?.terms.perMs === plan?.perMs;
-  return isSame ? before : plan && new Rates(plan);
 }

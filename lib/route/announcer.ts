@@ -18,6 +18,15 @@ export class Announcer {
 
   /** What a backend offers to an owner has changed, in some views; `member`: tools, prompts or resources. */
   changedAt(backend: string, owner: string, member: string, isSeen: (view: View) => boolean = () => true): void {
+    const { cluster } = this.#hub;
+    if (!cluster) return this.changedHere(backend, owner, member, isSeen);
+    // Whoever hears of it may ask any process next.
+    const announce = (): void => this.changedHere(backend, owner, member, isSeen);
+    void cluster.changed(backend, owner, member).then(announce, announce);
+  }
+
+  /** As `changedAt`, for those alone whose streams this process has. */
+  changedHere(backend: string, owner: string, member: string, isSeen: (view: View) => boolean = () => true): void {
     for (const session of this.#hub.attached(backend, owner))
       if (isSeen(session.facts.view)) this.#note(session, member);
   }
@@ -28,6 +37,8 @@ export class Announcer {
   }
 
   #note(session: Session, member: string): void {
+    // The process that has its stream tells it.
+    if (session.home !== undefined) return;
     const members = this.#pending.get(session);
     if (members) members.add(member);
     else {

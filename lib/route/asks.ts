@@ -3,7 +3,7 @@
 import { type Edit, type Envelope, spanBytes, spanText, spanValue, splice } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { errorMessage, notificationMessage } from "../core/rpc.ts";
-import { asRecord, decodeText, encodeText } from "../core/text.ts";
+import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import type { Link } from "../backend/link.ts";
 import { copied } from "../backend/rewrite.ts";
 
@@ -11,6 +11,8 @@ import { copied } from "../backend/rewrite.ts";
 type Asker = Pick<Link, "backend" | "send">;
 
 interface Ask {
+  /** What the client knows it by. */
+  readonly own: number | string;
   readonly link: Asker;
   /** The call that caused it, where that is known. */
   readonly cause: object | undefined;
@@ -58,8 +60,15 @@ function missingElicitation(elicitation: unknown, request: Envelope): string | u
 const maxOpen = 1000;
 
 export class Asks {
-  readonly #open = new Map<number, Ask>();
+  /** By what the client knows them by, as text: a client may give a number back as text. */
+  readonly #open = new Map<string, Ask>();
+  readonly #node: string;
   #lastId = 0;
+
+  /** `node`: the process, where others may get the answers; they see by the ids whose they are. */
+  constructor(node: string = "") {
+    this.#node = node;
+  }
 
   get size(): number {
     return this.#open.size;
@@ -80,18 +89,19 @@ export class Asks {
       return;
     }
     this.#lastId += 1;
-    const own = encodeText(String(this.#lastId));
-    const edits: Edit[] = [{ span, bytes: own }];
+    const own = this.#node === "" ? this.#lastId : `${this.#node}-${this.#lastId}`;
+    const bytes = encodeJson(own);
+    const edits: Edit[] = [{ span, bytes }];
     const tokenSpan = request.spans["params._meta.progressToken"];
-    if (tokenSpan) edits.push({ span: tokenSpan, bytes: own });
-    this.#open.set(this.#lastId, { link, id, cause, token: copied(request, "params._meta.progressToken"), deliver });
+    if (tokenSpan) edits.push({ span: tokenSpan, bytes });
+    const token = copied(request, "params._meta.progressToken");
+    this.#open.set(String(own), { own, link, id, cause, token, deliver });
     deliver(splice(request.bytes, edits));
   }
 
   /** The client's answer, back to the backend under its own id; false for an answer to nothing. */
   answer(reply: Envelope): boolean {
-    // A client may give a number back as text.
-    const id = Number(spanValue(reply, "id") ?? NaN);
+    const id = String(spanValue(reply, "id"));
     const ask = this.#open.get(id);
     const span = reply.spans.id;
     if (!ask || !span) return false;
@@ -102,7 +112,7 @@ export class Asks {
 
   /** Progress that the client reports on a backend's request. */
   progress(notification: Envelope): boolean {
-    const ask = this.#open.get(Number(spanValue(notification, "params.progressToken") ?? NaN));
+    const ask = this.#open.get(String(spanValue(notification, "params.progressToken")));
     const span = notification.spans["params.progressToken"];
     if (!ask?.token || !span) return false;
     ask.link.send(splice(notification.bytes, [{ span, bytes: ask.token }]));
@@ -114,10 +124,10 @@ export class Asks {
     const id = spanBytes(notification, "params.requestId");
     const span = notification.spans["params.requestId"];
     if (!id || !span) return false;
-    for (const [own, ask] of this.#open) {
+    for (const [key, ask] of this.#open) {
       if (ask.link !== link || decodeText(ask.id) !== decodeText(id)) continue;
-      this.#open.delete(own);
-      ask.deliver(splice(notification.bytes, [{ span, bytes: encodeText(String(own)) }]));
+      this.#open.delete(key);
+      ask.deliver(splice(notification.bytes, [{ span, bytes: encodeJson(ask.own) }]));
       return true;
     }
     return false;
@@ -125,19 +135,19 @@ export class Asks {
 
   /** The backend is gone: the client need not answer it any more, and what it still answers is ignored. */
   drop(link: Link): void {
-    for (const [own, ask] of this.#open) {
+    for (const [key, ask] of this.#open) {
       if (ask.link !== link) continue;
-      this.#open.delete(own);
+      this.#open.delete(key);
       const reason = `the connection to backend "${link.backend}" ended`;
-      ask.deliver(notificationMessage("notifications/cancelled", { requestId: own, reason }));
+      ask.deliver(notificationMessage("notifications/cancelled", { requestId: ask.own, reason }));
     }
   }
 
   /** The client has left a call without a word, and nobody will answer what was asked on it. */
   abandon(cause: object): void {
-    for (const [own, ask] of this.#open) {
+    for (const [key, ask] of this.#open) {
       if (ask.cause !== cause) continue;
-      this.#open.delete(own);
+      this.#open.delete(key);
       this.#refuse(ask);
     }
   }

@@ -10,8 +10,9 @@ import { valueAt } from "../core/pointer.ts";
 import { requestMessage } from "../core/rpc.ts";
 import { asRecord, decodeText } from "../core/text.ts";
 import type { Asked, Decision, Grants } from "../merge/grants.ts";
-import { Rates } from "../resilience/rates.ts";
+import { type RateLimit, Rates } from "../resilience/rates.ts";
 import { missingCapability } from "./asks.ts";
+import type { Cluster } from "./cluster.ts";
 import type { ActiveCall } from "./session.ts";
 
 /** Whether a value fits a JSON Schema. */
@@ -37,7 +38,13 @@ export interface Considered {
 
 export class Consent {
   #judge: Promise<Judge> | undefined;
-  readonly #rates = new Map<string, Rates>();
+  readonly #rates = new Map<string, RateLimit>();
+  readonly #cluster: Cluster | undefined;
+
+  /** With other processes, the rate of a rule is for all of them together. */
+  constructor(cluster?: Cluster) {
+    this.#cluster = cluster;
+  }
 
   /** Resolves where the call may go on; rejects with `denied` or `insufficientScope`. */
   async require(grants: Grants, considered: Considered, call: ActiveCall): Promise<void> {
@@ -45,7 +52,7 @@ export class Consent {
       const decision = await this.#decide(grants, asked, considered.request);
       const what = describe(considered);
       call.flight.rule = decision.place === undefined ? undefined : decision.place + 1;
-      if ("rate" in decision && decision.kind !== "deny") this.#count(decision, call, what);
+      if ("rate" in decision && decision.kind !== "deny") await this.#count(decision, call, what);
       switch (decision.kind) {
         case "allow":
           break;
@@ -61,12 +68,20 @@ export class Consent {
   }
 
   /** Counts a call by the rate of its rule; throws `rateLimited` for one too many. */
-  #count({ place, rate = "" }: Exclude<Decision, { kind: "scopes" }>, { principal }: ActiveCall, what: string): void {
+  async #count(
+    { place, rate = "" }: Exclude<Decision, { kind: "scopes" }>,
+    { principal }: ActiveCall,
+    what: string,
+  ): Promise<void> {
     const terms = parseRate(rate);
-    const rates = this.#rates.get(rate) ?? (terms && new Rates(terms));
+    const rates: RateLimit | undefined =
+      this.#rates.get(rate) ?? (terms && (this.#cluster?.ratesOf("rule", terms) ?? new Rates(terms)));
     if (!rates) return;
     this.#rates.set(rate, rates);
-    rates.take(`${place} ${principal}`, `for ${what}, ${principal}`);
+    const key = `${place} ${principal}`;
+    const late = rates.ready?.(key);
+    if (late) await late;
+    rates.take(key, `for ${what}, ${principal}`);
   }
 
   async #decide(grants: Grants, asked: Asked, request: Envelope): Promise<Decision> {

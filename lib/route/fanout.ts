@@ -10,7 +10,7 @@ import { required } from "../core/required.ts";
 import { Rooms } from "../core/room.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
-import { kinds, listingKinds } from "../merge/catalog.ts";
+import { kinds, kindsOf } from "../merge/catalog.ts";
 import { Cursors } from "../merge/cursor.ts";
 import { Indexes } from "../merge/indexes.ts";
 import type { Found as FoundItem, Index } from "../merge/merged.ts";
@@ -85,10 +85,14 @@ export class Listings {
     this.shelves.connected(backend, link);
   }
 
-  /** The backend said that a listing changed. */
   stale(backend: Backend, link: Link, member: string): void {
     const shelf = this.shelves.of(backend, link.owner);
-    for (const kind of listingKinds) if (kinds[kind].capability === member) shelf.told(link, kind);
+    for (const kind of kindsOf(member)) shelf.told(link, kind);
+  }
+
+  async changedElsewhere(backend: string, owner: string, member: string, isChild: boolean): Promise<void> {
+    await this.shelves.reread(backend, owner, member);
+    if (isChild) this.#announcer.changedHere(backend, owner, member);
   }
 
   forget(backend: Backend): void {
@@ -103,7 +107,6 @@ export class Listings {
       if (backend.plan.isolation === "session") this.shelves.release(backend, this.#hub.ownerOf(backend, session));
   }
 
-  /** The gateway ends. */
   close(): void {
     this.shelves.close();
   }

@@ -64,9 +64,12 @@ export class Forwarder {
     const { admission } = this.#hub;
     const charged = request.method === "tools/call" ? admission : undefined;
     const tariff = charged?.tariffOf(backend.plan.name, localName(request, edits) ?? "");
-    const release = tariff && charged?.charge(call.principal, tariff);
-    const sent = call.prepare ? call.prepare(backend).then(go) : go();
-    return release ? sent.finally(release) : sent;
+    const send = (): Promise<Uint8Array> => {
+      const release = tariff && charged?.charge(call.principal, tariff);
+      const sent = call.prepare ? call.prepare(backend).then(go) : go();
+      return release ? sent.finally(release) : sent;
+    };
+    return tariff ? (charged?.readyFor(tariff)?.then(send) ?? send()) : send();
   }
 
   /** Where a tool or prompt is that the client knows by this name, where the name alone says it. */

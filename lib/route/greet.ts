@@ -51,7 +51,7 @@ export function greet(hub: Hub, view: View, version: string, identity: ServerIde
   flight.method = legacyCodec.openMethod;
   const result = encodeJson({
     protocolVersion: version,
-    capabilities: mergeCapabilities(hub, view, ({ capabilities }) => capabilities),
+    capabilities: legacyCapabilities(hub, view),
     serverInfo: infoOf(view, identity),
     ...instructionsOf(hub, view),
   });
@@ -74,6 +74,11 @@ export function discover(hub: Hub, view: View, identity: ServerIdentity): Uint8A
 /** What a view offers to modern clients. */
 export function modernCapabilities(hub: Hub, view: View): Readonly<Record<string, unknown>> {
   return mergeCapabilities(hub, view, (facts) => facts.modern ?? modernServerCapabilities(facts.capabilities));
+}
+
+/** What a view offers to legacy clients. */
+export function legacyCapabilities(hub: Hub, view: View): Readonly<Record<string, unknown>> {
+  return mergeCapabilities(hub, view, ({ capabilities }) => capabilities);
 }
 
 /** How the gateway names itself. */

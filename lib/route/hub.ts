@@ -20,6 +20,7 @@ import type { View } from "../merge/names.ts";
 import type * as RulesModule from "../merge/rules.ts";
 import { splitUri } from "../merge/names.ts";
 import type * as AdmissionModule from "./admission.ts";
+import type { Cluster } from "./cluster.ts";
 import type * as FinderModule from "./finder.ts";
 import { Parked } from "./parked.ts";
 import type { Session, Viewer } from "./session.ts";
@@ -63,6 +64,7 @@ export class Hub {
   finder: FinderModule.Finder | undefined;
   /** What tools are held against; undefined without a lock. */
   lock: LockGuard | undefined;
+  #cluster: Cluster | undefined;
   readonly #releaseListeners: ((session: Session) => void)[] = [];
 
   constructor(plan: Plan, observer: Observer) {
@@ -82,6 +84,18 @@ export class Hub {
     return this.#plan;
   }
 
+  /** The other processes of the gateway; undefined where it is alone. */
+  get cluster(): Cluster | undefined {
+    return this.#cluster;
+  }
+
+  /** Before the first client comes. */
+  join(cluster: Cluster): void {
+    this.#cluster = cluster;
+    this.sessions.cluster = cluster;
+    this.parked.owner = cluster.node;
+  }
+
   get topology(): Topology {
     return this.#topology;
   }
@@ -90,7 +104,7 @@ export class Hub {
   replace(plan: Plan, topology: Topology, features: RouteFeatures): void {
     this.#plan = plan;
     this.#topology = topology;
-    this.admission = features.admission && (this.admission ?? new features.admission.Admission());
+    this.admission = features.admission && (this.admission ?? new features.admission.Admission(this.#cluster));
     this.admission?.apply(plan);
     // What was found out for the plan before may not hold for this one.
     this.#policy = plan.policy && new (required(features.policy).Policy)(plan.policy);

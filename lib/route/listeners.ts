@@ -21,7 +21,8 @@ import { missingCapability } from "../protocol/modern-request.ts";
 import { infoOf, modernCapabilities, type ServerIdentity } from "./greet.ts";
 import type { Hub } from "./hub.ts";
 import { idOf, type ModernFacts, sessionOf } from "./modern-call.ts";
-import type { Outlet, Port, Session } from "./session.ts";
+import type { Outlet, Port } from "./outlet.ts";
+import type { Session } from "./session.ts";
 import type { TaskWatch } from "./task-watch.ts";
 import type { Subscriptions } from "./subscribe.ts";
 

@@ -12,7 +12,8 @@ import { legacyAnswer, modernAsk } from "../protocol/bridge-input.ts";
 import { isErrorResult } from "../protocol/bridge.ts";
 import type { InputRequest } from "../protocol/modern-input.ts";
 import { missingCapability } from "../protocol/modern-request.ts";
-import { type ActiveCall, type Outlet, type Port, Session, type SessionFacts } from "./session.ts";
+import type { Outlet, Port } from "./outlet.ts";
+import { type ActiveCall, Session, type SessionFacts } from "./session.ts";
 
 /** What a backend asks within this time goes to the client together. */
 const gatherMs = 20;
@@ -104,6 +105,11 @@ export class ModernCall implements Port {
   /** True when nothing more comes from the backend: the reply, if nobody had it yet, is all that is left. */
   get over(): boolean {
     return this.#over;
+  }
+
+  /** Where it was sent; empty before that. */
+  get backend(): string {
+    return this.#call?.flight.backend ?? "";
   }
 
   /** What the backend waits for. */

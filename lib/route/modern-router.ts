@@ -20,6 +20,7 @@ import { type CacheHint, completeEntries } from "../protocol/modern-cache.ts";
 import { metaKeys } from "../protocol/modern-meta.ts";
 import type { ParamHeader } from "../protocol/modern-params.ts";
 import { methodNotOffered, missingCapability } from "../protocol/modern-request.ts";
+import { modernFailure } from "../protocol/modern-codes.ts";
 import { modernCodec, tasksCapability } from "../protocol/modern.ts";
 import type { ResultExtras } from "./answer.ts";
 import type { Listings } from "./fanout.ts";
@@ -28,9 +29,11 @@ import { discover, infoOf, modernCapabilities, type ServerIdentity } from "./gre
 import type { Hub } from "./hub.ts";
 import { Listeners } from "./listeners.ts";
 import { idOf, ModernCall, type ModernFacts, sessionOf } from "./modern-call.ts";
+import { nodeOf, nodeOfSplit } from "./nodes.ts";
 import { OwnStates } from "./own-states.ts";
-import { type Claim, digestOf } from "./parked.ts";
-import type { ActiveCall, Port } from "./session.ts";
+import { type Claim, claimOf } from "./parked.ts";
+import type { Port } from "./outlet.ts";
+import type { ActiveCall } from "./session.ts";
 import type { TaskWatch } from "./task-watch.ts";
 import type { Subscriptions } from "./subscribe.ts";
 
@@ -91,7 +94,10 @@ export class ModernRouter {
     let reply: Uint8Array | undefined;
     try {
       // Streams that listen have a limit of their own.
-      if (request.method !== "subscriptions/listen") this.#hub.admission?.enter(facts.principal, own);
+      const admission = request.method === "subscriptions/listen" ? undefined : this.#hub.admission;
+      const late = admission?.ready(facts.principal);
+      if (late) await late;
+      admission?.enter(facts.principal, own);
       if (check) await this.#check(request, facts, own, check);
       reply = await this.#dispatch(request, facts, { own, port, flight });
     } catch (error) {
@@ -113,6 +119,11 @@ export class ModernRouter {
     if (failure.code === "internal")
       this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
     return errorMessage(spanBytes(request, "id"), modernFailure(failure));
+  }
+
+  /** The process that has what a request goes on with; undefined where any process can answer it. */
+  nodeOf(request: Envelope): string | undefined {
+    return nodeOf(request, this.#hub.parked, this.#states, this.#routes.tasks.names);
   }
 
   /** Ends the streams that listen; calls in flight go on. */
@@ -226,12 +237,16 @@ export class ModernRouter {
     const parked = state === undefined ? undefined : this.#resume(request, facts, state);
     const claim = (): Claim => claimOf(request, facts);
     // Where nobody signs in there is one principal, and a state goes to its backend as it came.
-    const states = facts.principal === anonymous.id ? undefined : this.#states;
+    const { cluster } = this.#hub;
+    const states = facts.principal === anonymous.id && !cluster ? undefined : this.#states;
     const call = parked ?? this.#begin(states?.opened(request, claim) ?? request, facts, turn, send);
     call.joined(flight);
     const reply = await call.next(port, own);
     if (own.cancelled) throw own.reason;
-    if (reply) return parked ? call.renamed(reply, id) : (states?.sealed(reply, claim) ?? reply);
+    if (reply)
+      return parked
+        ? call.renamed(reply, id)
+        : (states?.sealed(reply, claim, nodeOfSplit(this.#hub, call.backend)) ?? reply);
     const { limits, timeouts } = this.#hub.plan;
     const sealed = this.#hub.parked.park(call, claim(), { calls: limits.parked, ms: timeouts.inputMs });
     return resultMessage(id, inputRequiredResult(call.asked, sealed, infoOf(facts.view, this.#routes.identity)));
@@ -279,17 +294,7 @@ function promiseOf({ backend }: View, capability: string): string {
   return `${capability} ${backend}`;
 }
 
-function claimOf(request: Envelope, { principal, view }: ModernFacts): Claim {
-  return { principal, view: view.backend, digest: digestOf(request) };
-}
-
 /** Whether the modern era has taken a method away. */
 function isRemoved(method: string): boolean {
   return legacyCodec.requests.has(method) && !modernCodec.requests.has(method);
-}
-
-/** The modern era has no code of its own for a resource that is not there. */
-function modernFailure(failure: GatewayError): GatewayError {
-  const { code, message, data } = failure;
-  return code === "resourceNotFound" ? new GatewayError("invalidParams", message, { data }) : failure;
 }

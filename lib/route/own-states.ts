@@ -12,6 +12,8 @@ const purpose = "backendState";
 interface Held extends Claim {
   /** The backend's own. */
   readonly state: string;
+  /** The process that has the part of the backend that understands it; absent where any part does. */
+  readonly node?: string;
 }
 
 export class OwnStates {
@@ -22,7 +24,7 @@ export class OwnStates {
   }
 
   /** A backend's reply; where it asks for input, with its state under seal. */
-  sealed(reply: Uint8Array, claimOf: () => Claim): Uint8Array {
+  sealed(reply: Uint8Array, claimOf: () => Claim, node?: string): Uint8Array {
     // Most replies are results, and may be large: a search is cheaper than a scan.
     if (!Buffer.from(reply.buffer, reply.byteOffset, reply.length).includes('"input_required"')) return reply;
     const scanned = scan(reply);
@@ -32,8 +34,16 @@ export class OwnStates {
     const span = findField(reply, spans.result, "requestState");
     const state = span && valueAt(reply, span);
     if (!span || typeof state !== "string") return reply;
-    const held: Held = { ...claimOf(), state };
+    const held: Held = { ...claimOf(), state, ...(node === undefined ? {} : { node }) };
     return splice(reply, [{ span, bytes: encodeJson(this.#sealer.seal(purpose, encodeJson(held))) }]);
+  }
+
+  /** The process that a sealed state has to be brought to; undefined where that is any, or it is none of these. */
+  nodeOf(state: string): string | undefined {
+    const sealed = this.#sealer.open(purpose, state);
+    if (!sealed) return undefined;
+    const { node }: Held = JSON.parse(decodeText(sealed));
+    return node;
   }
 
   /** A request with the backend's own state in the place of what {@link sealed} made of it; throws `stateRefused`. */

@@ -8,7 +8,7 @@ import { Scope } from "../core/scope.ts";
 import { decodeText, encodeJson } from "../core/text.ts";
 import { fieldsOf } from "../protocol/fields.ts";
 import type { ModernCall } from "./modern-call.ts";
-import type { Session } from "./session.ts";
+import type { Session, SessionFacts } from "./session.ts";
 
 const purpose = "requestState";
 
@@ -42,7 +42,8 @@ export interface ParkingLimits {
 
 export class Parked {
   readonly #sealer: Sealer;
-  readonly #owner = randomUUID();
+  /** This process. */
+  owner: string = randomUUID();
   readonly #entries = new Map<string, Entry>();
   /** Calls that may have asked their client something, parked or about to be. */
   readonly #asking = new Set<Session>();
@@ -77,7 +78,7 @@ export class Parked {
     }
     const id = randomUUID();
     const patience = new Scope(undefined, ms);
-    const held: Held = { ...claim, owner: this.#owner, id, until: Date.now() + ms };
+    const held: Held = { ...claim, owner: this.owner, id, until: Date.now() + ms };
     this.#entries.set(id, { call, claim, patience });
     patience.onCancel(() => {
       this.#entries.delete(id);
@@ -102,9 +103,17 @@ export class Parked {
       throw wrong;
     }
     if (until <= Date.now()) throw refused("expired", "the requestState has expired, and the call was ended");
-    if (owner !== this.#owner) throw refused("elsewhere", "the call waits at another process of the gateway");
+    if (owner !== this.owner) throw refused("elsewhere", "the call waits at another process of the gateway");
     if (!entry) throw refused("replayed", "the requestState was used already, or its call is over");
     return entry.call;
+  }
+
+  /** The process that has the call of a state; undefined for a state that was not sealed here. */
+  ownerOf(state: string): string | undefined {
+    const opened = this.#sealer.open(purpose, state);
+    if (!opened) return undefined;
+    const { owner }: Held = JSON.parse(decodeText(opened));
+    return owner;
   }
 
   #drop(id: string, { patience }: Entry): void {
@@ -131,6 +140,11 @@ export function refusedClaim(held: Claim, { principal, view, digest }: Claim): G
 
 function refused(reason: string, message: string): GatewayError {
   return new GatewayError("stateRefused", message, { data: { reason } });
+}
+
+/** Who sends a request. */
+export function claimOf(request: Envelope, { principal, view }: Pick<SessionFacts, "principal" | "view">): Claim {
+  return { principal, view: view.backend, digest: digestOf(request) };
 }
 
 const loose: ReadonlySet<string> = new Set(["_meta", "inputResponses", "requestState"]);

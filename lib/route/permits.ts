@@ -55,7 +55,7 @@ export class Permits {
     if (!grants || request.method === "completion/complete") return;
     const asked = askedOf(called);
     if (called.kind !== "resources" && grants.isFree(asked)) return this.#remember(grants, view, called);
-    this.#consent ??= import("./consent.ts").then((module) => new module.Consent());
+    this.#consent ??= import("./consent.ts").then((module) => new module.Consent(this.#hub.cluster));
     const consent = await this.#consent;
     await consent.require(grants, { asked, request, shown: called.shown }, call);
   }

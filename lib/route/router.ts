@@ -11,11 +11,13 @@ import type { ListingKind } from "../core/nouns.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
 import type { Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
+import type { Cluster } from "./cluster.ts";
 import { Listings } from "./fanout.ts";
 import { Forwarder } from "./forward.ts";
 import type { Hub } from "./hub.ts";
 import { Inbound } from "./inbound.ts";
-import type { ActiveCall, Port, Session } from "./session.ts";
+import type { Port } from "./outlet.ts";
+import type { ActiveCall, Session } from "./session.ts";
 import { Subscriptions } from "./subscribe.ts";
 import { TaskWatch } from "./task-watch.ts";
 import { Tasks } from "./tasks.ts";
@@ -47,6 +49,11 @@ export class Router implements LinkPeer {
     });
   }
 
+  /** The other processes of the gateway, where there are any. */
+  get cluster(): Cluster | undefined {
+    return this.#hub.cluster;
+  }
+
   /** A new session: links of its own begin to open before it asks. */
   prepare(session: Session): void {
     for (const backend of this.#hub.backendsOf(session.facts.view)) this.#hub.uplinkOf(backend, session);
@@ -59,7 +66,10 @@ export class Router implements LinkPeer {
     call.flight.method = request.method ?? "";
     let reply: Uint8Array | undefined;
     try {
-      this.#hub.admission?.enter(call.principal, call);
+      const { admission } = this.#hub;
+      const late = admission?.ready(call.principal);
+      if (late) await late;
+      admission?.enter(call.principal, call);
       reply = await this.#dispatch(request, call, id);
     } catch (error) {
       reply = this.failed(call, id, error);
@@ -111,13 +121,13 @@ export class Router implements LinkPeer {
       case "resources/read":
         return this.forwarder.resource(request, call).then(({ reply }) => reply);
       case "resources/subscribe":
-        return this.subscriptions.subscribe(request, call);
+        return this.#subscribe(request, call, () => this.subscriptions.subscribe(request, call));
       case "resources/unsubscribe":
-        return this.subscriptions.unsubscribe(request, call, id);
+        return this.#subscribe(request, call, () => this.subscriptions.unsubscribe(request, call, id));
       case "completion/complete":
         return this.forwarder.completion(request, call);
       case "logging/setLevel":
-        return Promise.resolve(this.subscriptions.setLevel(request, call.session, id));
+        return this.#setLevel(request, call, id);
       case "tasks/get":
       case "tasks/result":
       case "tasks/cancel":
@@ -132,6 +142,22 @@ export class Router implements LinkPeer {
     }
   }
 
+  /** Where there are several processes, the one with the stream of the session does this. */
+  async #subscribe(request: Envelope, call: ActiveCall, here: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const { cluster } = this.#hub;
+    const reply = await cluster?.atHome(request, call.session, call.scope);
+    if (reply && reply.length > 0) return reply;
+    const own = await here();
+    await cluster?.noted(call.session, false);
+    return own;
+  }
+
+  async #setLevel(request: Envelope, { session }: ActiveCall, id: Uint8Array): Promise<Uint8Array> {
+    const reply = this.subscriptions.setLevel(request, session, id);
+    await this.#hub.cluster?.noted(session, true);
+    return reply;
+  }
+
   #list(request: Envelope, call: ActiveCall, kind: ListingKind): Promise<Uint8Array> {
     return this.listings.reply(request, call.session, kind, call.scope, { query: call.query });
   }
@@ -143,23 +169,25 @@ export class Router implements LinkPeer {
         // Each link was initialized by the gateway itself; a second one confuses servers.
         return;
       case "notifications/cancelled":
-        return session.cancel(notification);
+        if (!session.cancel(notification)) this.#hub.cluster?.cancel(session, notification);
+        return;
       case "notifications/progress":
-        session.asks.progress(notification);
+        if (!session.asks.progress(notification)) this.#hub.cluster?.handOn(session, notification);
         return;
       case undefined:
       default:
-        return this.#broadcast(session, notification);
+        this.broadcast(session, notification);
+        this.#hub.cluster?.broadcast(session, notification);
     }
   }
 
   /** A client's answer to a request of a backend; an answer to nothing is ignored. */
   response(session: Session, response: Envelope): void {
-    session.asks.answer(response);
+    if (!session.asks.answer(response)) this.#hub.cluster?.handOn(session, response);
   }
 
   /** Roots changed, or something that the gateway does not know: each backend of the view may care. */
-  #broadcast(session: Session, notification: Envelope): void {
+  broadcast(session: Session, notification: Envelope): void {
     for (const backend of this.#hub.backendsOf(session.facts.view)) {
       this.#hub.uplinkOf(backend, session).send(notification.bytes);
     }

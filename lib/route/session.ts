@@ -15,38 +15,10 @@ import { asRecord, encodeJson } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
 import type { Era } from "../protocol/codec.ts";
 import { Asks } from "./asks.ts";
-
-/** Where the messages of a session go that belong to no call: a GET stream, or stdout. */
-export interface Outlet {
-  /** True while the client listens. */
-  readonly connected: boolean;
-  send(message: Uint8Array): void;
-  close(): void;
-}
-
-/** Where the messages of one call go before its reply. */
-export interface Port {
-  deliver(message: Uint8Array): void;
-  /** As `deliver`, for a message that is not made yet. */
-  deliverPart?(part: Part): void;
-  /** Resolves when the client, which is behind, takes more; undefined where it keeps up. */
-  readonly congestion?: Promise<void> | undefined;
-  /** The query of the endpoint's address as the client wrote it; empty where it has none. */
-  readonly query?: string;
-  /** A header of the client's request, by its lower-case name. */
-  header?(name: string): string | undefined;
-  /** The call failed for a reason that HTTP has a status for; the reply follows. */
-  challenge?(failure: GatewayError): void;
-  /** The backend ended its stream and wants to be asked again in `retryMs`; a front that can do so hands this on. */
-  pause?(retryMs: number): void;
-  /** A request of the backend to the client, or its end, where such requests do not go the way of other messages. */
-  ask?(message: Uint8Array): void;
-  /** True while the client thinks about what it was asked, and hears nothing. */
-  readonly isAway?: boolean;
-}
+import type { Outlet, Port } from "./outlet.ts";
 
 export interface SessionFacts {
-  /** Unique; the links of `isolation: session` are keyed by it. Empty for a modern client, which has no session. */
+  /** Unique; links of `isolation: session` are keyed by it. Empty for a modern client. */
   readonly key: string;
   readonly principal: string;
   /** Negotiated revision. */
@@ -215,7 +187,7 @@ export class Session {
   /** As its latest request has them: what a modern client declares, and what may be seen, can change. */
   facts: SessionFacts;
   readonly outlet: Outlet;
-  readonly asks: Asks = new Asks();
+  readonly asks: Asks;
   /** By exposed URI. */
   readonly subscriptions: Map<string, Subscription> = new Map();
   /** Tasks that the client created, by id, with their backend. */
@@ -223,17 +195,23 @@ export class Session {
   /** Elicitations by URL that this client was sent to; the oldest is dropped. */
   readonly #elicitations = new Set<string>();
   readonly #calls = new Map<string, ActiveCall>();
-  /** Least severe level that the client wants; undefined until it says so. */
+  /** Least severe level that the client wants. */
   level: string | undefined;
-  /** Who sent the last request, with what was shown then; always the principal of the facts. */
+  /** Who sent the last request; always the principal of the facts. */
   who: Principal = anonymous;
   usedAt: number = Date.now();
   /** The sealed id that the client sends; empty until it has. */
   id = "";
+  /** The process that has its stream, where that is another one. */
+  home: string | undefined;
+  /** While other processes are asked about it; resolves to whether it goes on. */
+  joining: Promise<boolean> | undefined;
 
-  constructor(facts: SessionFacts, outlet: Outlet) {
+  /** `node`: this process, where there are others. */
+  constructor(facts: SessionFacts, outlet: Outlet, node: string = "") {
     this.facts = facts;
     this.outlet = outlet;
+    this.asks = new Asks(node);
   }
 
   get connected(): boolean {
@@ -286,9 +264,11 @@ export class Session {
     return this.#elicitations.delete(JSON.stringify([backend, id]));
   }
 
-  /** The client takes a call back; an unknown id is ignored (2025-11-25, Cancellation, "Error Handling"). */
-  cancel(notice: Envelope): void {
-    this.#calls.get(spanKey(notice, "params.requestId"))?.scope.cancel(new ClientCancel(notice));
+  /** The client takes a call back; an unknown id is ignored (2025-11-25, Cancellation, "Error Handling"), and false. */
+  cancel(notice: Envelope): boolean {
+    const call = this.#calls.get(spanKey(notice, "params.requestId"));
+    call?.scope.cancel(new ClientCancel(notice));
+    return call !== undefined;
   }
 
   close(): void {

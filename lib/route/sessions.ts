@@ -7,7 +7,9 @@ import type { Principal } from "../core/principal.ts";
 import type { Sealer } from "../core/seal.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
-import { type Outlet, Session, type SessionFacts } from "./session.ts";
+import type { Cluster } from "./cluster.ts";
+import type { Outlet } from "./outlet.ts";
+import { Session, type SessionFacts } from "./session.ts";
 
 export interface SessionLimits {
   readonly sessions: number;
@@ -33,6 +35,8 @@ export class Sessions {
   readonly #sealer: Sealer;
   readonly #viewOf: (backend: string) => View | undefined;
   readonly #closed: (session: Session) => void;
+  /** The other processes of the gateway, where there are any. */
+  cluster: Cluster | undefined;
 
   constructor(sealer: Sealer, viewOf: (backend: string) => View | undefined, closed: (session: Session) => void) {
     this.#sealer = sealer;
@@ -73,9 +77,14 @@ export class Sessions {
         `${limits.sessions} sessions are open and in use, and there may not be more`,
       );
     }
-    const session = new Session({ ...facts, key: randomUUID(), capabilities: bounded(facts.capabilities) }, outlet);
+    const session = new Session(
+      { ...facts, key: randomUUID(), capabilities: bounded(facts.capabilities) },
+      outlet,
+      this.cluster?.node,
+    );
     this.#byKey.set(session.facts.key, session);
     this.created += 1;
+    this.cluster?.created(session);
     return session;
   }
 
@@ -105,14 +114,27 @@ export class Sessions {
     if (this.#ended.has(facts.key)) return undefined;
     let session = this.#byKey.get(facts.key);
     if (!session) {
-      session = new Session(facts, createOutlet());
+      session = new Session(facts, createOutlet(), this.cluster?.node);
       this.#byKey.set(facts.key, session);
+      this.cluster?.joins(session);
     }
     // One id a session, so that this map is no larger than the other.
     if (!session.id) this.#byId.set((session.id = id), session);
     session.renew(who, view);
     session.usedAt = Date.now();
     return session;
+  }
+
+  /** The session of a key, where this process has it. */
+  find(key: string): Session | undefined {
+    return this.#byKey.get(key);
+  }
+
+  /** A session was ended at another process. */
+  bury(key: string): void {
+    this.#entomb(key);
+    const session = this.#byKey.get(key);
+    if (session) this.#forget(session);
   }
 
   /** The live session that this id was opened to before. */
@@ -128,10 +150,14 @@ export class Sessions {
       this.#closed(session);
       return;
     }
+    this.#entomb(key);
+    this.#forget(session);
+  }
+
+  #entomb(key: string): void {
     this.#ended.add(key);
     const [oldest] = this.#ended;
     if (this.#ended.size > maxEnded && oldest !== undefined) this.#ended.delete(oldest);
-    this.#forget(session);
   }
 
   /** Forgets idle sessions, and those unused for the longest time where there is no room for one more. */

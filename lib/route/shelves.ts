@@ -5,7 +5,7 @@ import type { Link } from "../backend/link.ts";
 import type { GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { after } from "../core/scope.ts";
-import { kinds, listingKinds } from "../merge/catalog.ts";
+import { kinds, kindsOf, listingKinds } from "../merge/catalog.ts";
 import { sameSection } from "../merge/section.ts";
 import type { Deviation } from "../merge/lock.ts";
 import { buildIndex } from "../merge/merged.ts";
@@ -51,6 +51,14 @@ export class Shelves {
     this.#hub = hub;
     this.#announcer = announcer;
     this.#dropped = dropped;
+  }
+
+  /** What was read of a backend, and may be old, is read again. */
+  async reread(name: string, owner: string, member: string): Promise<void> {
+    const backend = this.#hub.topology.get(name);
+    const shelf = backend && this.find(backend, owner);
+    const link = backend?.find(owner)?.link;
+    if (shelf && link) await Promise.all(kindsOf(member).map((kind) => shelf.refresh(link, kind, true)));
   }
 
   find(backend: Backend, owner: string): Shelf | undefined {

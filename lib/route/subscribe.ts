@@ -60,7 +60,7 @@ export class Subscriptions {
 
   /** For a listen stream: true where the backend has agreed. */
   async open(session: Session, uri: string, scope: Scope): Promise<boolean> {
-    const scanned = scan(requestMessage(0, "resources/subscribe", { uri }));
+    const scanned = scan(requestMessage(-1, "resources/subscribe", { uri }));
     if (scanned.kind !== "message") return false;
     using own = new Scope(scope);
     const call = session.start(scanned.envelope, own, { deliver: () => {} });
@@ -130,14 +130,25 @@ export class Subscriptions {
 
   /** A session is gone: what nobody else wants is given up. */
   release(session: Session): void {
-    for (const { backend: name, local } of session.subscriptions.values()) {
+    const isOwn = (backend: Backend): boolean => backend.plan.isolation === "session";
+    this.#giveUp(session, isOwn);
+    if (session.level !== undefined) this.#sendLevels(session);
+  }
+
+  /** Another process has subscribed in the place of this one, and the session goes on. */
+  giveUp(session: Session): void {
+    this.#giveUp(session, () => false);
+  }
+
+  #giveUp(session: Session, isLeft: (backend: Backend) => boolean): void {
+    const held = [...session.subscriptions.values()];
+    session.subscriptions.clear();
+    for (const { backend: name, local } of held) {
       const backend = this.#hub.topology.get(name);
-      if (!backend || backend.plan.isolation === "session" || this.#isWanted(backend, session, local)) continue;
+      if (!backend || isLeft(backend) || this.#isWanted(backend, session, local)) continue;
       const link = backend.find(backend.ownerOf(session.facts.principal, session.facts.key))?.link;
       if (link) void housekeep(link, "resources/unsubscribe", { uri: local });
     }
-    session.subscriptions.clear();
-    if (session.level !== undefined) this.#sendLevels(session);
   }
 
   /** Whether any session still wants it on the link that this session uses. */
@@ -173,9 +184,18 @@ export class Subscriptions {
     if (level === undefined || !logLevels.includes(level)) {
       throw new GatewayError("invalidParams", `params.level must be one of ${logLevels.join(", ")}`);
     }
+    void this.relevel(session, level);
+    return resultMessage(id, emptyResult);
+  }
+
+  /** The client wants to hear of messages from this level on; resolves when the backends of its links know. */
+  async relevel(session: Session, level: string): Promise<void> {
     session.level = level;
     this.#sendLevels(session);
-    return resultMessage(id, emptyResult);
+    const links = this.#hub
+      .backendsOf(session.facts.view)
+      .flatMap((backend) => backend.find(this.#hub.ownerOf(backend, session))?.links ?? []);
+    await Promise.all(links.flatMap((link) => this.#levels.get(link) ?? []));
   }
 
   /** The backends of a session hear what its links are to log from now on. */

@@ -212,6 +212,10 @@ const configs = mapOf({
   allowedHosts: filledLists,
   allowedOrigins: filledLists,
   pagination: mapOf({ pageSize: fc.oneof(counts, fc.constantFrom("off", "on", false)), maxPageSize: counts }),
+  cluster: mapOf({
+    url: among(["redis://h", "rediss://:p@h:1/2", "valkey://[::1]:6379"], ["http://h", "redis:", "redis://h/x", "h:1"]),
+    prefix: among(["a", "a:b"], ["", " ", ":"]),
+  }),
   sealKeys: among([[], ["x".repeat(16), "x\n".repeat(8)]], [["x".repeat(15)], [`${"x".repeat(16)}\0`]]),
 });
 

@@ -26,6 +26,7 @@ limits: { body: 1MiB, message: 10MB, pages: 2, items: 3, sessions: 4 }
 allowedHosts: [a]
 allowedOrigins: ["https://b"]
 sealKeys: ["\${KEY}"]
+cluster: { url: "valkey://h:6379/1", prefix: a }
 pagination: { pageSize: 50, maxPageSize: "200" }
 views: { docs: { backends: [web], tags: [a], tools: ["web__*"], resources: ["x:*"], disclosure: search } }
 disclosure: full

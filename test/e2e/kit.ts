@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { Fleet, fleetSize } from "../kit/fleet.ts";
 import { isAlive, runtimeCommand, startProcess } from "../kit/process.ts";
 import type { Proc } from "../kit/process.ts";
 import { RawClient } from "../kit/raw-client.ts";
@@ -49,11 +50,20 @@ export const deadUrl = "http://127.0.0.1:1/mcp";
 export class Gateway implements AsyncDisposable {
   readonly folder: string;
   readonly file: string;
+  /** The first one, where there are several. */
   readonly proc: Proc;
+  readonly #fleet: Fleet | undefined;
   #url = "";
 
-  private constructor(config: GatewayConfig, flags: readonly string[], script: string = "cli/main.ts") {
+  private constructor(config: GatewayConfig, flags: readonly string[], script: string = "cli/main.ts", fleet?: Fleet) {
     this.folder = mkdtempSync(join(tmpdir(), "gateway-"));
+    this.#fleet = fleet;
+    if (fleet) {
+      this.file = fleet.file;
+      this.proc = fleet.member(0).proc;
+      this.#url = fleet.url;
+      return;
+    }
     this.file = join(this.folder, "mcpctl.json");
     writeFileSync(this.file, JSON.stringify(config));
     const args = runtimeCommand(script, "serve", "-c", this.file, ...flags);
@@ -67,6 +77,7 @@ export class Gateway implements AsyncDisposable {
 
   /** The same with another script in the place of the program's. */
   static async startScript(script: string | undefined, config: GatewayConfig, ...flags: string[]): Promise<Gateway> {
+    if (fleetSize > 1) return new Gateway(config, flags, script, await Fleet.start(config, fleetSize, ...flags));
     const gateway = new Gateway(config, ["--port", "0", ...flags], script);
     try {
       [gateway.#url] = await gateway.proc.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
@@ -96,7 +107,9 @@ export class Gateway implements AsyncDisposable {
 
   /** Waits until a backend is up, as the gateway says on stderr. */
   async up(...backends: string[]): Promise<void> {
-    for (const backend of backends) await this.proc.line(new RegExp(`backend ${backend}: is up`), "stderr");
+    const procs = this.#fleet?.members.map(({ proc }) => proc) ?? [this.proc];
+    for (const backend of backends)
+      await Promise.all(procs.map((proc) => proc.line(new RegExp(`backend ${backend}: is up`), "stderr")));
   }
 
   async health(): Promise<Health> {
@@ -134,7 +147,8 @@ export class Gateway implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     // One that is killed cannot end children that hang.
-    await this.proc.stop(15_000);
+    if (this.#fleet) await this.#fleet[Symbol.asyncDispose]();
+    else await this.proc.stop(15_000);
     rmSync(this.folder, { recursive: true, force: true });
   }
 }

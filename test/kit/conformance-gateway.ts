@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Fleet, fleetSize } from "./fleet.ts";
 import { runtimeCommand, startHttpServer, startProcess } from "./process.ts";
 import type { HttpServerProcess } from "./process.ts";
 
@@ -58,7 +59,11 @@ export function childOf({ script, flags }: Fixture): BackendConfig {
 export async function startGateway(
   backend: BackendConfig,
   others: Readonly<Record<string, BackendConfig>> = {},
-): Promise<HttpServerProcess> {
+): Promise<Pick<HttpServerProcess, "url"> & AsyncDisposable> {
+  if (fleetSize > 1) {
+    const all = { naming: "none", priority: ["fixture"], backends: { fixture: backend, ...others } };
+    return await Fleet.start(all, fleetSize);
+  }
   const folder = await mkdtemp(join(tmpdir(), "gateway-"));
   const config = join(folder, "mcpctl.json");
   const backends = { fixture: backend, ...others };
@@ -71,7 +76,7 @@ export async function startGateway(
   };
   try {
     const [url] = await proc.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
-    return { proc, url, [Symbol.asyncDispose]: stop };
+    return { url, [Symbol.asyncDispose]: stop };
   } catch (error) {
     await stop();
     throw error;

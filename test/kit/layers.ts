@@ -26,7 +26,7 @@ export const maxLines = 300;
 const ranks: readonly (readonly string[])[] = [
   ["lib/core"],
   ["lib/protocol", "lib/resilience", "lib/observe", "lib/config"],
-  ["lib/backend", "lib/merge"],
+  ["lib/backend", "lib/cluster", "lib/merge"],
   ["lib/route"],
   ["lib/front", "lib/ops"],
   ["lib"],

@@ -33,6 +33,7 @@ export class TestCourse implements Course<Replica, string>, Policies {
   hedge: Hedge | undefined;
   closedUntil = 0;
   waiting = 0;
+  closed = (): void => {};
   repeatable = true;
   lostAt: number | undefined;
   /** Called where no replica is up. */

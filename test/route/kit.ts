@@ -14,7 +14,8 @@ import { legacyCodec, sharedClientCapabilities } from "../../lib/protocol/legacy
 import * as finder from "../../lib/route/finder.ts";
 import { Hub } from "../../lib/route/hub.ts";
 import { Router } from "../../lib/route/router.ts";
-import type { Outlet, Session } from "../../lib/route/session.ts";
+import type { Outlet } from "../../lib/route/outlet.ts";
+import type { Session } from "../../lib/route/session.ts";
 import type { Message } from "./peer.ts";
 
 export function planOf(name: string, url: string, more: Partial<BackendPlan> = {}): BackendPlan {

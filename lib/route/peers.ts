@@ -1,0 +1,249 @@
+// The other processes of the gateway: what a session needs of them, wherever its requests and its stream have landed.
+
+import type { Bus, Message } from "../cluster/bus.ts";
+import { type Envelope, scan, spanValue } from "../core/envelope.ts";
+import { notificationMessage } from "../core/rpc.ts";
+import type { RateLimit, RateTerms } from "../resilience/rates.ts";
+import { SharedRates } from "../cluster/rates.ts";
+import { every, Scope, sleep } from "../core/scope.ts";
+import type { Cluster } from "./cluster.ts";
+import { legacyCapabilities } from "./greet.ts";
+import type { Hub } from "./hub.ts";
+import { Listens } from "./listens.ts";
+import type { Router } from "./router.ts";
+import type { Session } from "./session.ts";
+
+const nodePattern = /^([0-9a-f]{8})-/;
+/** The process with the stream of a session answers by then, or the request is answered here. */
+const homeMs = 15_000;
+/** The end of a session is answered by then, whoever knows of it. */
+const endedMs = 1_000;
+/** What all should know before a client hears of it is said by then, whoever knows it. */
+const knownMs = 2_000;
+const nothing = { head: {}, body: new Uint8Array() };
+/** What is kept of a session whose stream is open is kept on. */
+const refreshMs = 600_000;
+/** Clients that lose their stream because the process leaves come back at once, and not all in the same moment. */
+const returnMs = 50;
+const stepMs = 20;
+
+export class Peers implements Cluster {
+  readonly #bus: Bus;
+  readonly #hub: Hub;
+  readonly #router: Router;
+  readonly #listens: Listens;
+  readonly #stopRefreshing: () => void;
+
+  constructor(bus: Bus, hub: Hub, router: Router) {
+    this.#bus = bus;
+    this.#hub = hub;
+    this.#router = router;
+    this.#listens = new Listens(bus, hub, router);
+    this.#stopRefreshing = every(refreshMs, () => {
+      for (const session of hub.sessions.all()) if (session.outlet.connected) this.#listens.refresh(session);
+    });
+    this.#hear("answer", (session, envelope) => session.asks.answer(envelope) || session.asks.progress(envelope));
+    this.#hear("cancel", (session, envelope) => session.cancel(envelope));
+    this.#hear("broadcast", (session, envelope) => this.#router.broadcast(session, envelope));
+    bus.on("outlet", ({ head, body }) => this.#sessionOf(head)?.outlet.send(body));
+    bus.answer("ended", async ({ head }) => {
+      hub.sessions.bury(String(head["key"]));
+      return Promise.resolve(nothing);
+    });
+    bus.on("home", (message) => this.#moved(message));
+    bus.on("left", ({ head }) => {
+      const session = this.#sessionOf(head);
+      if (session?.outlet.connected) this.took(session, undefined);
+    });
+    bus.answer("changed", async ({ head }) => {
+      const { backend, owner, member } = head;
+      const name = String(backend);
+      await router.listings.changedElsewhere(name, String(owner), String(member), this.isSplit(name));
+      return nothing;
+    });
+    bus.on("closed", ({ head }) => this.#leaveAlone(head));
+    bus.answer("request", async ({ head, body }) => ({ head: {}, body: await this.#answer(head, body) }));
+  }
+
+  get node(): string {
+    return this.#bus.node;
+  }
+
+  created(session: Session): void {
+    session.outlet.elsewhere = (message) => this.#send(session, message);
+    session.outlet.left = () => this.left(session);
+  }
+
+  joins(session: Session): void {
+    this.created(session);
+    const joining = this.#listens.read(session).then((goesOn) => {
+      session.joining = undefined;
+      if (!goesOn) this.#hub.sessions.bury(session.facts.key);
+      return goesOn;
+    });
+    session.joining = joining;
+  }
+
+  async ended(session: Session): Promise<void> {
+    using scope = new Scope(undefined, endedMs);
+    await Promise.all([this.#listens.ended(session), this.#bus.askAll("ended", keyOf(session), scope)]);
+  }
+
+  handOn(session: Session, message: Envelope): void {
+    const id = message.kind === "response" ? spanValue(message, "id") : spanValue(message, "params.progressToken");
+    const node = nodePattern.exec(String(id))?.[1];
+    if (node !== undefined && node !== this.node) void this.#bus.tell(node, "answer", keyOf(session), message.bytes);
+  }
+
+  cancel(session: Session, notice: Envelope): void {
+    this.#bus.cast("cancel", keyOf(session), notice.bytes);
+  }
+
+  broadcast(session: Session, notice: Envelope): void {
+    this.#bus.cast("broadcast", keyOf(session), notice.bytes);
+  }
+
+  took(session: Session, lastEventId: string | undefined): void {
+    session.home = undefined;
+    this.#router.prepare(session);
+    void this.#take(session, lastEventId);
+  }
+
+  left(session: Session): void {
+    this.#bus.cast("left", keyOf(session));
+  }
+
+  atHome(request: Envelope, session: Session, scope: Scope): Promise<Uint8Array> | undefined {
+    const { home } = session;
+    return home === undefined ? undefined : this.#ask(home, request, session, scope);
+  }
+
+  async noted(session: Session, isLevel: boolean): Promise<void> {
+    using scope = new Scope(undefined, knownMs);
+    await this.#listens.noted(session, isLevel, scope);
+  }
+
+  async changed(backend: string, owner: string, member: string): Promise<void> {
+    using scope = new Scope(undefined, knownMs);
+    await this.#bus.askAll("changed", { backend, owner, member }, scope);
+  }
+
+  isSplit(backend: string): boolean {
+    return this.#hub.topology.get(backend)?.plan.replicas.some(({ kind }) => kind === "stdio") === true;
+  }
+
+  closed(backend: string, replica: number | undefined, until: number): void {
+    this.#bus.cast("closed", { backend, ...(replica === undefined ? {} : { replica }), until });
+  }
+
+  ratesOf(name: string, terms: RateTerms): RateLimit {
+    const { calls, perMs } = terms;
+    // Whose calls they are is nobody's business but the gateway's; another rate is another bucket.
+    const nameOf = (key: string): string =>
+      `rate:${this.#hub.sealer.signs("rate", JSON.stringify([name, calls, perMs, key]))[0] ?? ""}`;
+    return new SharedRates(this.#bus.wire, terms, nameOf);
+  }
+
+  async add(name: string, amount: number, ttlMs: number): Promise<number> {
+    return await this.#bus.wire.add(`count:${this.#hub.sealer.signs("count", name)[0] ?? ""}`, amount, ttlMs);
+  }
+
+  /** Asks the clients whose streams are here to come back, to other processes; resolves when they have, or the scope ends. */
+  async leave(scope: Scope): Promise<void> {
+    const leaving = [...this.#hub.sessions.all()].filter(({ facts, outlet }) => facts.key !== "" && outlet.connected);
+    for (const { outlet } of leaving) outlet.pause?.(returnMs);
+    const isAt = ({ home, facts }: Session): boolean =>
+      home !== undefined || this.#hub.sessions.find(facts.key) === undefined;
+    while (!leaving.every(isAt) && !scope.cancelled) await sleep(stepMs, scope).catch(() => {});
+  }
+
+  close(): void {
+    this.#stopRefreshing();
+  }
+
+  /** Messages about a session, which this process may have. */
+  #hear(topic: string, hear: (session: Session, envelope: Envelope) => unknown): void {
+    this.#bus.on(topic, ({ head, body }) => {
+      const session = this.#sessionOf(head);
+      const scanned = session && scan(body);
+      if (session && scanned?.kind === "message") hear(session, scanned.envelope);
+    });
+  }
+
+  #sessionOf(head: Message["head"]): Session | undefined {
+    return this.#hub.sessions.find(String(head["key"]));
+  }
+
+  /** A message of a session whose stream is elsewhere; false where it is to be kept here. */
+  #send(session: Session, message: Uint8Array): boolean {
+    const { home } = session;
+    if (home === undefined) return false;
+    void this.#bus.tell(home, "outlet", keyOf(session), message).then((isThere) => {
+      if (isThere) return;
+      // That process is gone: the client will come back to another one.
+      if (session.home === home) session.home = undefined;
+      session.outlet.send(message);
+    });
+    return true;
+  }
+
+  async #take(session: Session, lastEventId: string | undefined): Promise<void> {
+    const head = { ...keyOf(session), ...(lastEventId === undefined ? {} : { last: lastEventId }) };
+    const before = await this.#listens.take(session);
+    const named = lastEventId?.slice(0, this.node.length);
+    const nodes = new Set([...before.keys(), ...(named === undefined ? [] : [named])]);
+    nodes.delete(this.node);
+    const there = await Promise.all([...nodes].map((node) => this.#bus.tell(node, "home", head)));
+    this.#bus.cast("home", head);
+    await this.#listens.open(session, before.values());
+    this.#bus.cast("listens", keyOf(session));
+    // What a process that is gone had for the client is lost: it is told to look at everything again.
+    if (there.includes(false)) this.#hint(session);
+  }
+
+  #hint(session: Session): void {
+    const { outlet, subscriptions, facts } = session;
+    const offered = legacyCapabilities(this.#hub, facts.view);
+    for (const member of ["tools", "prompts", "resources"])
+      if (offered[member] !== undefined) outlet.send(notificationMessage(`notifications/${member}/list_changed`));
+    for (const uri of subscriptions.keys())
+      outlet.send(notificationMessage("notifications/resources/updated", { uri }));
+  }
+
+  /** The stream of a session is at another process now: so are its messages, and what it listens to. */
+  #moved({ from, head }: Message): void {
+    const session = this.#sessionOf(head);
+    if (!session) return;
+    session.home = from;
+    const last = head["last"];
+    for (const message of session.outlet.surrender?.(typeof last === "string" ? last : undefined) ?? [])
+      this.#send(session, message);
+    this.#listens.handOver(session);
+  }
+
+  async #ask(home: string, request: Envelope, session: Session, outer: Scope): Promise<Uint8Array> {
+    using scope = new Scope(outer, homeMs);
+    const reply = await this.#bus.ask(home, "request", keyOf(session), request.bytes, scope);
+    outer.throwIfCancelled();
+    if (reply) return reply.body;
+    if (session.home === home) session.home = undefined;
+    return new Uint8Array();
+  }
+
+  async #answer(head: Message["head"], body: Uint8Array): Promise<Uint8Array> {
+    const session = this.#sessionOf(head);
+    const scanned = scan(body);
+    if (!session || scanned.kind !== "message") return new Uint8Array();
+    using scope = new Scope(undefined, homeMs);
+    return (await this.#router.request(session, scanned.envelope, scope, { deliver: () => {} })) ?? new Uint8Array();
+  }
+
+  #leaveAlone({ backend: name, replica, until }: Message["head"]): void {
+    const backend = this.#hub.topology.get(String(name));
+    backend?.policies.leaveAlone(typeof replica === "number" ? replica : undefined, Number(until));
+  }
+}
+
+function keyOf({ facts }: Session): { readonly key: string } {
+  return { key: facts.key };
+}

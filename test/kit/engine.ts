@@ -1,0 +1,153 @@
+// Programs beside the gateway that a test brings along: Valkey (or Redis) and nginx, on free ports, with a folder of their own.
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { existsSync } from "node:fs";
+import process from "node:process";
+import { type Proc, startProcess } from "./process.ts";
+
+/** The path of the first of these programs that is installed. */
+function findProgram(...names: readonly string[]): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/bin"];
+  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
+}
+
+const engine = findProgram("valkey-server", "redis-server");
+const nginx = findProgram("nginx");
+
+/** Why tests that need both cannot run here; false where they can. */
+export const lacksEngine: string | false =
+  engine === undefined ? "neither valkey-server nor redis-server is here" : false;
+export const lacksFleet: string | false = lacksEngine || (nginx === undefined ? "nginx is not here" : false);
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === "object" && address ? address.port : 0;
+}
+
+/** Valkey or Redis that can be killed and started again on its port. */
+export class Engine implements AsyncDisposable {
+  readonly port: number;
+  readonly password: string;
+  #proc: Proc | undefined;
+
+  private constructor(port: number, password: string) {
+    this.port = port;
+    this.password = password;
+  }
+
+  static async start(password: string = ""): Promise<Engine> {
+    const started = new Engine(await freePort(), password);
+    await started.start();
+    return started;
+  }
+
+  get url(): string {
+    return `redis://${this.password === "" ? "" : `:${this.password}@`}127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    const secret = this.password === "" ? [] : ["--requirepass", this.password];
+    const flags = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", ...secret];
+    this.#proc = startProcess(engine ?? "", flags, { cwd: tmpdir() });
+    await this.#proc.line(/Ready to accept connections/);
+  }
+
+  async kill(): Promise<void> {
+    this.#proc?.kill("SIGKILL");
+    await this.#proc?.exited;
+  }
+
+  /** Stops it in its tracks, or lets it go on: its connections stay open, and nothing is answered. */
+  freeze(signal: "SIGSTOP" | "SIGCONT"): void {
+    this.#proc?.kill(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+}
+
+/** nginx in front of several gateways: round robin, and no client stays with one of them. */
+export class Balancer implements AsyncDisposable {
+  readonly port: number;
+  readonly #folder: string;
+  #proc: Proc | undefined;
+
+  private constructor(port: number) {
+    this.port = port;
+    this.#folder = mkdtempSync(join(tmpdir(), "nginx-"));
+  }
+
+  /** `ports`: of the gateways. */
+  static async start(ports: readonly number[]): Promise<Balancer> {
+    const balancer = new Balancer(await freePort());
+    const config = join(balancer.#folder, "nginx.conf");
+    writeFileSync(config, configOf(balancer.#folder, balancer.port, ports));
+    balancer.#proc = startProcess(nginx ?? "", ["-c", config, "-p", balancer.#folder]);
+    await balancer.#listens();
+    return balancer;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async #listens(): Promise<void> {
+    for (let left = 200; left > 0; left -= 1) {
+      if (this.#proc?.exit) throw new Error(`nginx has ended: ${this.#proc.stderr}`);
+      const isUp = await fetch(`${this.url}/nginx-is-up`).then(
+        () => true,
+        () => false,
+      );
+      if (isUp) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error("nginx does not listen");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#proc?.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function configOf(folder: string, port: number, ports: readonly number[]): string {
+  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+  return `
+${process.getuid?.() === 0 ? "user root;" : ""}
+daemon off;
+worker_processes 1;
+worker_rlimit_nofile 20000;
+pid ${folder}/nginx.pid;
+error_log stderr error;
+events { worker_connections 8000; }
+http {
+  access_log off;
+  ${paths.map((path) => `${path}_temp_path ${folder}/${path};`).join("\n  ")}
+  client_max_body_size 64m;
+  upstream gateways {
+    ${ports.map((each) => `server 127.0.0.1:${each} max_fails=0;`).join("\n    ")}
+    keepalive 64;
+  }
+  server {
+    listen 127.0.0.1:${port};
+    location / {
+      proxy_pass http://gateways;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_buffering off;
+      proxy_request_buffering on;
+      proxy_read_timeout 1h;
+      proxy_next_upstream error timeout;
+    }
+  }
+}
+`;
+}
