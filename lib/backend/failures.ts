@@ -56,7 +56,11 @@ export interface Tries {
 /** The failure with what its caller needs to decide whether to ask again. */
 export function told(error: GatewayError, backend: string, { made, mayHaveRun, site }: Tries): GatewayError {
   if (!concernsBackend(error)) return error;
-  const { code, message, data } = error;
+  const { data } = error;
+  // It had no place, or no replica, for as long as it could wait.
+  const wasLeftWaiting = error.code === "callTimeout" && made === 0;
+  const code = wasLeftWaiting ? "unavailable" : error.code;
+  const message = wasLeftWaiting ? `backend "${backend}" could not take the call in its time` : error.message;
   return new GatewayError(code, made > 1 ? `${message} (${made} attempts)` : message, {
     backend,
     cause: error,

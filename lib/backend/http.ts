@@ -12,6 +12,7 @@ import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
 import { followRedirects, postRedirects } from "./redirect.ts";
 import {
   eraChanged,
+  isPutOff,
   isSessionError,
   maxErrorBytes,
   readRefusal,
@@ -275,7 +276,7 @@ class HttpTransport implements Transport, LandingPlace {
       this.#events.retired(lost);
       throw lost;
     }
-    if (call !== undefined && error) return this.#events.message(body, call);
+    if (call !== undefined && error && !isPutOff(refusal)) return this.#events.message(body, call);
     if (call === undefined) return stray(`HTTP ${status} for a notification or an answer`);
     throw refusedWith(backend, refusal);
   }

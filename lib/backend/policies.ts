@@ -42,13 +42,13 @@ export class BackendPolicies implements Policies {
   readonly #toolTimes: readonly { readonly fits: (tool: string) => boolean; readonly times: CallTimes }[];
   readonly #toolBreakers = new Map<string, Breaker>();
   readonly #open = new Set<number>();
-  closedUntil = 0;
   /** Hears when the backend, or a replica of it, wants no calls, and when the calls of a replica fail. */
   told: ((replica: number | undefined, until: number) => void) | undefined;
   waiting = 0;
   /** Nothing has failed lately, and nothing is asked for that a single call would need: it may go straight to its link. */
   isCalm: boolean;
   #faultAt = -Infinity;
+  #closedUntil = 0;
 
   constructor(backend: BackendPlan, observer: Observer, zone: string | undefined) {
     const plan = backend.resilience ?? resilienceDefaults;
@@ -76,6 +76,17 @@ export class BackendPolicies implements Policies {
     this.#isPlain =
       isAlone && wants.every((each) => !each) && breaker?.perTool !== true && !((breaker?.codes.length ?? 0) > 0);
     this.isCalm = this.#isPlain;
+  }
+
+  get closedUntil(): number {
+    return this.#closedUntil;
+  }
+
+  /** No call goes straight to its link before then. */
+  set closedUntil(until: number) {
+    this.#closedUntil = until;
+    this.isCalm = false;
+    this.#faultAt = Date.now();
   }
 
   /** The times of a call; `tool` only where it is one. */

@@ -69,10 +69,15 @@ export function eraChanged(backend: string): GatewayError {
   return new GatewayError("sessionLost", text, { backend, data: { sent: false } });
 }
 
-/** The failure of a call that was refused with this status and no word of its own. */
+/** Whether the server wants to be asked later, and has done nothing: its error is no answer to the call then. */
+export function isPutOff({ status, retryAfterMs }: Refusal): boolean {
+  return retryAfterMs !== undefined && (status === 429 || status === 503);
+}
+
+/** The failure of a call that was refused with this status. */
 export function refusedWith(
   backend: string,
-  { status, retryAfterMs }: Pick<Refusal, "status" | "retryAfterMs">,
+  { status, retryAfterMs, error }: Pick<Refusal, "status" | "retryAfterMs" | "error">,
   where: string = "",
 ): GatewayError {
   const failure = (
@@ -83,7 +88,8 @@ export function refusedWith(
   ): GatewayError => new GatewayError(code, `backend "${backend}" ${what}`, { backend, data: { sent, ...more } });
   if (status === 401 || status === 403)
     return failure("unauthorized", `refused the credentials (HTTP ${status})`, false);
-  const what = `answered with HTTP ${status}${where}`;
+  const said = error === undefined ? "" : `: ${error.message}`;
+  const what = `answered with HTTP ${status}${where}${said}`;
   // Told to come back later, nothing was begun; a bare 503 may come from a proxy that gave up on a server that works on it.
   const wish = retryAfterMs === undefined ? {} : { retryAfterMs };
   if (status === 429) return failure("unavailable", what, false, { ...wish, throttled: true });

@@ -27,6 +27,8 @@ export class Puppet implements AsyncDisposable {
   readonly asked: string[] = [];
   /** Messages that came while it was away. */
   missed = 0;
+  /** So many calls of tools are put off first, by an error of JSON-RPC. */
+  busy = 0;
   #mood: Mood;
   readonly #server = createServer((request, response) => this.#take(request, response));
 
@@ -73,6 +75,12 @@ export class Puppet implements AsyncDisposable {
       const body = JSON.stringify({ jsonrpc: "2.0", id, ...(result ? { result } : { error: { code: -32601 } }) });
       const answer = (): void => void response.writeHead(200, { "content-type": "application/json" }).end(body);
       this.asked.push(tool === "" ? String(method) : tool);
+      if (tool !== "" && this.busy > 0) {
+        this.busy -= 1;
+        const error = { code: -32000, message: "Too many requests" };
+        const headers = { "content-type": "application/json", "retry-after": "1" };
+        return void response.writeHead(429, headers).end(JSON.stringify({ jsonrpc: "2.0", id, error }));
+      }
       if (this.#mood === "well") return answer();
       this.held.push({ id, method: String(method), tool, answer, drop: () => void request.socket.destroy() });
     });
