@@ -14,8 +14,9 @@ const patienceMs = 5_000;
 const shortMs = 60;
 
 export async function fuzzFront(total: number, seed: number): Promise<Outcome> {
+  const timeouts = { call: "2s" };
   await using gateway = await Gateway.start({
-    backends: { time: rawStdio("--tools", "now,echo"), text: rawStdio() },
+    backends: { time: { ...rawStdio("--tools", "now,echo"), timeouts }, text: { ...rawStdio(), timeouts } },
     front: { sse: true },
     limits: { sessions: 200, body: "64KiB", streams: 50 },
     timeouts: { resume: "100ms", drain: "1s", session: "1m" },

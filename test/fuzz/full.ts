@@ -25,8 +25,8 @@ const intro = `# A million odd requests, and a million odd replies
 \`npm run fuzz\` writes this file. Messages are written by what MCP knows, by a generator of JSON, or are any bytes, and most are
 damaged after that; requests come whole, cut, contradictory and in every framing. A run fails where the gateway ends, says
 anything of a bug, answers with a 5xx that is no JSON-RPC error, leaves a whole request or a call without an answer, does not
-serve others afterwards, or where its memory in the second half of the run is never as low as it once was in the first
-half, by more than 48 MiB. Memory is that of the gateway's process in MiB, at twenty equal distances.
+serve others afterwards, or where its memory in the last quarter of the run is more than it was in the second one, in the
+median, by 48 MiB. Memory is that of the gateway's process in MiB, at twenty equal distances.
 `;
 
 function sectionOf({ title, sent, seconds, counts, memory, growth }: Outcome): string {
@@ -41,7 +41,7 @@ function sectionOf({ title, sent, seconds, counts, memory, growth }: Outcome): s
     "| --- | --- |",
     ...rows,
     "",
-    `Memory: ${memory.join(" ")}; lowest of the second half over highest of the first: ${growth}.`,
+    `Memory: ${memory.join(" ")}; from the second quarter to the last one ${growth}.`,
   ].join("\n");
 }
 

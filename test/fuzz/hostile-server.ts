@@ -1,5 +1,4 @@
 // A hostile server on stdin and stdout: a good handshake, and then whatever it likes. Arguments: the seed.
-import { createInterface } from "node:readline";
 import process from "node:process";
 import { Messages } from "./messages.ts";
 import { mutate, Random } from "./random.ts";
@@ -12,9 +11,13 @@ const tools = '{"tools":[{"name":"go","inputSchema":{"type":"object"}}]}';
 /** Lines that were not what they should have been. */
 let replies = 0;
 
-createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY })
-  .on("line", (line) => process.stdout.write(answerTo(line)))
-  .on("close", () => process.exit(0));
+let rest = "";
+process.stdin.setEncoding("utf8").on("data", (text: string) => {
+  const lines = (rest + text).split("\n");
+  rest = lines.pop() ?? "";
+  for (const line of lines) process.stdout.write(answerTo(line));
+});
+process.stdin.on("end", () => process.exit(0));
 
 function answerTo(line: string): Buffer | string {
   const { id, method, params } = Object(JSON.parse(line));

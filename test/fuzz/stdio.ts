@@ -10,9 +10,14 @@ import { Messages } from "./messages.ts";
 import { mutate, Random } from "./random.ts";
 import { assertQuiet, growthOf, isMessage, memoryOf, type Outcome } from "./watch.ts";
 
-/** Lines between two pings; the answer to the second one says that all of them were read. */
+/** Lines between two calls whose answers are waited for: the backend has them all by then, and so does not fall behind. */
 const batch = 200;
 const patienceMs = 20_000;
+
+const settings = {
+  backends: { time: { ...rawStdio("--tools", "now"), timeouts: { call: "2s" } } },
+  limits: { body: "64KiB", sessions: 100 },
+};
 
 /** A gateway on stdin and stdout, whose every line is looked at. */
 class Pipe implements AsyncDisposable {
@@ -25,10 +30,7 @@ class Pipe implements AsyncDisposable {
 
   constructor() {
     const config = join(this.#folder, "mcpctl.json");
-    writeFileSync(
-      config,
-      JSON.stringify({ backends: { time: rawStdio("--tools", "now") }, limits: { body: "64KiB" } }),
-    );
+    writeFileSync(config, JSON.stringify(settings));
     const [command, args] = runtimeCommand("cli/main.ts", "serve", "--stdio", "-c", config);
     this.child = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
     this.child.stdin?.on("error", () => {});
@@ -38,14 +40,16 @@ class Pipe implements AsyncDisposable {
       .on("data", (text: string) => (this.stderr = (this.stderr + text).slice(-100_000)));
   }
 
-  /** Writes bytes and a ping behind them; resolves when that is answered. */
-  async write(bytes: Buffer, ping: string): Promise<void> {
-    const answered = new Promise<void>((resolve) => this.#answered.set(ping, resolve));
-    this.child.stdin?.write(Buffer.concat([bytes, Buffer.from(`{"jsonrpc":"2.0","id":"${ping}","method":"ping"}\n`)]));
+  /** Writes bytes and a call behind them; resolves when that is answered. */
+  async write(bytes: Buffer, mark: string): Promise<void> {
+    const answered = new Promise<void>((resolve) => this.#answered.set(mark, resolve));
+    const params = '{"name":"time__now","arguments":{}}';
+    const call = `{"jsonrpc":"2.0","id":"${mark}","method":"tools/call","params":${params}}\n`;
+    this.child.stdin?.write(Buffer.concat([bytes, Buffer.from(call)]));
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(
-        () => reject(new Error(`no answer to ${ping}; ${this.stderr.slice(-2000)}\n${bytes.toString("latin1")}`)),
+        () => reject(new Error(`no answer to ${mark}; ${this.stderr.slice(-2000)}\n${bytes.toString("latin1")}`)),
         patienceMs,
       );
     });
@@ -59,10 +63,10 @@ class Pipe implements AsyncDisposable {
     for (const line of lines) {
       this.lines += 1;
       assert.ok(isMessage(line), `no message on stdout: ${line.slice(0, 300)}`);
-      const [, ping] = /^\{"jsonrpc":"2\.0","id":"(fuzz-ping-\d+)","result"/.exec(line) ?? [];
-      if (ping === undefined) continue;
-      this.#answered.get(ping)?.();
-      this.#answered.delete(ping);
+      const [, mark] = /^\{"jsonrpc":"2\.0","id":"(fuzz-mark-\d+)","result"/.exec(line) ?? [];
+      if (mark === undefined) continue;
+      this.#answered.get(mark)?.();
+      this.#answered.delete(mark);
     }
   }
 
@@ -82,14 +86,14 @@ export async function fuzzStdio(total: number, seed: number): Promise<Outcome> {
   const messages = new Messages(random, seed);
   const greeting =
     '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"f","version":"1"}}}\n';
-  await pipe.write(Buffer.from(greeting), "fuzz-ping-0");
+  await pipe.write(Buffer.from(greeting), "fuzz-mark-0");
   const memory: number[] = [];
   const startedAt = performance.now();
   let sent = 0;
   for (let round = 1; sent < total; round += 1) {
     const lines: Buffer[] = [];
     for (let at = 0; at < batch; at += 1) lines.push(lineOf(random, messages), Buffer.from("\n"));
-    await pipe.write(Buffer.concat(lines), `fuzz-ping-${round}`);
+    await pipe.write(Buffer.concat(lines), `fuzz-mark-${round}`);
     sent += batch;
     if (Math.floor((sent * 20) / total) > memory.length) memory.push(memoryOf(pipe.child.pid ?? 0));
     assert.equal(pipe.child.exitCode, null, pipe.stderr);

@@ -12,7 +12,7 @@ export interface Outcome {
   readonly counts: Readonly<Record<string, number>>;
   /** MiB, at equal distances. */
   readonly memory: readonly number[];
-  /** Of the same, in the second half over the first. */
+  /** Of the same, from the second quarter to the last one. */
   readonly growth: number;
 }
 
@@ -87,17 +87,18 @@ export function assertQuiet(stderr: string): void {
   assert.equal(bug, null, own.slice(Math.max(0, (bug?.index ?? 0) - 500), (bug?.index ?? 0) + 3000));
 }
 
-/** By how much it is more in the second half, at its best, than in the first, at its worst; fails where that is a leak. */
+/** By how much it is more in the last quarter of a run than in the second one; fails where that is a leak. */
 export function growthOf(memory: readonly number[], sent: number): number {
-  const half = Math.floor(memory.length / 2);
-  if (half < 3) return 0;
-  const growth = lowest(memory.slice(half)) - highest(memory.slice(2, half));
+  const quarter = Math.floor(memory.length / 4);
+  if (quarter < 2) return 0;
+  const growth = median(memory.slice(-quarter)) - median(memory.slice(quarter, 2 * quarter));
   if (sent >= 50_000) assert.ok(growth < maxGrowthMiB, `grew by ${growth} MiB: ${memory.join(" ")}`);
   return growth;
 }
 
-const lowest = (all: readonly number[]): number => Math.min(...all, Infinity);
-const highest = (all: readonly number[]): number => Math.max(...all, 0);
+function median(all: readonly number[]): number {
+  return all.toSorted((a, b) => a - b)[Math.floor(all.length / 2)] ?? 0;
+}
 
 function isRpcError(body: string): boolean {
   try {

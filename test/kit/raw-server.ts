@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process";
 import { appendFileSync } from "node:fs";
 import process from "node:process";
-import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { outcomeOf } from "./raw-answers.ts";
@@ -91,12 +90,17 @@ if (positionals[0] === "http") {
   // Set by the kit: a test that was aborted leaves no server behind.
   if (process.env["EXIT_WITH_STDIN"] === "1") process.stdin.resume().on("end", () => process.exit(0));
 } else {
-  const lines = createInterface({ input: process.stdin, crlfDelay: Number.POSITIVE_INFINITY });
-  lines.on("line", (line) => {
-    record(line);
-    if (line.trim() !== "") reply(line).catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
+  let rest = "";
+  // Not by readline, for which U+2028 in a text is the end of a line.
+  process.stdin.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      record(line);
+      if (line.trim() !== "") reply(line).catch((error: unknown) => process.stderr.write(`${String(error)}\n`));
+    }
   });
-  lines.on("close", () => {
+  process.stdin.on("end", () => {
     if (!values["ignore-sigterm"]) process.exit(0);
   });
 }
