@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { Gateway, rawStdio } from "../e2e/kit.ts";
 import { runtimeCommand } from "../kit/process.ts";
-import { RawClient } from "../kit/raw-client.ts";
-import { Connection } from "./connection.ts";
+import { Connection, openSession, post } from "./connection.ts";
 import { serveHostile } from "./hostile.ts";
 import { Messages } from "./messages.ts";
 import { Random } from "./random.ts";
@@ -30,10 +29,8 @@ export async function fuzzBackend(kind: "http" | "stdio", total: number, seed: n
   const port = Number(new URL(gateway.url()).port);
   let left = total;
   const work = async (): Promise<void> => {
-    const client = new RawClient(gateway.url());
-    await client.initialize();
     const connection = new Connection(port);
-    const { sessionId = "" } = client;
+    const sessionId = await openSession(connection);
     while (left > 0) {
       left -= 1;
       const id = `c${left}`;
@@ -60,15 +57,6 @@ function sumOfRuns(counts: readonly number[]): number {
 }
 
 function callOf(id: string, session: string): Buffer {
-  const body = `{"jsonrpc":"2.0","id":"${id}","method":"tools/call","params":{"name":"bad__go","arguments":{},"_meta":{"progressToken":"${id}"}}}`;
-  const head = [
-    "POST /mcp HTTP/1.1",
-    "Host: 127.0.0.1",
-    "Content-Type: application/json",
-    "Accept: application/json, text/event-stream",
-    "MCP-Protocol-Version: 2025-11-25",
-    `Mcp-Session-Id: ${session}`,
-    `Content-Length: ${Buffer.byteLength(body)}`,
-  ];
-  return Buffer.from(`${head.join("\r\n")}\r\n\r\n${body}`);
+  const params = { name: "bad__go", arguments: {}, _meta: { progressToken: id } };
+  return post({ jsonrpc: "2.0", id, method: "tools/call", params }, session);
 }

@@ -108,3 +108,26 @@ function read(
     return rest.length >= Number(length) || isClosed ? reply(rest.slice(0, Number(length)), isClosing) : undefined;
   return reply(rest, true);
 }
+
+/** A POST of a message to the endpoint, with the session where there is one. */
+export function post(message: object, session?: string): Buffer {
+  const body = JSON.stringify(message);
+  const head = [
+    "POST /mcp HTTP/1.1",
+    "Host: 127.0.0.1",
+    "Content-Type: application/json",
+    "Accept: application/json, text/event-stream",
+    ...(session === undefined ? [] : ["MCP-Protocol-Version: 2025-11-25", `Mcp-Session-Id: ${session}`]),
+    `Content-Length: ${Buffer.byteLength(body)}`,
+  ];
+  return Buffer.from(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+/** The id of a new session. */
+export async function openSession(connection: Connection): Promise<string> {
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "fuzz", version: "1" } };
+  const reply = await connection.ask(post({ jsonrpc: "2.0", id: 0, method: "initialize", params }), 30_000);
+  const [, session] = /\r\nmcp-session-id: (\S+)/i.exec(reply?.head ?? "") ?? [];
+  if (session === undefined) throw new Error(`no session: ${JSON.stringify(reply)}`);
+  return session;
+}

@@ -1,8 +1,7 @@
 // The HTTP front under requests that nobody sends by mistake: many connections at once, each answer looked at.
 import assert from "node:assert/strict";
 import { Gateway, rawStdio } from "../e2e/kit.ts";
-import { RawClient } from "../kit/raw-client.ts";
-import { Connection } from "./connection.ts";
+import { Connection, openSession } from "./connection.ts";
 import { type Memory, Requests } from "./http-requests.ts";
 import { Messages } from "./messages.ts";
 import { Random } from "./random.ts";
@@ -31,9 +30,7 @@ export async function fuzzFront(total: number, seed: number): Promise<Outcome> {
     const memory: Memory = { sessions: [] };
     const requests = new Requests(random, new Messages(random, seed + lane), memory);
     const connection = new Connection(port);
-    const client = new RawClient(gateway.url());
-    await client.initialize();
-    if (client.sessionId !== undefined) memory.sessions.push(client.sessionId);
+    memory.sessions.push(await openSession(connection));
     while (left > 0) {
       left -= 1;
       const { bytes, isWhole } = requests.next();

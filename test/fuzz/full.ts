@@ -14,8 +14,8 @@ const seed = Number(process.env["FUZZ_SEED"] ?? Date.now() % 2 ** 31);
 
 /** Together a million requests to the fronts, and a million replies of hostile backends. */
 const runs: Readonly<Record<string, () => Promise<Outcome>>> = {
-  front: () => fuzzFront(400_000, seed),
-  stdio: () => fuzzStdio(600_000, seed),
+  front: () => fuzzFront(100_000, seed),
+  stdio: () => fuzzStdio(900_000, seed),
   "backend-http": () => fuzzBackend("http", 400_000, seed),
   "backend-stdio": () => fuzzBackend("stdio", 250_000, seed),
 };
