@@ -31,7 +31,7 @@ const commands: Readonly<Record<string, Entry>> = {
     about: "Run a server that counts what it executes",
     load: () => import("./bench-fixture.ts"),
   },
-  auth: { about: "Make keys, and say who may use what", load: () => import("./auth.ts") },
+  auth: { about: "Make keys, say who may use what, and sign in to backends", load: () => import("./auth.ts") },
   audit: { about: "Check that an audit log is as it was written", load: () => import("./audit.ts") },
   validate: { about: "Check configs without starting anything", load: () => import("./validate.ts") },
   lock: { about: "Keep what tools are, and see what changed", load: () => import("./lock.ts") },

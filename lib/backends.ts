@@ -7,6 +7,7 @@ import type { Faults } from "./ops/faults.ts";
 import { legacyCodec, sharedClientCapabilities } from "./protocol/legacy.ts";
 import type { Meter } from "./observe/meter.ts";
 import type { Router } from "./route/router.ts";
+import type { SignIn } from "./sign-in.ts";
 
 export interface Surroundings {
   readonly version: string;
@@ -15,13 +16,14 @@ export interface Surroundings {
   readonly router: Router;
   /** Undefined where nothing is counted. */
   readonly meter: Meter | undefined;
+  readonly signIn?: SignIn | undefined;
 }
 
 /** Starts connecting at once. */
 export function createBackend(
   plan: BackendPlan,
   { limits, zone }: Plan,
-  { version, observer, faults, router, meter }: Surroundings,
+  { version, observer, faults, router, meter, signIn }: Surroundings,
 ): Backend {
   const source = `backend ${plan.name}`;
   const options: BackendOptions = {
@@ -33,6 +35,7 @@ export function createBackend(
     observer,
     meter: meter?.backend(plan.name),
     zone,
+    signIn,
     bend: faults?.benderOf(plan.name),
     listed: (backend, owner, tool) => router.listings.shelves.tool(backend, owner, tool),
   };

@@ -10,6 +10,7 @@ import type * as SseModule from "./front/sse-front.ts";
 import type * as LockModule from "./lock.ts";
 import type * as ObservingModule from "./observing.ts";
 import type { RouteFeatures } from "./route/hub.ts";
+import type * as SignInModule from "./sign-in.ts";
 
 export interface Features extends RouteFeatures {
   readonly clustering?: typeof ClusteringModule | undefined;
@@ -17,6 +18,7 @@ export interface Features extends RouteFeatures {
   readonly lock?: typeof LockModule | undefined;
   readonly observing?: typeof ObservingModule | undefined;
   readonly sse?: typeof SseModule | undefined;
+  readonly signIn?: typeof SignInModule | undefined;
 }
 
 /** Resolves to what a plan asks for; what was loaded before is there at once. */
@@ -27,11 +29,15 @@ export async function loadFeatures(plan: Plan, isWorker: boolean): Promise<Featu
     (each) => each !== undefined,
   );
   const isSearched = [disclosure, ...views.map((view) => view.disclosure)].includes("search");
-  const [gate, observing, sse, lockModule, admission, policyModule, filter, rules, finder, clustering] =
+  const signsIn = backends.some(({ replicas }) =>
+    replicas.some((each) => each.kind === "http" && each.auth?.kind === "oauth"),
+  );
+  const [gate, observing, sse, signIn, lockModule, admission, policyModule, filter, rules, finder, clustering] =
     await Promise.all([
       auth && import("./front/gate.ts"),
       observe.metrics.isOff ? undefined : import("./observing.ts"),
       front.sse ? import("./front/sse-front.ts") : undefined,
+      signsIn ? import("./sign-in.ts") : undefined,
       lock.mode === "off" ? undefined : import("./lock.ts"),
       isLimited ? import("./route/admission.ts") : undefined,
       policy && import("./merge/policy.ts"),
@@ -40,5 +46,17 @@ export async function loadFeatures(plan: Plan, isWorker: boolean): Promise<Featu
       isSearched ? import("./route/finder.ts") : undefined,
       cluster || isWorker ? import("./clustering.ts") : undefined,
     ]);
-  return { gate, observing, sse, lock: lockModule, admission, policy: policyModule, filter, rules, finder, clustering };
+  return {
+    gate,
+    observing,
+    sse,
+    signIn,
+    lock: lockModule,
+    admission,
+    policy: policyModule,
+    filter,
+    rules,
+    finder,
+    clustering,
+  };
 }

@@ -1,5 +1,4 @@
-// The composition root: puts hub, router, backends and fronts together, reloads, drains. Features that only some configs
-// ask for are not imported here: features.ts loads them.
+// The composition root: puts hub, router, backends and fronts together, reloads, drains; features.ts loads the rest.
 
 import { drain, nextTopology } from "./backend/registry.ts";
 import { createBackend } from "./backends.ts";
@@ -20,7 +19,7 @@ import { type Features, loadFeatures } from "./features.ts";
 import type { Gate, Route } from "./front/gate.ts";
 import { refuseForeign } from "./front/guard.ts";
 import { HttpFront } from "./front/http.ts";
-import { viewAt } from "./front/place.ts";
+import { plainPath, viewAt } from "./front/place.ts";
 import { errorReply } from "./front/reply.ts";
 import type { SseFront } from "./front/sse-front.ts";
 import { type Health, Status } from "./front/status.ts";
@@ -30,6 +29,7 @@ import { Tenures } from "./front/tenure.ts";
 import type { Faults } from "./ops/faults.ts";
 import { type Arrival, arrivalsIn, settledIn } from "./arrivals.ts";
 import type { LockKeeper } from "./lock.ts";
+import type { SignIn } from "./sign-in.ts";
 import type { Lock } from "./merge/lock.ts";
 import type { ServerIdentity } from "./route/greet.ts";
 import { Hub } from "./route/hub.ts";
@@ -70,6 +70,8 @@ export class Gateway {
   readonly #auditing: Auditing;
   /** What is counted, and who looks at it; undefined where nothing is. */
   readonly observing: Observing | undefined;
+  /** Absent where nobody signs in to anything. */
+  #signIn: SignIn | undefined;
   readonly #stdio = new Set<StdioFront>();
   readonly #tenures = new Tenures();
   /** Absent where this process is alone. */
@@ -125,8 +127,10 @@ export class Gateway {
   }
 
   #put(plan: Plan): void {
+    this.#signIn = this.#features.signIn?.keepSignIn(this.#signIn, this.#hub, this.#options.observer);
+    const around = { ...this.#options, router: this.#router, meter: this.observing?.meter, signIn: this.#signIn };
     const { topology, added, removed } = nextTopology(this.#hub.topology, plan.backends, (backend) =>
-      createBackend(backend, plan, { ...this.#options, router: this.#router, meter: this.observing?.meter }),
+      createBackend(backend, plan, around),
     );
     this.#hub.replace(plan, topology, this.#features);
     this.#welcome = new WeakSet();
@@ -149,9 +153,7 @@ export class Gateway {
       if (!seen) this.#hub.sessions.end(session);
       else this.#router.prepare(session);
     }
-    if (removed.length > 0 || added.length > 0) {
-      this.#router.listings.announceAll();
-    }
+    if (removed.length > 0 || added.length > 0) this.#router.listings.announceAll();
     if (removed.length === 0) return;
     const done = drain(removed, plan.timeouts.drainMs).finally(() => this.#draining.delete(done));
     this.#draining.add(done);
@@ -165,19 +167,17 @@ export class Gateway {
 
   #guard(): void {
     const { plan, observer } = this.#hub;
-    if (!plan.auth) return void (this.#gate = undefined);
-    const { Gate } = required(this.#features.gate);
+    const { gate } = this.#features;
     const witness = this.observing?.witness(this.#auditing) ?? this.#auditing;
-    this.#gate = new Gate(plan, plan.auth, observer, this.#address, witness);
+    this.#gate = plan.auth && required(gate).openGate(plan, observer, this.#address, witness, this.#signIn?.shows);
+    this.#signIn?.apply(plan, plan.publicUrl ?? this.#address, this.#gate);
   }
 
-  /** Answers one HTTP request. */
   handle(request: HttpRequest): HttpReply | Promise<HttpReply> {
     if (this.#welcome.has(request.head)) return this.#answer(request);
     const { listen, allowedHosts, allowedOrigins } = this.#hub.plan;
     const foreign = refuseForeign(request, { host: listen.host, allowedHosts, allowedOrigins });
-    if (foreign) return errorReply(foreign, undefined);
-    const early = preflight(request);
+    const early = foreign ? errorReply(foreign, undefined) : preflight(request);
     if (early) return early;
     const answer = this.#answer(request);
     if (request.header("origin") === undefined) {
@@ -188,8 +188,9 @@ export class Gateway {
   }
 
   #answer(request: HttpRequest): HttpReply | Promise<HttpReply> {
-    const { path: sent } = request;
-    const path = sent.length > 1 && sent.endsWith("/") ? sent.slice(0, -1) : sent;
+    const path = plainPath(request);
+    const page = this.#signIn?.handle(request, path);
+    if (page) return page;
     return this.#gate ? this.#gate.pass(request, path, this.#route) : this.#route(request, path, anonymous);
   }
 
@@ -242,8 +243,7 @@ export class Gateway {
    * each of them has `timeouts.list` to start and to list.
    */
   async computeLock(outer?: Scope): Promise<{ readonly lock: Lock; readonly missing: readonly GatewayError[] }> {
-    const { lockOf } = await import("./lock.ts");
-    return await lockOf(this.#hub, this.#router.listings, outer);
+    return await (await import("./lock.ts")).lockOf(this.#hub, this.#router.listings, outer);
   }
 
   /** The same gateway on a pair of streams; resolves when the input ends. */

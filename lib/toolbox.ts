@@ -3,6 +3,7 @@
 import type * as ArgumentChecks from "./ops/argument-checks.ts";
 import type * as Documents from "./ops/documents.ts";
 import type * as ItemChecks from "./ops/item-checks.ts";
+import type * as Logins from "./logins.ts";
 
 export { canI, principalOf, type Question, type Verdict } from "./ops/can-i.ts";
 export { verifyAudit } from "./observe/audit.ts";
@@ -31,6 +32,10 @@ export { checkDeep } from "./ops/deep.ts";
 export type { Finding } from "./ops/finding.ts";
 export { pluginExits, pluginLine, prometheusPage } from "./ops/monitoring.ts";
 export { median, phaseNames, type PhaseName, type ProbeReport, probeServer, type State } from "./ops/probe.ts";
+export type { LoginPlace, LoginStatus } from "./backend/logins.ts";
+
+/** Logins of backends; only few commands are about them. */
+export const loadLogins = (): Promise<typeof Logins> => import("./logins.ts");
 export type { WireTap } from "./backend/tap.ts";
 
 /** Judging schemas needs a library that is large. */

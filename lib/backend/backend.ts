@@ -7,7 +7,6 @@ import type { Scope } from "../core/scope.ts";
 import { Execution } from "../resilience/execute.ts";
 import type { LinkOptions } from "./connect.ts";
 import { Dispatch } from "./dispatch.ts";
-import { Credentials } from "./credential.ts";
 import { Eras } from "./eras.ts";
 import { told as failureTold } from "./failures.ts";
 import type { Caller, Link } from "./link.ts";
@@ -15,6 +14,7 @@ import { withAttempts } from "./marks.ts";
 import { BackendPolicies } from "./policies.ts";
 import { readThrough } from "./reads.ts";
 import type { Replica } from "./replica.ts";
+import { Credentials } from "./credentials.ts";
 import { bestOf, type StrandState } from "./strand.ts";
 import { localName } from "./traits.ts";
 import { Uplink, type UplinkState } from "./uplink.ts";
@@ -108,7 +108,7 @@ export class Backend {
   }
 
   /** The uplink of an owner; opened on first use. */
-  uplink(owner: string, capabilities?: Readonly<Record<string, unknown>>): Uplink {
+  uplink(owner: string, capabilities?: Readonly<Record<string, unknown>>, principal?: string): Uplink {
     const known = this.#uplinks.get(owner);
     if (known) return known;
     if (this.#closed) {
@@ -124,7 +124,7 @@ export class Backend {
     // One session's links to all replicas would be idle but for one.
     const only = this.plan.isolation === "session" ? balance.choose(replicas, owner) : undefined;
     const uplink = new Uplink(
-      { ...this.#options, owner, client },
+      { ...this.#options, owner, client, principal: this.plan.isolation === "session" ? principal : undefined },
       replicas,
       {
         up: (link, replica, isLead, isBack) => {
@@ -147,8 +147,13 @@ export class Backend {
 
   /** What `/health` says: the best state of any owner's uplink. */
   get state(): UplinkState {
-    const best = bestOf([...this.#uplinks.values()].map((uplink) => uplink.state));
-    return best ?? { kind: "connecting", since: Date.now(), replica: 0 };
+    return (
+      bestOf([...this.#uplinks.values()].map(({ state }) => state)) ?? {
+        kind: "connecting",
+        since: Date.now(),
+        replica: 0,
+      }
+    );
   }
 
   /** How each replica is: the best state that any owner has there. */
@@ -187,7 +192,7 @@ export class Backend {
     this.begun(request.method, scope, callMs);
     // Nothing to decide, in most cases.
     const first = policies.isCalm ? uplink.link?.call(request, edits, caller, scope) : undefined;
-    if (!first) return this.#dispatch(uplink, request, edits, caller, scope);
+    if (!first) return this.again(uplink, request, edits, caller, scope);
     return first.then(this.#succeeded, (error: unknown) => this.again(uplink, request, edits, caller, scope, error));
   }
 
@@ -216,20 +221,8 @@ export class Backend {
     if (this.#inFlight === 0) this.#idle?.resolve();
   }
 
-  /** Goes on with a call whose first attempt failed. */
-  again(
-    uplink: Uplink,
-    request: Envelope,
-    edits: readonly Edit[],
-    caller: Caller,
-    scope: Scope,
-    failure: unknown,
-  ): Promise<Uint8Array> {
-    return this.#dispatch(uplink, request, edits, caller, scope, failure);
-  }
-
-  /** With `failure`, an attempt was made before and failed with it. */
-  async #dispatch(
+  /** Goes on with a call; with `failure`, an attempt was made before and failed with it. */
+  async again(
     uplink: Uplink,
     request: Envelope,
     edits: readonly Edit[],
@@ -252,7 +245,8 @@ export class Backend {
       this.#failures += 1;
       const told = failureTold(error, this.plan.name, execution);
       caller.noted?.(`the caller is told ${told.row.id}: ${told.message}`, true);
-      throw told;
+      if (told.code !== "loginRequired") throw told;
+      return (await import("./login-answer.ts")).askToLogin(told, request, caller);
     } finally {
       this.ended();
     }

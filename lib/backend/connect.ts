@@ -8,11 +8,12 @@ import { notificationMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText } from "../core/text.ts";
 import type { ClientFacts, EraCodec, ServerFacts } from "../protocol/codec.ts";
-import { Credentials } from "./credential.ts";
 import type { Eras } from "./eras.ts";
 import { type HttpOptions, openHttp } from "./http.ts";
 import { Link, type LinkPeer } from "./link.ts";
 import { openWire, pinnedRevision } from "./opening.ts";
+import { Credentials } from "./credentials.ts";
+import type { Asker } from "./shown.ts";
 import { tapEvents, tapTransport, type WireTap } from "./tap.ts";
 import type { Transport, TransportEvents, WireBender } from "./transport.ts";
 
@@ -30,6 +31,10 @@ export interface LinkOptions {
   readonly eras?: Eras;
   /** What is shown to the replicas. */
   readonly credentials?: Credentials;
+  /** Whose link it is, where the owner is a session. */
+  readonly principal?: string | undefined;
+  /** Where people sign in to backends, and what principals have shown the gateway. */
+  readonly signIn?: Pick<Asker, "loginPage" | "shownBy"> | undefined;
   /** Puts faults on the wires. */
   readonly bend?: WireBender | undefined;
   /** Hears everything that goes over the wire. */
@@ -52,10 +57,14 @@ export async function openLink(
   const { eras } = options;
   const warn = (what: string): void => options.observer.log("warn", `backend ${plan.name}`, what);
   const { tap } = options;
+  const forward = replica.kind === "http" ? replica.forward : undefined;
   const connect = async (events: TransportEvents): Promise<Transport> => {
-    if (!tap) return openTransport(options, replica, events, scope);
-    tap.opened();
-    return tapTransport(await openTransport(options, replica, tapEvents(events, tap), scope), tap);
+    tap?.opened();
+    const wire = await openTransport(options, replica, tap ? tapEvents(events, tap) : events, scope);
+    const tapped = tap ? tapTransport(wire, tap) : wire;
+    if (!forward) return tapped;
+    const { forwarding } = await import("./forwarded.ts");
+    return forwarding(tapped, forward, (call) => link.caller(call));
   };
   let wasSilent = false;
   try {
@@ -133,21 +142,32 @@ function openWireTo(
       return import("./stdio.ts").then(({ openStdio }) =>
         openStdio({ ...shared, replica, stderr: (line) => observer.log("info", source, line) }, events, scope),
       );
-    case "http":
-      return openUrl(
-        {
-          ...shared,
-          replica,
-          connectMs: plan.connectMs,
-          credential: (options.credentials ?? new Credentials()).of(plan.name, replica),
-          changed: () => options.eras?.forget(replica),
-          answered: tap && ((status, headers, call) => tap.answered(status, headers, call)),
-        },
-        options.eras,
-        events,
-        scope,
-      );
+    case "http": {
+      const open = (credential: HttpOptions["credential"]): Promise<Transport> | Transport =>
+        openUrl(
+          {
+            ...shared,
+            replica,
+            connectMs: plan.connectMs,
+            credential,
+            changed: () => options.eras?.forget(replica),
+            answered: tap && ((status, headers, call) => tap.answered(status, headers, call)),
+          },
+          options.eras,
+          events,
+          scope,
+        );
+      const asker = { backend: plan.name, who: whoOf(options), ...options.signIn };
+      const credential = (options.credentials ?? new Credentials()).of(replica, asker);
+      return credential ? credential.then(open) : open(undefined);
+    }
   }
+}
+
+/** The principal behind an owner. */
+function whoOf({ owner, principal }: LinkOptions): string {
+  if (principal !== undefined) return principal;
+  return owner.startsWith("principal:") ? owner.slice("principal:".length) : owner === "shared" ? owner : "anonymous";
 }
 
 /** How long an address that refused the one transport may take to show that it speaks the other. */

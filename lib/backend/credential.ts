@@ -1,9 +1,10 @@
-// What the gateway shows a backend: a token from a file that others renew, or one that it asks an issuer for, once for all.
+// What the gateway shows a backend where nobody signs in: a token from a file that others renew, or one that it asks an issuer for, once for all.
 
 import { readFileSync, statSync } from "node:fs";
-import type { HttpReplicaPlan, OutboundPlan, ReplicaPlan } from "../config/plan.ts";
+import type { ClientPlan, FilePlan } from "../config/outbound.ts";
 import { ask, readObject } from "../core/ask.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { Credential } from "./shown.ts";
 
 /** How soon a file is looked at again. */
 const fileMs = 1_000;
@@ -19,40 +20,26 @@ interface Token {
   readonly until: number;
 }
 
-/** The credentials of one backend, by replica: all links to it share them. */
-export class Credentials {
-  readonly #known = new WeakMap<ReplicaPlan, Credential>();
-
-  of(backend: string, replica: HttpReplicaPlan): Credential | undefined {
-    if (!replica.auth) return undefined;
-    const known = this.#known.get(replica) ?? new Credential(backend, replica.url, replica.auth);
-    this.#known.set(replica, known);
-    return known;
-  }
-}
-
-export class Credential {
+export class TokenCredential implements Credential {
   readonly #backend: string;
   readonly #resource: string;
-  readonly #plan: OutboundPlan;
+  readonly #plan: FilePlan | ClientPlan;
   #token: Token | undefined;
   #asking: Promise<string> | undefined;
   #failed: { readonly error: GatewayError; readonly at: number } | undefined;
   #stamp = "";
 
-  constructor(backend: string, url: string, plan: OutboundPlan) {
+  constructor(backend: string, url: string, plan: FilePlan | ClientPlan) {
     this.#backend = backend;
     this.#resource = url;
     this.#plan = plan;
   }
 
-  /** The value of the Authorization header, where one is at hand. */
   current(): string | undefined {
     const token = this.#token;
     return token && token.until > Date.now() ? token.value : undefined;
   }
 
-  /** Whether one must be asked for before anything is sent. */
   get isNeeded(): boolean {
     return this.current() === undefined;
   }
@@ -68,7 +55,6 @@ export class Credential {
     return this.#asking;
   }
 
-  /** The backend did not accept it: another one is to be had. */
   refuse(value: string | undefined): void {
     if (this.#token?.value === value) this.#token = undefined;
     this.#stamp = "";
@@ -102,7 +88,7 @@ export class Credential {
   }
 
   /** RFC 6749, section 4.4, with the resource of RFC 8707. */
-  async #request(plan: Extract<OutboundPlan, { kind: "client" }>): Promise<Token> {
+  async #request(plan: ClientPlan): Promise<Token> {
     const { tokenUrl, clientId, clientSecret, scopes, resource = this.#resource } = plan;
     const secret = `${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`;
     const form = new URLSearchParams({ grant_type: "client_credentials", resource });

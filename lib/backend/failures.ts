@@ -41,6 +41,8 @@ export function linkGone(backend: string): GatewayError {
 
 /** No link can be had, because of `error`. */
 export function unavailable(backend: string, error: GatewayError): GatewayError {
+  // What is missing is a person, who must hear of it.
+  if (error.code === "loginRequired") return error;
   const text = `backend "${backend}" is unavailable: ${error.message}`;
   return new GatewayError("unavailable", text, { backend, cause: error, data: { sent: false, cause: error.row.id } });
 }

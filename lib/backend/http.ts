@@ -4,6 +4,7 @@ import type { HttpReplicaPlan } from "../config/plan.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Scope } from "../core/scope.ts";
 import { isModernRefusal } from "../protocol/modern-codes.ts";
+import { headerNames } from "../protocol/modern-headers.ts";
 import { named } from "./failures.ts";
 import type { InFlight } from "./flight.ts";
 import type { Asker } from "./exchange.ts";
@@ -21,7 +22,8 @@ import {
   sessionLost,
 } from "./refusal.ts";
 import { EventStreams, mediaType, type StreamEnd } from "./resume.ts";
-import type { Credential } from "./credential.ts";
+import { isUnshown, showing } from "./showing.ts";
+import type { Credential } from "./shown.ts";
 import type { StraightWay } from "./straight.ts";
 import { endpointOf } from "./target.ts";
 import { readTrust } from "./trust.ts";
@@ -99,7 +101,7 @@ class HttpTransport implements Transport, LandingPlace {
     scope: Scope,
     headers?: MessageHeaders,
   ): Promise<SendOutcome> {
-    if (this.#older) return this.#older.send(message, call, scope);
+    if (this.#older) return this.#older.send(message, call, scope, headers);
     return this.#receive(await this.#post(message, scope, headers), message, call, scope, headers);
   }
 
@@ -121,10 +123,13 @@ class HttpTransport implements Transport, LandingPlace {
     }
     const message = new Uint8Array(straight?.size(upstream) ?? 0);
     straight?.put(upstream, message, 0);
-    this.#receive(reply, message, upstream, wire).then(
-      () => end.over(),
-      (error: unknown) => end.failed(error),
-    );
+    const again = this.#options.credential && isUnshown(reply) ? this.#post(message, wire) : Promise.resolve(reply);
+    again
+      .then((answer) => this.#receive(answer, message, upstream, wire))
+      .then(
+        () => end.over(),
+        (error: unknown) => end.failed(error),
+      );
   }
 
   failed(flight: InFlight, reason: unknown): void {
@@ -139,21 +144,15 @@ class HttpTransport implements Transport, LandingPlace {
     headers?: MessageHeaders,
   ): Promise<SendOutcome> {
     let reply = first;
-    const { credential } = this.#options;
-    // It may have ended before its time, and nothing was executed: once more with another one.
-    if (reply.status === 401 && credential) {
-      reply.body.cancel();
-      credential.refuse(this.#shown);
-      reply = await this.#post(message, scope, headers);
-    }
     if (postRedirects.has(reply.status)) reply = await this.#redirected(reply, message, scope, headers);
     this.#options.answered?.(reply.status, reply.headers, call);
     // The modern era, which has headers for each message, has no sessions.
-    if (this.#version === undefined && !headers) this.#session = reply.headers.get("mcp-session-id") ?? this.#session;
+    const isModern = headers?.some(([name]) => name === headerNames.method) === true;
+    if (this.#version === undefined && !isModern) this.#session = reply.headers.get("mcp-session-id") ?? this.#session;
     if (reply.status >= 300) {
       const refusal = await readRefusal(reply);
-      const older = call !== undefined && !headers && (await this.#olderAfter(refusal, scope));
-      if (older) return older.send(message, call, scope);
+      const older = call !== undefined && !isModern && (await this.#olderAfter(refusal, scope));
+      if (older) return older.send(message, call, scope, headers);
       this.#refused(refusal, call);
     } else if (call === undefined) await reply.body.bytes(maxErrorBytes);
     else if (mediaType(reply) !== "application/json") await this.#stream(reply, call, scope);
@@ -181,10 +180,12 @@ class HttpTransport implements Transport, LandingPlace {
 
   #post(message: Uint8Array, scope: Scope, more?: MessageHeaders): Promise<HttpReply> {
     const { credential } = this.#options;
-    if (credential?.isNeeded) return scope.race(credential.acquire()).then(() => this.#post(message, scope, more));
-    const head = this.#head();
-    const headers = more ? [...head.headers, ...more] : head.headers;
-    return this.#request({ ...head, headers, body: message }, scope);
+    const send = (): Promise<HttpReply> => {
+      const head = this.#head();
+      const headers = more ? [...head.headers, ...more] : head.headers;
+      return this.#request({ ...head, headers, body: message }, scope);
+    };
+    return credential ? showing(credential, scope, () => ({ reply: send(), shown: this.#shown })) : send();
   }
 
   /** What all POSTs have in common. */

@@ -11,8 +11,9 @@ import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
 import { followRedirects, getRedirects, postRedirects } from "./redirect.ts";
 import { isSessionError, maxErrorBytes, readRefusal, refusedWith, sessionLost } from "./refusal.ts";
 import { mediaType } from "./resume.ts";
+import { showing } from "./showing.ts";
 import { endpointOf } from "./target.ts";
-import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
+import type { MessageHeaders, SendOutcome, Transport, TransportEvents } from "./transport.ts";
 import { readTrust } from "./trust.ts";
 
 type SseOptions = Omit<HttpOptions, "older">;
@@ -42,6 +43,8 @@ class SseTransport implements Transport {
   #version: string | undefined;
   /** Of every POST. */
   #postHeaders: HttpRequest["headers"] | undefined;
+  /** What they show. */
+  #shown: string | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: SseOptions, events: TransportEvents) {
@@ -68,9 +71,14 @@ class SseTransport implements Transport {
     }
   }
 
-  async send(message: Uint8Array, call: number | undefined, scope: Scope): Promise<SendOutcome> {
+  async send(
+    message: Uint8Array,
+    call: number | undefined,
+    scope: Scope,
+    more: MessageHeaders = [],
+  ): Promise<SendOutcome> {
     const { backend, stray } = this.#options;
-    const reply = await this.#post(message, scope);
+    const reply = await this.#post(message, scope, more);
     if (reply.status < 300) {
       await this.#accepted(reply, call);
       return call === undefined ? "ended" : "open";
@@ -106,7 +114,11 @@ class SseTransport implements Transport {
       return this.#pool.request({ method: "GET", path, headers: this.#headers("text/event-stream") }, this.#life);
     };
     const request = { origin: this.#origin, path: this.#path, statuses: getRedirects, again: get };
-    const reply = await followRedirects(await get(this.#path), request);
+    const { credential } = this.#options;
+    const ask = async (): Promise<HttpReply> => await followRedirects(await get(this.#path), request);
+    const reply = credential
+      ? await showing(credential, this.#life, () => ({ shown: credential.current(), reply: ask() }))
+      : await ask();
     if (reply.status === 200 && mediaType(reply) === "text/event-stream") return reply;
     reply.body.cancel();
     if (reply.status !== 200) throw refusedWith(this.#options.backend, await readRefusal(reply));
@@ -155,24 +167,30 @@ class SseTransport implements Transport {
     return url.pathname + url.search;
   }
 
-  async #post(message: Uint8Array, scope: Scope): Promise<HttpReply> {
-    this.#postHeaders ??= [
-      ...this.#headers("application/json, text/event-stream"),
-      ["content-type", "application/json"],
-    ];
-    const headers = this.#postHeaders;
+  async #post(message: Uint8Array, scope: Scope, more: MessageHeaders): Promise<HttpReply> {
+    const { credential } = this.#options;
     const post = (path: string): Promise<HttpReply> =>
-      this.#pool.request({ method: "POST", path, headers, body: message }, scope);
+      this.#pool.request({ method: "POST", path, headers: [...this.#toPost(), ...more], body: message }, scope);
+    const request = { origin: this.#origin, path: this.#path, statuses: postRedirects, again: post };
+    const send = async (): Promise<HttpReply> => await followRedirects(await post(this.#path), request);
     try {
-      const reply = await post(this.#path);
-      const request = { origin: this.#origin, path: this.#path, statuses: postRedirects, again: post };
-      return await followRedirects(reply, request);
+      if (!credential) return await send();
+      return await showing(credential, scope, () => ({ shown: credential.current(), reply: send() }));
     } catch (error) {
       if (scope.cancelled) throw error;
       const failure = named(this.#options.backend, error);
       if (failure.code === "unreachable" || failure.code === "connectTimeout") this.#events.retired(failure);
       throw failure;
     }
+  }
+
+  /** The headers of a POST, made anew when what is shown changes. */
+  #toPost(): HttpRequest["headers"] {
+    const shown = this.#options.credential?.current();
+    if (this.#postHeaders && this.#shown === shown) return this.#postHeaders;
+    this.#shown = shown;
+    this.#postHeaders = [...this.#headers("application/json, text/event-stream"), ["content-type", "application/json"]];
+    return this.#postHeaders;
   }
 
   /** The answer comes on the stream; some servers give it here, and what else they say here is of no use. */

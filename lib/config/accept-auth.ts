@@ -15,7 +15,11 @@ import {
   keyNamePattern,
   type ListenTlsConfig,
   maxSkewMs,
+  grants,
+  isForwardable,
+  isMetadataUrl,
   type OutboundConfig,
+  type OutboundTermsConfig,
   scopePattern,
   type SignInConfig,
 } from "./rules-auth.ts";
@@ -60,14 +64,21 @@ const signIn = fieldsOf<SignInConfig>({
 });
 
 export const authReader: Reader<AuthConfig> = (value) => (value === "none" ? value : signIn(value));
-export const outboundReader: Reader<OutboundConfig> = fieldsOf<OutboundConfig>({
+const outboundTerms = fieldsOf<OutboundTermsConfig>({
   tokenFile: filled,
+  grant: oneOf(...grants),
   tokenUrl: safeUrl,
+  issuer: safeUrl,
   clientId: filled,
   clientSecret: filled,
+  clientMetadataUrl: such(isMetadataUrl),
   scopes,
   resource: filled,
+  audience: filled,
+  shared: flag,
 });
+export const outboundReader: Reader<OutboundConfig> = (value) => (value === "oauth" ? value : outboundTerms(value));
+export const forwardReader: Reader<readonly string[]> = listOf(such(isForwardable));
 export const auditReader: Reader<AuditConfig> = fieldsOf<AuditConfig>(
   { file: filled, rotate: quantity(parseSize, ...byteRange) },
   ["file"],

@@ -7,7 +7,14 @@ import { backendLimitsReader, limitsReader } from "./accept-limits.ts";
 import { observeFields } from "./accept-observe.ts";
 import { clusterReader } from "./accept-cluster.ts";
 import { policyReader } from "./accept-policy.ts";
-import { auditReader, authReader, listenTlsReader, outboundReader, publicUrlReader } from "./accept-auth.ts";
+import {
+  auditReader,
+  authReader,
+  listenTlsReader,
+  forwardReader,
+  outboundReader,
+  publicUrlReader,
+} from "./accept-auth.ts";
 import {
   anyText,
   type Fields,
@@ -79,6 +86,7 @@ const endpointFields: Fields<EndpointConfig> = {
   headers: textMap,
   tls: fieldsOf<TlsConfig>({ ca: filled, insecure: flag }),
   auth: outboundReader,
+  forwardHeaders: forwardReader,
   transport: oneOf("auto", "streamable", "sse"),
 };
 

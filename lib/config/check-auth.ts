@@ -1,6 +1,6 @@
 // What is wrong with who comes in although each part of it is right.
 
-import { formatPath, type Problem, problemAt } from "./problems.ts";
+import { type Problem, problemAt } from "./problems.ts";
 import { entryOf, type Node, textOf } from "./tree.ts";
 
 export function checkAuth(root: Node): readonly Problem[] {
@@ -15,26 +15,6 @@ export function checkAuth(root: Node): readonly Problem[] {
       'auth.certificates needs "tls" with "clientCa": the authorities that clients\' certificates are from',
     );
   return [];
-}
-
-/** Where the token of a backend comes from must be one place, and said in full. */
-export function checkOutbound(endpoint: Node): readonly Problem[] {
-  const auth = entryOf(endpoint, "auth");
-  if (auth?.node.kind !== "map") return [];
-  const { entries, path } = auth.node;
-  const client = ["tokenUrl", "clientId", "clientSecret"];
-  const given = client.filter((name) => entries.has(name));
-  const report = (kind: "missing" | "conflict", message: string): readonly Problem[] => [
-    problemAt(kind, auth.key, path, `${formatPath(path)} ${message}`),
-  ];
-  const headers = entryOf(endpoint, "headers")?.node;
-  if (headers?.kind === "map" && [...headers.entries.keys()].some((name) => name.toLowerCase() === "authorization"))
-    return report("conflict", "stands beside an Authorization header; keep one of them");
-  if (entries.has("tokenFile"))
-    return given.length > 0 ? report("conflict", "has a file and an issuer for the token; keep one of them") : [];
-  return given.length === client.length
-    ? []
-    : report("missing", 'needs "tokenFile", or "tokenUrl" with "clientId" and "clientSecret"');
 }
 
 function sizeOf(node: Node, name: string): number {

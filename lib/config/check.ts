@@ -6,8 +6,9 @@ import { resolve } from "node:path";
 import { readUnixUrl } from "../core/unix-url.ts";
 import { acceptConfig } from "./accept.ts";
 import { checkRenames, checkViews } from "./check-catalog.ts";
-import { checkAuth, checkOutbound } from "./check-auth.ts";
+import { checkAuth } from "./check-auth.ts";
 import { checkCluster } from "./check-cluster.ts";
+import { checkCallers, checkOutbound } from "./check-outbound.ts";
 import { checkPolicy } from "./check-policy.ts";
 import { type Problem, type ProblemKind, formatPath, nearest, placeKey, problemAt } from "./problems.ts";
 import { type Config, namePattern } from "./rules.ts";
@@ -30,6 +31,7 @@ export async function checkConfig(
       if (!namePattern.test(name)) problems.push(badName(entry));
       checkBackend(entry, problems);
       checkRenames(entry, problems);
+      problems.push(...checkCallers(root, entry.node));
     }
     const names = [...section.node.entries.keys(), ...disabled];
     checkPriority(root, names, problems);
@@ -177,7 +179,7 @@ function checkEndpoint({ key, node }: Entry, ways: readonly string[], problems: 
   }
   for (const [owner, keys] of [
     ["command", childKeys],
-    ["url", ["headers", "tls", "auth", "transport"]],
+    ["url", ["headers", "tls", "auth", "forwardHeaders", "transport"]],
   ] as const) {
     for (const name of given[0] === owner ? [] : keys) {
       const entry = node.entries.get(name);

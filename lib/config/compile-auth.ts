@@ -2,9 +2,16 @@
 
 import { resolve } from "node:path";
 import { type AuditPlan, type AuthPlan, authDefaults, type IssuerPlan, type ListenTlsPlan } from "./auth.ts";
-import type { OutboundPlan, Plan } from "./plan.ts";
+import type { OAuthPlan, OutboundPlan } from "./outbound.ts";
+import type { Plan } from "./plan.ts";
 import type { Config } from "./rules.ts";
-import { algorithms, type IssuerConfig, type OutboundConfig, type SignInConfig } from "./rules-auth.ts";
+import {
+  algorithms,
+  type IssuerConfig,
+  type OutboundConfig,
+  type OutboundTermsConfig,
+  type SignInConfig,
+} from "./rules-auth.ts";
 import { entryOf, type Node } from "./tree.ts";
 
 type Door = Pick<Plan, "audit" | "auth" | "policy" | "publicUrl" | "tls">;
@@ -23,8 +30,12 @@ export function compileDoor({ audit, auth, policy, publicUrl, tls }: Config, roo
 }
 
 /** Where a backend's token comes from. */
-export function compileOutbound(auth: OutboundConfig, node: Node): OutboundPlan {
-  const { tokenFile, tokenUrl = "", clientId = "", clientSecret = "", scopes = [], resource } = auth;
+export function compileOutbound(auth: OutboundConfig, node: Node, sealKeys: readonly string[]): OutboundPlan {
+  if (auth === "oauth") return compileOAuth({}, "authorization_code", sealKeys);
+  const { tokenFile, grant, tokenUrl = "", clientId = "", clientSecret = "", scopes = [], resource } = auth;
+  const isPlain =
+    grant === undefined || (grant === "client_credentials" && tokenUrl !== "" && auth.issuer === undefined);
+  if (tokenFile === undefined && !isPlain) return compileOAuth(auth, grant, sealKeys);
   if (tokenFile === undefined)
     return {
       kind: "client",
@@ -36,6 +47,37 @@ export function compileOutbound(auth: OutboundConfig, node: Node): OutboundPlan 
     };
   const inner = entryOf(node, "auth")?.node ?? node;
   return { kind: "file", file: resolve((entryOf(inner, "tokenFile")?.node ?? inner).place.source.folder, tokenFile) };
+}
+
+function compileOAuth(
+  {
+    tokenUrl,
+    issuer,
+    clientId,
+    clientSecret,
+    clientMetadataUrl,
+    scopes,
+    resource,
+    audience,
+    shared,
+  }: OutboundTermsConfig,
+  grant: OAuthPlan["grant"],
+  sealKeys: readonly string[],
+): OAuthPlan {
+  return {
+    kind: "oauth",
+    grant,
+    ...(tokenUrl === undefined ? {} : { tokenUrl }),
+    ...(issuer === undefined ? {} : { issuer }),
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(clientSecret === undefined ? {} : { clientSecret }),
+    ...(clientMetadataUrl === undefined ? {} : { clientMetadataUrl }),
+    scopes: scopes ?? [],
+    ...(resource === undefined ? {} : { resource }),
+    ...(audience === undefined ? {} : { audience }),
+    shared: shared ?? false,
+    sealKeys,
+  };
 }
 
 function compileAuth({ keys = {}, issuers = [], scopes = [], certificates = false }: SignInConfig): AuthPlan {

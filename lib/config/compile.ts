@@ -30,7 +30,7 @@ export function compilePlan(config: Config, root: Node): Plan {
   // Not over the config's keys: an object puts names like "1" before all others.
   for (const [name, { node }] of section?.kind === "map" ? section.entries : []) {
     const backend = config.backends?.[name];
-    if (backend !== undefined) backends.push(compileBackend(brand(name), backend, node));
+    if (backend !== undefined) backends.push(compileBackend(brand(name), backend, node, config.sealKeys ?? []));
   }
   const names = backends.map((backend) => backend.name);
   const first = (config.priority ?? []).map(brand).filter((name) => names.includes(name));
@@ -84,11 +84,16 @@ function compileLock({ lock, lockFile }: Config, root: Node): LockPlan {
   return { mode: lock ?? mode, file: resolve(folder, lockFile ?? file) };
 }
 
-function compileBackend(name: BackendName, backend: BackendConfig, node: Node): BackendPlan {
+function compileBackend(
+  name: BackendName,
+  backend: BackendConfig,
+  node: Node,
+  sealKeys: readonly string[],
+): BackendPlan {
   const list = entryOf(node, "replicas")?.node;
   const items = list?.kind === "list" ? list.items : [];
   const replicas = backend.replicas?.map((replica, index) => ({
-    ...compileReplica(replica, items[index] ?? node),
+    ...compileReplica(replica, items[index] ?? node, sealKeys),
     ...compileShare(replica),
   }));
   const resilience = compileResilience(backend);
@@ -97,7 +102,7 @@ function compileBackend(name: BackendName, backend: BackendConfig, node: Node): 
   const guard = compileGuard(backend.guard);
   return {
     name,
-    replicas: replicas ?? [compileReplica(backend, node)],
+    replicas: replicas ?? [compileReplica(backend, node, sealKeys)],
     isolation: backend.isolation ?? backendDefaults.isolation,
     ...(backend.protocol === undefined || backend.protocol === "auto" ? {} : { protocol: backend.protocol }),
     connectMs: backend.timeouts?.connect ?? backendDefaults.connectMs,
@@ -117,16 +122,18 @@ function compileShare({ weight, zone }: ReplicaConfig): ReplicaShare {
   return { ...(weight === undefined ? {} : { weight }), ...(zone === undefined ? {} : { zone }) };
 }
 
-function compileReplica(endpoint: EndpointConfig, node: Node): ReplicaPlan {
+function compileReplica(endpoint: EndpointConfig, node: Node, sealKeys: readonly string[]): ReplicaPlan {
   if (endpoint.url !== undefined) {
     const tls = compileTls(endpoint, node);
     const address = compileUrl(endpoint.url, endpoint.headers ?? {});
-    const { transport = "auto" } = endpoint;
+    const { transport = "auto", forwardHeaders = [] } = endpoint;
+    const forward = [...new Set(forwardHeaders.map((name) => name.toLowerCase()))];
     return {
       kind: "http",
       ...address,
       ...(tls === undefined ? {} : { tls }),
-      ...(endpoint.auth === undefined ? {} : { auth: compileOutbound(endpoint.auth, node) }),
+      ...(endpoint.auth === undefined ? {} : { auth: compileOutbound(endpoint.auth, node, sealKeys) }),
+      ...(forward.length === 0 ? {} : { forward }),
       ...(transport === "auto" ? {} : { transport }),
     };
   }

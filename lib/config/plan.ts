@@ -5,6 +5,7 @@ import type { Disclosure, LockPlan, RulesPlan, ViewPlan } from "./catalog.ts";
 import type { AuditPlan, AuthPlan, ListenTlsPlan } from "./auth.ts";
 import type { GuardPlan, SandboxPlan } from "./guard.ts";
 import { type BackendLimits, limitDefaults, type Limits } from "./limits.ts";
+import type { OutboundPlan } from "./outbound.ts";
 import type { ResiliencePlan } from "./resilience.ts";
 import { observeDefaults, type ObservePlan } from "./observe.ts";
 import type { ClusterPlan } from "./rules-cluster.ts";
@@ -138,20 +139,6 @@ export interface TlsPlan {
   readonly insecure: boolean;
 }
 
-/** Where a token for a backend comes from. */
-export type OutboundPlan =
-  | { readonly kind: "file"; readonly file: string }
-  | {
-      readonly kind: "client";
-      readonly tokenUrl: string;
-      readonly clientId: string;
-      /** Secret. */
-      readonly clientSecret: string;
-      readonly scopes: readonly string[];
-      /** Absent: the URL of the backend. */
-      readonly resource?: string;
-    };
-
 export interface HttpReplicaPlan extends ReplicaShare {
   readonly kind: "http";
   /** http, https or unix, without user and password (those become an Authorization header). */
@@ -162,6 +149,8 @@ export interface HttpReplicaPlan extends ReplicaShare {
   readonly tls?: TlsPlan;
   /** What the gateway shows it beside the headers. */
   readonly auth?: OutboundPlan;
+  /** Headers of clients' requests that it is shown, in lower case. */
+  readonly forward?: readonly string[];
   /** Absent = Streamable HTTP, and HTTP+SSE where that is refused. */
   readonly transport?: "streamable" | "sse";
 }

@@ -40,15 +40,27 @@ export interface ListenTlsConfig {
   readonly clientCa?: string | undefined;
 }
 
+/** How tokens for a backend are come by: somebody signs in, the gateway itself does, or it trades in its callers' tokens. */
+export const grants = ["authorization_code", "client_credentials", "token_exchange"] as const;
+export type Grant = (typeof grants)[number];
+
 /** For a backend: a file, or an issuer and what it knows the gateway by. */
-export interface OutboundConfig {
+export interface OutboundTermsConfig {
   readonly tokenFile?: string | undefined;
+  readonly grant?: Grant | undefined;
   readonly tokenUrl?: string | undefined;
+  readonly issuer?: string | undefined;
   readonly clientId?: string | undefined;
   readonly clientSecret?: string | undefined;
+  readonly clientMetadataUrl?: string | undefined;
   readonly scopes?: readonly string[] | undefined;
   readonly resource?: string | undefined;
+  readonly audience?: string | undefined;
+  readonly shared?: boolean | undefined;
 }
+
+/** `oauth`: somebody signs in, and the rest is found out. */
+export type OutboundConfig = "oauth" | OutboundTermsConfig;
 
 export interface AuditConfig {
   readonly file: string;
@@ -87,6 +99,45 @@ export function isSafeUrl(text: string): boolean {
   const url = URL.parse(text);
   if (!url || url.username !== "" || url.password !== "" || url.search !== "" || /[#\s\0]/.test(text)) return false;
   return url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
+}
+
+/** Where an authorization server reads who a client is: over TLS, and with a path (2026-07-28, Client Registration). */
+export function isMetadataUrl(text: string): boolean {
+  return isSafeUrl(text) && text.startsWith("https:") && new URL(text).pathname !== "/";
+}
+
+/** Headers of connections, of this protocol, and of the gateway's own: clients decide none of them. */
+const ownHeaders: ReadonlySet<string> = new Set([
+  "accept",
+  "accept-encoding",
+  "connection",
+  "content-encoding",
+  "content-length",
+  "content-type",
+  "expect",
+  "forwarded",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "last-event-id",
+  "mcp-method",
+  "mcp-name",
+  "mcp-protocol-version",
+  "mcp-session-id",
+  "origin",
+  "proxy-authorization",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** A header of clients that may be handed on to a backend. */
+export function isForwardable(name: string): boolean {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}$/.test(name)) return false;
+  const lower = name.toLowerCase();
+  return !ownHeaders.has(lower) && !lower.startsWith("mcp-param-");
 }
 
 /** Under which clients reach the gateway, where a proxy may speak TLS, or nobody does. */

@@ -32,6 +32,7 @@ export interface EndpointConfig {
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly tls?: TlsConfig | undefined;
   readonly auth?: OutboundConfig | undefined;
+  readonly forwardHeaders?: readonly string[] | undefined;
   readonly transport?: "auto" | "streamable" | "sse" | undefined;
 }
 

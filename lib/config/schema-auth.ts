@@ -14,6 +14,9 @@ import {
   keyNamePattern,
   type ListenTlsConfig,
   maxSkewMs,
+  grants,
+  isForwardable,
+  isMetadataUrl,
   type OutboundConfig,
   scopePattern,
 } from "./rules-auth.ts";
@@ -71,19 +74,53 @@ const signIn = strict({
   certificates: flag.optional().meta({ fallback: false }).describe("Let in who shows a certificate of tls.clientCa."),
 });
 
-/** Of an endpoint with a url. */
-export const outbound: z.ZodType<OutboundConfig> = strict({
+const metadataError = "expected an https address with a path, without user, query and fragment";
+
+const outboundTerms = strict({
   tokenFile: filled
     .optional()
     .describe("File with a token, relative to the folder of this file; read again when it changes."),
+  grant: z
+    .enum(grants)
+    .optional()
+    .describe(
+      "How tokens are come by: people sign in (authorization_code), the gateway does (client_credentials), or the caller's token is traded in (token_exchange).",
+    ),
   tokenUrl: safeUrl
     .optional()
-    .describe("Token endpoint of an issuer that gives the gateway tokens (client credentials)."),
-  clientId: filled.optional().describe("Name of the gateway there."),
+    .describe(
+      "Token endpoint of the issuer; with clientId and clientSecret alone it gives tokens to the gateway itself.",
+    ),
+  issuer: safeUrl
+    .optional()
+    .describe("The only authorization server that is believed; left out: the one that the server names."),
+  clientId: filled
+    .optional()
+    .describe("Name of the gateway there; left out: clientMetadataUrl, or it registers itself."),
   clientSecret: filled.optional().describe("Secret of the gateway there."),
+  clientMetadataUrl: z
+    .string({ error: metadataError })
+    .refine(isMetadataUrl, { error: metadataError })
+    .optional()
+    .describe("Where a document says who the gateway is, for authorization servers that read such."),
   scopes: z.array(scope).optional().describe("Scopes that are asked for."),
-  resource: filled.optional().describe("What the token is for; left out: the url of the server."),
+  resource: filled.optional().describe("What the token is for; left out: what the server says, or its url."),
+  audience: filled.optional().describe("Name of the server at the issuer, for token_exchange."),
+  shared: flag
+    .optional()
+    .meta({ fallback: false })
+    .describe("One login of an operator serves all clients; otherwise each principal signs in."),
 });
+
+/** Of an endpoint with a url. */
+export const outbound: z.ZodType<OutboundConfig> = z.union([z.literal("oauth"), outboundTerms], {
+  error: 'expected "oauth" or a map of where the token comes from',
+});
+
+const forwardError = "expected the name of a header that is not one of the connection or of the protocol";
+export const forwarded: z.ZodType<readonly string[]> = z.array(
+  z.string({ error: forwardError }).refine(isForwardable, { error: forwardError }),
+);
 
 const publicError = "expected an http or https address without user, query and fragment";
 

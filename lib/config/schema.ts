@@ -18,7 +18,7 @@ import { backendLimitsShape, limitsShape } from "./schema-limits.ts";
 import { observeShape } from "./schema-observe.ts";
 import { clusterShape } from "./schema-cluster.ts";
 import { policyShape } from "./schema-policy.ts";
-import { frontShape, outbound } from "./schema-auth.ts";
+import { forwarded, frontShape, outbound } from "./schema-auth.ts";
 import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
 import { duration, filled, flag, integer, strict, text, textError } from "./schema-values.ts";
 
@@ -37,7 +37,8 @@ const endpointShape = {
       .describe("PEM file of the authorities to trust instead of the system's, relative to the folder of this file."),
     insecure: flag.optional().describe("Accept any certificate: for tests alone.").meta({ fallback: false }),
   }).describe("Which certificates of the server are accepted."),
-  auth: outbound.describe("Where the token for the server comes from, in place of a header."),
+  auth: outbound.describe("Where the token for the server comes from, in place of a header; oauth: somebody signs in."),
+  forwardHeaders: forwarded.describe("Headers of clients' requests that are handed on to the server, by name."),
   transport: z
     .enum(["auto", "streamable", "sse"])
     .describe("How the server at url speaks: Streamable HTTP, the old HTTP+SSE, or auto: whichever it answers to.")

@@ -6,8 +6,15 @@ import { decodeText, isRecord, joinBytes } from "./text.ts";
 const answerMs = 5_000;
 const maxBytes = 1024 * 1024;
 
+export interface Asked {
+  readonly status: number;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** By its lower-case name. */
+  header(name: string): string | undefined;
+}
+
 /** One request: no redirects, no more than a MiB, no longer than five seconds. Rejects with an error that says what failed. */
-export async function ask(url: string, init: RequestInit): Promise<{ status: number; bytes: Uint8Array<ArrayBuffer> }> {
+export async function ask(url: string, init: RequestInit): Promise<Asked> {
   const abort = new AbortController();
   using scope = new Scope(undefined, answerMs, () => new Error(`no answer within ${answerMs} ms`));
   scope.onCancel((reason) => abort.abort(reason));
@@ -20,7 +27,9 @@ export async function ask(url: string, init: RequestInit): Promise<{ status: num
       if (length > maxBytes) throw new Error(`the answer is larger than ${maxBytes} bytes`);
       pieces.push(piece);
     }
-    return { status: response.status, bytes: new Uint8Array(joinBytes(pieces)) };
+    const { status, headers } = response;
+    const bytes = new Uint8Array(joinBytes(pieces));
+    return { status, bytes, header: (name) => headers.get(name) ?? undefined };
   } catch (error) {
     abort.abort();
     const why = error instanceof Error ? error.message : String(error);

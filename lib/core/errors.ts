@@ -55,6 +55,10 @@ export type ErrorCode =
   | "replyTooLarge"
   | "overloaded"
   | "unauthorized"
+  | "loginRequired"
+  | "urlRequired"
+  | "loginFailed"
+  | "vaultUnusable"
   | "unauthenticated"
   | "badCredentials"
   | "insufficientScope"
@@ -119,6 +123,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   configNotFound: row("E3001", -32603, 500, 3, false, "name a file with -c, or start with --demo"),
   configInvalid: row("E3002", -32603, 500, 3, false, "mend the places named above"),
   insecureBind: row("E3003", -32603, 500, 3, false, "bind to 127.0.0.1, configure auth, or say --insecure"),
+  vaultUnusable: row("E3006", -32603, 500, 3, false, "name a folder that can be written in XDG_STATE_HOME"),
   portInUse: row("E3004", -32603, 500, 3, false, "choose another port with --port"),
   unreachable: row("E4101", -32000, 502, 4, true, "is the server running, and is the address right?"),
   spawnFailed: row("E4102", -32000, 502, 4, true, "check the command, its path and its permissions"),
@@ -132,6 +137,9 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   replyTooLarge: row("E4110", -32000, 502, 4, false, "the call has run; ask the server for a smaller answer"),
   overloaded: row("E4111", -32000, 503, 4, true, "wait retryAfterMs, or raise concurrency of the backend"),
   unauthorized: row("E5001", -32000, 401, 5, false, "check the backend's headers or token"),
+  loginRequired: row("E5106", -32000, 502, 5, true, "sign in to the backend, and call again"),
+  urlRequired: row("E5107", -32042, 502, 5, true, "open the address, sign in, and call again"),
+  loginFailed: row("E5108", -32000, 502, 5, false, "read what the authorization server says, and sign in again"),
   unauthenticated: row("E5101", -32600, 401, 5, false, "sign in, and send Authorization: Bearer with each request"),
   badCredentials: row(
     "E5102",

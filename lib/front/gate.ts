@@ -24,12 +24,24 @@ export interface Witness {
   refused(path: string, code: string, why: string): void;
 }
 
+/** The gate of a plan that has one. */
+export function openGate(
+  plan: Plan,
+  ...rest: [observer: Observer, listensAt: string | undefined, witness?: Witness, shown?: Shown]
+): Gate | undefined {
+  return plan.auth && new Gate(plan, plan.auth, ...rest);
+}
+
+/** Hears of tokens that are good. */
+type Shown = (who: string, token: string) => void;
+
 export class Gate {
   readonly #auth: AuthPlan;
   readonly #observer: Observer;
   readonly #resources: Resources;
   readonly #tokens: Tokens;
   readonly #witness: Witness | undefined;
+  readonly #shown: Shown | undefined;
   readonly #stepsUp: boolean;
   readonly #keys: ReadonlyMap<string, KeyPlan>;
   /** By heads of requests: those of one connection mostly look the same. */
@@ -37,8 +49,17 @@ export class Gate {
   readonly #verified = new Map<string, Verified>();
   readonly #verifying = new Map<string, Promise<Verified>>();
 
-  constructor(plan: Plan, auth: AuthPlan, observer: Observer, listensAt: string | undefined, witness?: Witness) {
+  /** `shown` hears of tokens that are good; absent where nobody needs them any more. */
+  constructor(
+    plan: Plan,
+    auth: AuthPlan,
+    observer: Observer,
+    listensAt: string | undefined,
+    witness?: Witness,
+    shown?: Shown,
+  ) {
     this.#witness = witness;
+    this.#shown = shown;
     this.#auth = auth;
     this.#observer = observer;
     this.#resources = new Resources(plan, listensAt);
@@ -54,7 +75,7 @@ export class Gate {
     if (openPaths.has(path)) return route(request, path, undefined);
     const metadata = this.#resources.metadata(request, path);
     if (metadata) return metadata;
-    const who = this.#who(request, path);
+    const who = this.who(request, path);
     if (who instanceof Promise) return who.then((late) => this.#enter(request, path, late, route));
     return this.#enter(request, path, who, route);
   }
@@ -82,7 +103,8 @@ export class Gate {
     return reply instanceof Promise ? reply.then(complete) : complete(reply);
   }
 
-  #who(request: HttpRequest, path: string): Principal | GatewayError | Promise<Principal | GatewayError> {
+  /** Who sends a request to this path, or why that is nobody. */
+  who(request: HttpRequest, path: string): Principal | GatewayError | Promise<Principal | GatewayError> {
     // 2026-07-28, Authorization, "Token Requirements": an address is logged, shown and kept by everything in between.
     if (/(?:^|&)access_token=/i.test(request.query))
       return new GatewayError("badCredentials", "a token in the address is not accepted", invalidRequest);
@@ -125,6 +147,7 @@ export class Gate {
     const verifying = this.#tokens.verify(token).finally(() => this.#verifying.delete(token));
     this.#verifying.set(token, verifying);
     return verifying.then((verified) => {
+      this.#shown?.(verified.principal.id, token);
       this.#verified.delete(token);
       this.#verified.set(token, verified);
       const [oldest] = this.#verified.keys();

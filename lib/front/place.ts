@@ -1,6 +1,7 @@
 // Paths of the front: an endpoint itself stands for all backends, and the name of a backend under it for that one.
 
 import type { Principal } from "../core/principal.ts";
+import type { HttpRequest } from "./exchange.ts";
 import type { View } from "../merge/names.ts";
 import type { Hub } from "../route/hub.ts";
 
@@ -28,4 +29,9 @@ function decodePath(part: string): string {
   } catch {
     return "";
   }
+}
+
+/** Without the slash that some put at its end. */
+export function plainPath({ path }: HttpRequest): string {
+  return path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path;
 }

@@ -24,6 +24,10 @@ const causes: Readonly<Record<ErrorCode, string>> = {
   configNotFound: "no file was named, and the working directory has none of the known names",
   configInvalid: "the config has mistakes, so nothing of it is used",
   insecureBind: "an address that other machines reach would let everybody in: the config has no auth",
+  loginRequired: "the server wants somebody to sign in, and nobody has, or the login has ended or has too few rights",
+  urlRequired: "the server wants somebody to sign in; the client opens the address that is named",
+  loginFailed: "the authorization server of a backend refused, cannot be reached, or is not one that can be trusted",
+  vaultUnusable: "the folder for logins cannot be written, and without it every restart would ask for a new login",
   unauthenticated:
     "the gateway lets in who shows a key, a token or a certificate that it knows; this request showed none",
   badCredentials: "a token is sent in one way alone, so that it is in no log and in no history of a browser",

@@ -204,7 +204,7 @@ export class Hub {
     const { capabilities, key } = viewer.facts;
     // Links of one session alone declare what that client can.
     const isOwn = backend.plan.isolation === "session" && key !== "";
-    return backend.uplink(this.ownerOf(backend, viewer), isOwn ? capabilities : undefined);
+    return backend.uplink(this.ownerOf(backend, viewer), isOwn ? capabilities : undefined, viewer.facts.principal);
   }
 
   ownerOf(backend: Backend, { facts }: Viewer): string {

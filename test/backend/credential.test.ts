@@ -5,7 +5,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mock, test } from "node:test";
-import { backendDefaults, type OutboundPlan } from "../../lib/config/plan.ts";
+import type { OutboundPlan } from "../../lib/config/outbound.ts";
+import { backendDefaults } from "../../lib/config/plan.ts";
 import type { BackendName } from "../../lib/core/nouns.ts";
 import { createGateway, type FrontClient, FrontClient as Client } from "../front/kit.ts";
 

@@ -46,6 +46,13 @@ export function fixtureStdio(): BackendConfig {
 /** A port of 127.0.0.1 at which nobody listens. */
 export const deadUrl = "http://127.0.0.1:1/mcp";
 
+/** What a test wants otherwise than usual. */
+interface Making {
+  readonly script?: string | undefined;
+  readonly state?: string;
+  readonly fleet?: Fleet;
+}
+
 /** A gateway process over HTTP; `await using` ends it. */
 export class Gateway implements AsyncDisposable {
   readonly folder: string;
@@ -55,8 +62,16 @@ export class Gateway implements AsyncDisposable {
   readonly #fleet: Fleet | undefined;
   #url = "";
 
-  private constructor(config: GatewayConfig, flags: readonly string[], script: string = "cli/main.ts", fleet?: Fleet) {
+  /** Where it keeps what outlives it. */
+  readonly state: string;
+
+  private constructor(
+    config: GatewayConfig,
+    flags: readonly string[],
+    { script = "cli/main.ts", state, fleet }: Making = {},
+  ) {
     this.folder = mkdtempSync(join(tmpdir(), "gateway-"));
+    this.state = state ?? join(this.folder, "state");
     this.#fleet = fleet;
     if (fleet) {
       this.file = fleet.file;
@@ -67,7 +82,7 @@ export class Gateway implements AsyncDisposable {
     this.file = join(this.folder, "mcpctl.json");
     writeFileSync(this.file, JSON.stringify(config));
     const args = runtimeCommand(script, "serve", "-c", this.file, ...flags);
-    this.proc = startProcess(...args, { cwd: this.folder });
+    this.proc = startProcess(...args, { cwd: this.folder, env: { XDG_STATE_HOME: this.state } });
   }
 
   /** Starts it; resolves as soon as it says where it listens. */
@@ -77,13 +92,24 @@ export class Gateway implements AsyncDisposable {
 
   /** The same with another script in the place of the program's. */
   static async startScript(script: string | undefined, config: GatewayConfig, ...flags: string[]): Promise<Gateway> {
-    if (fleetSize > 1) return new Gateway(config, flags, script, await Fleet.start(config, fleetSize, ...flags));
-    const gateway = new Gateway(config, ["--port", "0", ...flags], script);
+    if (fleetSize > 1) {
+      const fleet = await Fleet.start(config, fleetSize, ...flags);
+      return new Gateway(config, flags, { script, fleet });
+    }
+    return await new Gateway(config, ["--port", "0", ...flags], { script }).#listening();
+  }
+
+  /** The same, with what another one keeps. */
+  static startBeside({ state }: Gateway, config: GatewayConfig): Promise<Gateway> {
+    return new Gateway(config, ["--port", "0"], { state }).#listening();
+  }
+
+  async #listening(): Promise<this> {
     try {
-      [gateway.#url] = await gateway.proc.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
-      return gateway;
+      [this.#url] = await this.proc.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
+      return this;
     } catch (error) {
-      await gateway[Symbol.asyncDispose]();
+      await this[Symbol.asyncDispose]();
       throw error;
     }
   }

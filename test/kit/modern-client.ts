@@ -32,6 +32,8 @@ export interface ModernClientOptions {
   readonly modelText?: string;
   /** What this client's user fills in. */
   readonly formContent?: Record<string, string | number | boolean | string[]>;
+  /** What this client's user does with an address; nothing by default. */
+  readonly openUrl?: (url: string) => Promise<void>;
   readonly roots?: ListRootsResult["roots"];
   /** How many rounds of input a call may take; by default the SDK's. */
   readonly maxRounds?: number;
@@ -189,9 +191,12 @@ function answerRequests(
       return { role: "assistant", model: "test-model", stopReason: "endTurn", content: { type: "text", text } };
     });
   if (declared.elicitation)
-    client.setRequestHandler("elicitation/create", ({ method, params }) => {
+    client.setRequestHandler("elicitation/create", async ({ method, params }) => {
       asked.push({ method, params });
-      if (params.mode === "url") return { action: "accept" };
+      if (params.mode === "url") {
+        await options.openUrl?.(params.url);
+        return { action: "accept" };
+      }
       return { action: "accept", content: options.formContent ?? { name: "Ada" } };
     });
   if (declared.roots)

@@ -1,0 +1,83 @@
+// Signing in to backends, where the config has any that want it: the page, and what principals have shown the gateway.
+
+import type { Plan } from "./config/plan.ts";
+import type { Observer } from "./core/observer.ts";
+import type { HttpReply, HttpRequest } from "./front/exchange.ts";
+import type { Gate } from "./front/gate.ts";
+import type { OAuthPage } from "./front/oauth-page.ts";
+import type { Hub } from "./route/hub.ts";
+
+/** The latest token of each principal; the oldest is dropped. */
+const maxTokens = 10_000;
+
+/** The one that there is, or the first one. */
+export function keepSignIn(known: SignIn | undefined, hub: Hub, observer: Observer): SignIn {
+  return known ?? new SignIn(hub, observer);
+}
+
+export class SignIn {
+  readonly #hub: Hub;
+  readonly #observer: Observer;
+  readonly #shown = new Map<string, string>();
+  #gate: Gate | undefined;
+  #origin: string | undefined;
+  #hasLogins = false;
+  #trades = false;
+  #page: Promise<OAuthPage> | undefined;
+
+  constructor(hub: Hub, observer: Observer) {
+    this.#hub = hub;
+    this.#observer = observer;
+  }
+
+  /** `origin`: under which browsers reach the gateway; undefined while it does not listen. */
+  apply(plan: Plan, origin: string | undefined, gate: Gate | undefined): void {
+    const auths = plan.backends.flatMap(({ replicas }) =>
+      replicas.flatMap((each) => (each.kind === "http" ? (each.auth ?? []) : [])),
+    );
+    this.#hasLogins = auths.some((auth) => auth.kind === "oauth" && auth.grant === "authorization_code");
+    this.#origin = origin && new URL(origin).origin;
+    this.#gate = gate;
+    this.#trades = auths.some((auth) => auth.kind === "oauth" && auth.grant === "token_exchange");
+    this.#page = undefined;
+  }
+
+  /** Where people sign in to backends. */
+  readonly loginPage = (): string | undefined =>
+    this.#origin === undefined || !this.#hasLogins ? undefined : `${this.#origin}/oauth`;
+
+  readonly shownBy = (who: string): string | undefined => this.#shown.get(who);
+
+  /** A principal has shown this token, and it is good. */
+  readonly shows = (who: string, token: string): void => {
+    if (!this.#trades) return;
+    this.#shown.delete(who);
+    this.#shown.set(who, token);
+    const [oldest] = this.#shown.keys();
+    if (this.#shown.size > maxTokens && oldest !== undefined) this.#shown.delete(oldest);
+  };
+
+  /** Answers a request for the page; undefined for any other, and where nobody signs in to anything. */
+  handle(request: HttpRequest, path: string): Promise<HttpReply> | undefined {
+    if (!this.#hasLogins || this.#origin === undefined) return undefined;
+    if (path !== "/oauth" && !path.startsWith("/oauth/")) return undefined;
+    this.#page ??= this.#open(this.#origin);
+    return this.#page.then((page) => page.handle(request, path));
+  }
+
+  async #open(origin: string): Promise<OAuthPage> {
+    const [{ OAuthPage: Page }, { Vault }] = await Promise.all([
+      import("./front/oauth-page.ts"),
+      import("./backend/vault.ts"),
+    ]);
+    const vault = new Vault(this.#hub.plan.sealKeys);
+    const gate = this.#gate;
+    return new Page({
+      hub: this.#hub,
+      vault,
+      origin,
+      identify: gate && ((request, path) => gate.who(request, path)),
+      observer: this.#observer,
+    });
+  }
+}
