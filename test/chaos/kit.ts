@@ -197,7 +197,11 @@ export class Load {
       for (; sent < due; sent += 1) {
         const client = clients[sent % clients.length];
         const tool = tools[sent % tools.length];
-        if (client && tool !== undefined) this.#pending.push(callOnce(client, tool, { ...args }, this.since));
+        if (!client || tool === undefined) continue;
+        const call = callOnce(client, tool, { ...args }, this.since);
+        // Told by `stop`.
+        call.catch(() => {});
+        this.#pending.push(call);
       }
       await pause(2);
     }
