@@ -37,7 +37,7 @@ export class Lookout {
 
   /**
    * Resolves when somebody is there who was not, or when `scope` ends. `refused`: nothing listened a moment ago. Else it is
-   * seen to be away before it is seen to be back: one that answers all the time has another trouble than that.
+   * seen to be away before it is seen to be back: one that answers has another trouble than that, and is left alone.
    */
   async returned({ refused, sinceMs, everyMs }: Absence, scope: Scope): Promise<void> {
     const look = refused ? this.#listens : this.#answers;
@@ -50,7 +50,8 @@ export class Lookout {
       if (scope.cancelled) return;
       this.#wasThere = isThere;
       if (isThere && isAway) return;
-      isAway ||= !isThere;
+      if (isThere) return await scope.race(new Promise<never>(() => {})).catch(() => {});
+      isAway = true;
       restMs = refused ? pauseMs(sinceMs, everyMs) : everyMs;
     }
   }

@@ -1,8 +1,9 @@
-// A legacy server in this process that a test holds by its strings: it answers, holds what comes, or is away behind a balancer.
+// A legacy server in this process that a test holds by its strings: it answers, holds what comes, is away
+// behind a balancer, or is there and fails.
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { recordOf } from "../e2e/kit.ts";
 
-export type Mood = "well" | "frozen" | "away";
+export type Mood = "well" | "frozen" | "away" | "broken";
 
 interface Request {
   readonly id: unknown;
@@ -25,8 +26,9 @@ export class Puppet implements AsyncDisposable {
   held: Request[] = [];
   /** Everything that was asked for, by tool or method. */
   readonly asked: string[] = [];
-  /** Messages that came while it was away. */
+  /** Messages that came while it was away or broken, and looks at it. */
   missed = 0;
+  looks = 0;
   /** So many calls of tools are put off first, by an error of JSON-RPC. */
   busy = 0;
   #mood: Mood;
@@ -62,9 +64,11 @@ export class Puppet implements AsyncDisposable {
     const chunks: Uint8Array[] = [];
     request.on("data", (chunk: Uint8Array) => void chunks.push(chunk));
     request.on("end", () => {
-      if (this.#mood === "away") {
+      if (this.#mood === "away" || this.#mood === "broken") {
         if (request.method === "POST") this.missed += 1;
-        return void response.writeHead(502).end();
+        else this.looks += 1;
+        const status = this.#mood === "away" ? 502 : request.method === "POST" ? 500 : 405;
+        return void response.writeHead(status).end();
       }
       if (request.method !== "POST") return void response.writeHead(405).end();
       const { id, method, params } = recordOf(JSON.parse(Buffer.concat(chunks).toString("utf8")));
