@@ -13,8 +13,11 @@ const passedVariables: ReadonlySet<string> = new Set([
     : []),
 ]);
 
+/** Bash takes a socket on its stdin for a remote login, unless it runs inside of another shell, and would run ~/.bashrc. */
+const insideShell = { SHLVL: "1" };
+
 export function childEnvironment(replica: StdioReplicaPlan): Record<string, string> {
-  const base: Record<string, string> = {};
+  const base: Record<string, string> = { ...insideShell };
   for (const [name, value] of Object.entries(process.env)) {
     if (value !== undefined && (replica.inheritEnv || passedVariables.has(name.toUpperCase()))) base[name] = value;
   }

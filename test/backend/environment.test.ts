@@ -1,5 +1,8 @@
 // What a child process sees of the gateway's environment: what the config names, and what every program needs.
 import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
 import type { StdioReplicaPlan } from "../../lib/config/plan.ts";
@@ -60,3 +63,19 @@ test("environment: a child sees nothing of the gateway's secrets, unless the con
     }
   }
 });
+
+test(
+  "environment: a shell does not run what its user has for logins",
+  { skip: process.platform === "win32" },
+  async () => {
+    const home = mkdtempSync(join(tmpdir(), "mcpctl-home-"));
+    try {
+      writeFileSync(join(home, ".bashrc"), "export FROM_BASHRC=1\n");
+      const script = `printf '{"jsonrpc":"2.0","method":"env","params":{"bashrc":"%s"}}\\n' "$FROM_BASHRC"`;
+      const seen = await environmentOf({ command: "bash", args: ["-c", script], env: { HOME: home } });
+      assert.equal(seen["bashrc"], "");
+    } finally {
+      rmSync(home, { recursive: true });
+    }
+  },
+);
