@@ -2,8 +2,8 @@
 
 import process from "node:process";
 import type { ArgsDef, StringArgDef } from "citty";
-import { GatewayError } from "../lib/index.ts";
-import { durationFlag, type Flags, textFlag } from "./command.ts";
+import { type Format, formats } from "./answer.ts";
+import { durationFlag, type Flags, textFlag, wordFlag } from "./command.ts";
 
 export const configFlag: StringArgDef = {
   type: "string",
@@ -48,7 +48,7 @@ export function timeoutOf(flags: Flags, fallbackMs: number = defaultTimeoutMs): 
 
 /** What commands have that ask a running gateway. */
 export const gatewayFlags: ArgsDef = {
-  output: { type: "string", alias: "o", description: "text or json", valueHint: "format" },
+  output: outputFlag(formats),
   timeout: { type: "string", description: "How long to wait for the answer; 5s if left out", valueHint: "duration" },
 };
 
@@ -59,8 +59,9 @@ export function gatewayToken(): string | undefined {
   return process.env["MCPCTL_TOKEN"];
 }
 
-export function gatewayOptionsOf(flags: Flags): { readonly isJson: boolean; readonly timeoutMs: number } {
-  const format = textFlag(flags, "output") ?? "text";
-  if (format !== "text" && format !== "json") throw new GatewayError("usage", "--output must be text or json");
-  return { isJson: format === "json", timeoutMs: timeoutOf(flags, answerMs) };
+export function gatewayOptionsOf(flags: Flags): { readonly format: Format; readonly timeoutMs: number } {
+  // Another word for a table of these commands.
+  const isText = textFlag(flags, "output") === "text";
+  const format = isText ? "table" : (wordFlag(flags, "output", formats) ?? "table");
+  return { format, timeoutMs: timeoutOf(flags, answerMs) };
 }

@@ -38,7 +38,7 @@ async function drain(flags: Flags): Promise<number> {
   const live = new Live();
   const startedAt = Date.now();
   const { drained, inFlight } = await drainGateway(
-    { address, token, answerMs, scope: bound.scope },
+    { address, token, answerMs: Math.min(answerMs, waitMs), scope: bound.scope },
     { waitMs, exit },
     (left) => live.draw([`waiting for ${callsOf(left)}`]),
   ).finally(() => live.clear());

@@ -15,5 +15,7 @@ export function sayProblems(loaded: Loaded): readonly Problem[] {
 }
 
 export function sayProblem(problem: FoundProblem): void {
-  for (const line of fold(process.stderr, formatProblem(problem))) say(line);
+  const { cause, fix } = problem;
+  const reasons = [...(cause ? [`  cause: ${cause}`] : []), ...(fix ? [`  fix: ${fix}`] : [])];
+  for (const line of [formatProblem(problem), ...reasons]) for (const part of fold(process.stderr, line)) say(part);
 }

@@ -3,7 +3,7 @@
 import process from "node:process";
 import { GatewayError, parseDuration } from "../lib/index.ts";
 import { checkHealth, type RemoteHealth, sleep } from "../lib/toolbox.ts";
-import { document, formats, show } from "./answer.ts";
+import { document, type Format, formats, show } from "./answer.ts";
 import { type Command, type Flags, hasFlag, textFlag, wordFlag } from "./command.ts";
 import { gatewayToken, outputFlag, timeoutOf } from "./common.ts";
 import { type Color, print } from "./output.ts";
@@ -50,7 +50,7 @@ async function status(flags: Flags): Promise<number> {
   return interruptedExit(bound);
 }
 
-async function showHealth(format: (typeof formats)[number], health: RemoteHealth): Promise<void> {
+export async function showHealth(format: Format, health: RemoteHealth): Promise<void> {
   const { url, version, uptimeSeconds, sessions, inFlight, backends } = health;
   const body = {
     url,

@@ -1,7 +1,8 @@
 // `mcpctl tail`: the messages of a running gateway as they come and go.
 
 import process from "node:process";
-import { type Sight, sightOf, tailGateway } from "../lib/toolbox.ts";
+import { GatewayError } from "../lib/index.ts";
+import { seconds, type Sight, sightOf, tailGateway } from "../lib/toolbox.ts";
 import { apiVersion } from "./answer.ts";
 import { type Command, durationFlag, type Flags, hasFlag, listFlag, numberFlag, wordFlag } from "./command.ts";
 import { gatewayToken, outputFlag } from "./common.ts";
@@ -47,6 +48,7 @@ async function tail(flags: Flags): Promise<number> {
   using bound = limits(Infinity);
   const timeoutMs = durationFlag(flags, "timeout");
   let isOver = false;
+  let isListening = false;
   const end = (): void => {
     isOver = true;
     bound.scope.cancel(undefined);
@@ -58,6 +60,7 @@ async function tail(flags: Flags): Promise<number> {
     { address, token: gatewayToken(), answerMs, scope: bound.scope },
     filter,
     () => {
+      isListening = true;
       if (process.stderr.isTTY) say("listening; Ctrl-C stops", { text: "", color: "dim" });
     },
     async (line, text) => {
@@ -71,6 +74,8 @@ async function tail(flags: Flags): Promise<number> {
     },
   );
   if (bound.interrupted) return interruptedExit(bound);
+  if (!isListening)
+    throw new GatewayError("connectTimeout", `no answer from the gateway within ${seconds(timeoutMs ?? 0)}`);
   if (!isOver) say("the gateway has ended");
   return 0;
 }

@@ -141,16 +141,9 @@ function labelOf(file: string): string {
   return short === "" || short.startsWith("..") || isAbsolute(short) ? file : short;
 }
 
-function bodyOf({
-  code,
-  severity,
-  file,
-  line,
-  column,
-  message,
-  suggestion,
-}: FoundProblem): Readonly<Record<string, unknown>> {
-  return { code, severity, file, line, column, message, ...(suggestion === undefined ? {} : { suggestion }) };
+function bodyOf(problem: FoundProblem): Readonly<Record<string, unknown>> {
+  const { code, severity, file, line, column, message, suggestion, cause, fix } = problem;
+  return { code, severity, file, line, column, message, suggestion, cause, fix };
 }
 
 /** There is no config, more than one, or a file that cannot be read: nothing was checked. */

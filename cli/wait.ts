@@ -1,10 +1,12 @@
 // `mcpctl wait`: until a running gateway, or some of its backends, are ready.
 
 import { asGatewayError, GatewayError } from "../lib/index.ts";
-import { checkHealth, sleep } from "../lib/toolbox.ts";
-import { type Command, listFlag } from "./command.ts";
-import { gatewayToken, timeoutOf } from "./common.ts";
+import { checkHealth, type RemoteHealth, sleep } from "../lib/toolbox.ts";
+import { formats } from "./answer.ts";
+import { type Command, listFlag, wordFlag } from "./command.ts";
+import { gatewayToken, outputFlag, timeoutOf } from "./common.ts";
 import { interruptedExit, limits } from "./patience.ts";
+import { showHealth } from "./status.ts";
 
 const defaultMs = 60_000;
 const answerMs = 2_000;
@@ -15,10 +17,12 @@ const command: Command = {
   args: {
     url: { type: "positional", description: "Its address; http://127.0.0.1:7337 if left out", required: false },
     for: { type: "string", description: "ready, or backend=NAME; ready if left out", valueHint: "what" },
+    output: outputFlag(formats),
     timeout: { type: "string", description: "How long to wait at most; 60s if left out", valueHint: "duration" },
   },
   examples: ["mcpctl wait", "mcpctl wait --for backend=weather --timeout 2m"],
   async run(flags) {
+    const format = wordFlag(flags, "output", formats) ?? "table";
     const wishes = listFlag(flags, "for").flatMap((each) => each.split(","));
     for (const wish of wishes)
       if (wish !== "ready" && !/^backend=./.test(wish))
@@ -27,12 +31,13 @@ const command: Command = {
     using bound = limits(timeoutMs);
     let missing = "";
     while (Date.now() < bound.until && !bound.interrupted) {
-      missing = await missingAt(
-        flags.positionals[0],
-        wishes.length > 0 ? wishes : ["ready"],
-        Math.min(answerMs, timeoutMs),
-      );
-      if (missing === "") return 0;
+      const health = await healthAt(flags.positionals[0], Math.min(answerMs, Math.max(1, bound.until - Date.now())));
+      missing = typeof health === "string" ? health : missingIn(health, wishes.length > 0 ? wishes : ["ready"]);
+      if (missing === "" && typeof health !== "string") {
+        // Who waits wants to go on, and no words.
+        if (format !== "table" && format !== "wide") await showHealth(format, health);
+        return 0;
+      }
       await sleep(stepMs, bound.scope).catch(() => {});
     }
     if (bound.interrupted) return interruptedExit(bound);
@@ -42,24 +47,28 @@ const command: Command = {
 
 export default command;
 
-/** What is not as it should be yet; empty where all is. */
-async function missingAt(url: string | undefined, wishes: readonly string[], timeoutMs: number): Promise<string> {
+/** How the gateway is, or why that cannot be said yet. */
+async function healthAt(url: string | undefined, timeoutMs: number): Promise<RemoteHealth | string> {
   try {
-    const health = await checkHealth(url, timeoutMs, gatewayToken());
-    for (const wish of wishes) {
-      const name = wish.replace(/^backend=/, "");
-      const backend = health.backends.find((each) => each.name === name);
-      if (wish === "ready" && !health.healthy) return `the gateway is ${health.status}`;
-      if (wish === "ready") continue;
-      if (!backend) return `there is no backend ${name}`;
-      if (backend.state !== "up")
-        return `the backend ${name} is ${backend.state}${backend.error === "" ? "" : ` (${backend.error})`}`;
-    }
-    return "";
+    return await checkHealth(url, timeoutMs, gatewayToken());
   } catch (error) {
     const failure = asGatewayError(error);
-    // An address that is none stays one.
-    if (failure.code === "usage") throw failure;
+    // An address that is none stays one, and who is not let in now is not let in later.
+    if (failure.code === "usage" || failure.code === "unauthorized") throw failure;
     return failure.message;
   }
+}
+
+/** What is not as it should be yet; empty where all is. */
+function missingIn(health: RemoteHealth, wishes: readonly string[]): string {
+  for (const wish of wishes) {
+    const name = wish.replace(/^backend=/, "");
+    const backend = health.backends.find((each) => each.name === name);
+    if (wish === "ready" && !health.healthy) return `the gateway is ${health.status}`;
+    if (wish === "ready") continue;
+    if (!backend) return `there is no backend ${name}`;
+    if (backend.state !== "up")
+      return `the backend ${name} is ${backend.state}${backend.error === "" ? "" : ` (${backend.error})`}`;
+  }
+  return "";
 }

@@ -1,9 +1,10 @@
 // `mcpctl why`: what a running gateway did with a call, and why.
 
 import { askWhy, describeFlight } from "../lib/toolbox.ts";
+import { document, show } from "./answer.ts";
 import type { Command } from "./command.ts";
 import { gatewayFlags, gatewayOptionsOf, gatewayToken } from "./common.ts";
-import { answer } from "./output.ts";
+import { plain } from "./output.ts";
 
 const command: Command = {
   meta: { name: "why", description: "Say what a running gateway did with a call, and why" },
@@ -14,12 +15,18 @@ const command: Command = {
   },
   examples: ["mcpctl why 7", "mcpctl why 7 127.0.0.1:8080", "mcpctl why -o json"],
   async run(flags) {
-    const { isJson, timeoutMs } = gatewayOptionsOf(flags);
+    const { format, timeoutMs } = gatewayOptionsOf(flags);
     const [id, url] = flags.positionals;
     const calls = await askWhy(id, url, timeoutMs, gatewayToken());
     const what = id === undefined ? "no call yet" : `no call with id ${id} among the last ones`;
-    const text = calls.map((call) => describeFlight(call).join("\n")).join("\n\n");
-    await answer(isJson ? JSON.stringify(calls, undefined, 2) : text || what);
+    const texts = calls.map((call, index) => [...(index > 0 ? [""] : []), ...describeFlight(call)]);
+    await show(format, {
+      kind: "CallTrails",
+      body: { calls },
+      lines: calls.map((call) => document("CallTrail", { ...call })),
+      names: calls.flatMap(({ ids }) => ids[0] ?? []),
+      text: () => (calls.length > 0 ? texts.flat().map(plain) : [plain(what)]),
+    });
     return calls.length > 0 ? 0 : 1;
   },
 };

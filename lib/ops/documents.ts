@@ -17,6 +17,8 @@ const problem = {
   column: z.int(),
   message: z.string(),
   suggestion: z.string().optional(),
+  cause: z.string().optional().describe("Of what a server did, with --online."),
+  fix: z.string().optional(),
 };
 
 const failure = {
@@ -141,6 +143,18 @@ const result = {
 
 const source = { key: z.string(), value: z.unknown().describe("Without secrets."), place };
 
+const trail = {
+  ids: z.array(z.string()).describe("JSON-RPC ids that its client gave it."),
+  at: z.string().describe("ISO 8601."),
+  method: z.string(),
+  name: z.string(),
+  view: z.string().describe("The endpoint, behind /mcp/; empty for /mcp."),
+  backend: z.string(),
+  outcome: z.enum(["in flight", "answered", "failed"]),
+  tookMs: z.number(),
+  notes: z.array(z.object({ ms: z.number(), text: z.string() })).describe("What was decided, since it came."),
+};
+
 const shapes: Readonly<Record<string, z.ZodRawShape>> = {
   Error: failure,
   Server: configured,
@@ -177,6 +191,9 @@ const shapes: Readonly<Record<string, z.ZodRawShape>> = {
     inFlight: z.int(),
     backends: z.array(z.object({ name: z.string(), state: z.string(), transport: z.string(), error: z.string() })),
   },
+  Health: { status: z.string(), version: z.string(), backends: z.record(z.string(), z.unknown()) },
+  CallTrail: trail,
+  CallTrails: { calls: z.array(z.object(trail)) },
   Drain: {
     drained: z.boolean().describe("No call is left."),
     inFlight: z.int().describe("Calls that were not over in time."),

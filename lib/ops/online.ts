@@ -1,6 +1,7 @@
 // What only shows when a config's servers are asked: those that do not answer, and replicas that differ.
 
-import type { Problem } from "../config/problems.ts";
+import type { FilePlace, Problem } from "../config/problems.ts";
+import { explain } from "./explain.ts";
 import { nearestPlace } from "./place.ts";
 import type { Patience } from "./peer.ts";
 import { type PhaseName, probeServer } from "./probe.ts";
@@ -9,6 +10,7 @@ import type { Target } from "./target.ts";
 
 const wanted: ReadonlySet<PhaseName> = new Set(["dns", "tcp", "tls", "handshake", "tools"]);
 const differs: Problem["code"] = "E3164";
+const fallback = "E6001";
 
 /** One problem for each replica that fails, and for each backend whose replicas do not list the same tools. */
 export async function checkOnline(
@@ -41,15 +43,10 @@ async function checkTarget(target: Target, version: string, patience: Patience):
         severity: "error",
         message: `${lead}: ${failure.message}`,
         suggestion: undefined,
+        cause: failure.cause,
+        fix: failure.fix,
       });
-    for (const { text } of warnings)
-      problems.push({
-        ...place,
-        code: "E6001",
-        severity: "warning",
-        message: `${lead}: ${text}`,
-        suggestion: undefined,
-      });
+    for (const { text } of warnings) problems.push({ ...place, ...worded(lead, text) });
   }
   const alive = sets.filter(({ report }) => report.failure === undefined);
   if (new Set(alive.map(({ names }) => names)).size > 1) {
@@ -57,4 +54,12 @@ async function checkTarget(target: Target, version: string, patience: Patience):
     problems.push({ ...place, code: differs, severity: "warning", message, suggestion: undefined });
   }
   return problems;
+}
+
+/** What makes a server degraded; a list that failed has a code. */
+function worded(lead: string, text: string): Omit<FoundProblem, keyof FilePlace> {
+  const [, code = fallback, said = text] = /^(E\d{4}) (.*)$/s.exec(text) ?? [];
+  const about = explain(code);
+  const reasons = about ? { cause: about.cause, fix: about.fix } : {};
+  return { code, severity: "warning", message: `${lead}: ${said}`, suggestion: undefined, ...reasons };
 }

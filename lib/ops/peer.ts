@@ -100,8 +100,15 @@ export async function openPeer(options: PeerOptions, patience: Patience): Promis
     return new Peer(link, ears, options, performance.now() - startedAt);
   } catch (error) {
     await settle(opening?.gone);
-    throw asGatewayError(scope.cancelled ? scope.reason : error);
+    throw originOf(scope.cancelled ? scope.reason : error);
   }
+}
+
+/** What could not be sent because the server had ended: that is what people are told. */
+function originOf(thrown: unknown): GatewayError {
+  const error = asGatewayError(thrown);
+  const { cause } = error;
+  return error.code === "unreachable" && cause instanceof GatewayError && cause.code === "exited" ? cause : error;
 }
 
 function lateHandshake(name: string, replica: ReplicaPlan, ms: number, evidence: Evidence): GatewayError {
@@ -233,7 +240,7 @@ export class Peer implements AsyncDisposable {
     this.#ears.reply = undefined;
     const startedAt = performance.now();
     const seen = await this.#link.call(request.envelope, [], own, scope).catch((error: unknown) => {
-      throw asGatewayError(scope.cancelled ? scope.reason : error);
+      throw originOf(scope.cancelled ? scope.reason : error);
     });
     const ms = performance.now() - startedAt;
     const { http } = this.#ears;

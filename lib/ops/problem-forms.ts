@@ -12,6 +12,9 @@ export interface FoundProblem {
   readonly column: number;
   readonly message: string;
   readonly suggestion: string | undefined;
+  /** Of what a server did. */
+  readonly cause?: string;
+  readonly fix?: string;
 }
 
 /** Static Analysis Results Interchange Format 2.1.0. */

@@ -132,7 +132,11 @@ test("health: the command's exit codes and formats", limits, async () => {
     text.stdout,
     /^degraded {2}mcpctl 1\.2\.3 at http:\/\/127\.0\.0\.1:\d+\n.*sessions: 5.*\n {2}up {2}a {2}stdio\n$/,
   );
-  assert.deepEqual(JSON.parse((await health(good.url, "-o", "json")).stdout), JSON.parse(healthText("degraded")));
+  assert.deepEqual(JSON.parse((await health(good.url, "-o", "json")).stdout), {
+    apiVersion: "mcpctl/v1",
+    kind: "Health",
+    ...JSON.parse(healthText("degraded")),
+  });
   await using bad = await startFake(503, healthText("unavailable"));
   assert.equal((await health(bad.url, "-o", "json")).code, 1);
   await using half = await startFake(0, "{");
