@@ -32,8 +32,10 @@ const command: Command = {
     let missing = "";
     while (Date.now() < bound.until && !bound.interrupted) {
       const health = await healthAt(flags.positionals[0], Math.min(answerMs, Math.max(1, bound.until - Date.now())));
-      missing = typeof health === "string" ? health : missingIn(health, wishes.length > 0 ? wishes : ["ready"]);
-      if (missing === "" && typeof health !== "string") {
+      const found = typeof health === "string" ? health : missingIn(health, wishes.length > 0 ? wishes : ["ready"]);
+      // That the last look had no time to see anything is not what was waited for.
+      if (missing === "" || Date.now() < bound.until) missing = found;
+      if (found === "" && typeof health !== "string") {
         // Who waits wants to go on, and no words.
         if (format !== "table" && format !== "wide") await showHealth(format, health);
         return 0;
