@@ -13,7 +13,6 @@ import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
 import { followRedirects, postRedirects } from "./redirect.ts";
 import {
   eraChanged,
-  isPutOff,
   isSessionError,
   maxErrorBytes,
   readRefusal,
@@ -269,7 +268,7 @@ class HttpTransport implements Transport, LandingPlace {
   /** Throws unless the body is the answer of the call. */
   #refused(refusal: Refusal, call: number | undefined): void {
     const { backend, stray } = this.#options;
-    const { status, body, error } = refusal;
+    const { status, body, error, isPutOff } = refusal;
     const isModern = this.#version !== undefined && status === 400 && isModernRefusal(status, error?.code);
     if (isModern || (this.#session !== undefined && isSessionError(refusal, call))) {
       if (isModern) this.#options.changed?.();
@@ -277,7 +276,7 @@ class HttpTransport implements Transport, LandingPlace {
       this.#events.retired(lost);
       throw lost;
     }
-    if (call !== undefined && error && !isPutOff(refusal)) return this.#events.message(body, call);
+    if (call !== undefined && error && !isPutOff) return this.#events.message(body, call);
     if (call === undefined) return stray(`HTTP ${status} for a notification or an answer`);
     throw refusedWith(backend, refusal);
   }

@@ -23,6 +23,8 @@ export interface Refusal {
   readonly error: RpcError | undefined;
   /** How long the server wants to be left alone, where it says so. */
   readonly retryAfterMs?: number | undefined;
+  /** It wants to be asked later, and has done nothing: its error is no answer to the call then. */
+  readonly isPutOff: boolean;
 }
 
 export async function readRefusal(reply: HttpReply): Promise<Refusal> {
@@ -30,7 +32,9 @@ export async function readRefusal(reply: HttpReply): Promise<Refusal> {
   const body = await reply.body.bytes(maxErrorBytes).catch(() => new Uint8Array());
   const text = decodeText(body);
   const error = mediaType(reply) === "application/json" ? readError(text) : undefined;
-  return { status, body, text, error, retryAfterMs: readRetryAfter(reply.headers.get("retry-after"), Date.now()) };
+  const retryAfterMs = readRetryAfter(reply.headers.get("retry-after"), Date.now());
+  const isPutOff = retryAfterMs !== undefined && (status === 429 || status === 503);
+  return { status, body, text, error, retryAfterMs, isPutOff };
 }
 
 function readError(text: string): RpcError | undefined {
@@ -67,11 +71,6 @@ export function sessionLost(backend: string): GatewayError {
 export function eraChanged(backend: string): GatewayError {
   const text = `backend "${backend}" speaks another era of the protocol now`;
   return new GatewayError("sessionLost", text, { backend, data: { sent: false } });
-}
-
-/** Whether the server wants to be asked later, and has done nothing: its error is no answer to the call then. */
-export function isPutOff({ status, retryAfterMs }: Refusal): boolean {
-  return retryAfterMs !== undefined && (status === 429 || status === 503);
 }
 
 /** The failure of a call that was refused with this status. */
