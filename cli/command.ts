@@ -1,8 +1,8 @@
 // What a command is, and strict parsing over citty's definitions: what a command does not have is an error.
 
-import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import type { ArgDef, ArgsDef, CommandMeta } from "citty";
 import { GatewayError, parseDuration, suggest } from "../lib/index.ts";
+import { type Kinds, readWords } from "./words.ts";
 
 /** A command: citty's definition for parsing and help, and what it does. */
 export interface Command {
@@ -53,26 +53,26 @@ export function parseFlags(args: ArgsDef, argv: readonly string[], shape: Shape 
 
 function parseWords(args: ArgsDef, written: readonly string[], { variadic = false, optional = {} }: Shape): Flags {
   const argv = joinOptional(written, optional);
-  const options: ParseArgsOptionsConfig = {};
+  const options: Record<string, Kinds[string]> = {};
   for (const [name, def] of Object.entries(args)) {
     if (def.type === "positional") continue;
     const short = shortOf(def);
     options[name] = { type: def.type === "boolean" ? "boolean" : "string", ...(short ? { short } : {}) };
   }
-  // Not `strict`: its messages differ from runtime to runtime, and it lets the last of two values win in silence.
-  const { tokens } = parseArgs({ args: argv, options, allowPositionals: true, strict: false, tokens: true });
   const values = new Map<string, readonly string[]>();
   const positionals: string[] = [];
-  for (const token of tokens) {
-    if (token.kind === "positional") positionals.push(token.value);
-    if (token.kind !== "option") continue;
+  for (const token of readWords(argv, options)) {
+    if (token.kind === "positional") {
+      positionals.push(token.value);
+      continue;
+    }
     const def = Object.hasOwn(options, token.name) ? args[token.name] : undefined;
     if (!def) throw new GatewayError("usage", unknownFlag(token.rawName, Object.keys(options)));
     const known = values.get(token.name) ?? [];
     if (known.length > 0 && !repeatable.has(token.name))
       throw new GatewayError("usage", `--${token.name} is given twice`);
     const isOptional = Object.hasOwn(optional, token.name) && token.value === "";
-    const value = isOptional ? "" : valueOf(token.name, def, token.value, token.inlineValue === true);
+    const value = isOptional ? "" : valueOf(token.name, def, token.value, token.isInline);
     values.set(token.name, [...known, value]);
   }
   checkPositionals(args, positionals, variadic);

@@ -1,6 +1,7 @@
 // What the operating system tells a running gateway: stop, stop at once, look at your config again.
 
 import process from "node:process";
+import { isTerminal } from "../lib/sink.ts";
 
 export interface Signals extends Disposable {
   /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
@@ -13,14 +14,9 @@ export interface Signals extends Disposable {
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
-function isTerminal(): boolean {
-  const stderr = 2;
-  return process.getBuiltinModule("node:tty").isatty(stderr);
-}
-
 export function listenForSignals(): Signals {
   const { promise, resolve } = Promise.withResolvers<void>();
-  const hadTerminal = isTerminal();
+  const hadTerminal = isTerminal(2);
   const signals: Signals = { stopped: promise, stop: resolve, reload: undefined, [Symbol.dispose]: dispose };
   let isStopping = false;
   const stop = (name: keyof typeof exitCodes): void => {
@@ -32,7 +28,7 @@ export function listenForSignals(): Signals {
   const onTerminate = (): void => stop("SIGTERM");
   const onHangup = (): void => {
     // Closing a terminal sends the same signal as an operator who wants a reload.
-    if (signals.reload && !(hadTerminal && !isTerminal())) signals.reload();
+    if (signals.reload && !(hadTerminal && !isTerminal(2))) signals.reload();
     else resolve();
   };
   process.on("SIGINT", onInterrupt);

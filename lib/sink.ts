@@ -19,7 +19,7 @@ export function isTerminal(fd: Descriptor): boolean {
   } catch {
     return false;
   }
-  return streamOf(fd).isTTY;
+  return process.getBuiltinModule("node:tty").isatty(fd);
 }
 
 function streamOf(fd: Descriptor): NodeJS.WriteStream {

@@ -1,7 +1,7 @@
 // The files of other clients: their `mcpServers` and `servers` become `backends`, with what does not fit said in a warning.
 
 import { basename, isAbsolute, resolve, sep } from "node:path";
-import { parseEnv } from "node:util";
+import process from "node:process";
 import { backendKeys, topKeys } from "./accept.ts";
 import { type Place, type Problem, formatPath, nearest, problemAt } from "./problems.ts";
 import { readText } from "./source.ts";
@@ -157,7 +157,8 @@ export async function applyEnvFiles(
     }
     const entries = new Map(entry.node.entries);
     entries.delete("envFile");
-    if (typeof text === "string") entries.set("env", mergeEnv(parseEnv(text), envFile, entries.get("env")));
+    if (typeof text === "string")
+      entries.set("env", mergeEnv(process.getBuiltinModule("node:util").parseEnv(text), envFile, entries.get("env")));
     changed.set(name, { ...entry, node: { ...entry.node, entries } });
   }
   const entries = new Map(root.entries);

@@ -1,8 +1,8 @@
 // Finds config files and turns them into a plan, or into everything that is wrong with them. Never throws for bad input.
 
-import { stat } from "node:fs/promises";
-import { homedir } from "node:os";
+import { statSync } from "node:fs";
 import { isAbsolute, join, resolve } from "node:path";
+import process from "node:process";
 import type { Plan } from "./plan.ts";
 import { type FilePlace, type Problem, placeKey, problemOf } from "./problems.ts";
 import type { Node } from "./tree.ts";
@@ -50,7 +50,7 @@ export async function loadPlan(options: LoadOptions): Promise<Loaded> {
 export async function findFiles(
   cwd: string,
 ): Promise<{ readonly files: readonly string[]; readonly problems: readonly Problem[] }> {
-  const files = await discover(cwd);
+  const files = discover(cwd);
   if (files.length === 0) {
     const message = `no config found; looked in ${cwd} for ${[...ownNames, ...otherNames].join(", ")}`;
     return { files, problems: [problemOf("configNotFound", "", message)] };
@@ -67,22 +67,21 @@ export async function configJsonSchema(): Promise<object> {
 }
 
 // No scripts here: code runs only because its name was given. A file of ours wins over those of other clients, and two of ours are a question for the user.
-async function discover(cwd: string): Promise<readonly string[]> {
-  const own = await existing(cwd, ownNames);
-  return own.length > 0 ? own : (await existing(cwd, otherNames)).slice(0, 1);
+function discover(cwd: string): readonly string[] {
+  const own = existing(cwd, ownNames);
+  return own.length > 0 ? own : existing(cwd, otherNames).slice(0, 1);
 }
 
-async function existing(cwd: string, names: readonly string[]): Promise<string[]> {
-  const paths = names.map((name) => join(cwd, name));
-  const found = await Promise.all(
-    paths.map((path) =>
-      stat(path).then(
-        (entry) => entry.isFile(),
-        () => false,
-      ),
-    ),
-  );
-  return paths.filter((_, index) => found[index]);
+function existing(cwd: string, names: readonly string[]): readonly string[] {
+  return names
+    .map((name) => join(cwd, name))
+    .filter((path) => {
+      try {
+        return statSync(path).isFile();
+      } catch {
+        return false;
+      }
+    });
 }
 
 async function loadFiles(files: readonly string[], cwd: string, options: LoadOptions): Promise<Loaded> {
@@ -113,7 +112,7 @@ async function assemble(trees: readonly Node[], files: readonly string[], option
   ]);
   const translated = trees.map((tree) => translate(adapt(tree)));
   const merged = translated.map(({ root }) => root).reduce(mergeTrees);
-  const home = env["HOME"] ?? env["USERPROFILE"] ?? homedir();
+  const home = env["HOME"] ?? env["USERPROFILE"] ?? process.getBuiltinModule("node:os").homedir();
   const replaced = replaceVariables(merged, env, editorVariables(home));
   const { root: awake, disabled, paths } = splitDisabled(replaced.root);
   const completed = await applyEnvFiles(awake);

@@ -1,8 +1,8 @@
 // One config file to a tree: bounded reading, and the parser that its name asks for. Parsers are loaded when needed.
 
 import { closeSync, openSync, readSync, statSync } from "node:fs";
-import { open } from "node:fs/promises";
 import { basename, dirname, extname, isAbsolute, relative } from "node:path";
+import process from "node:process";
 import { type Problem, type Source, problemAt, problemOf } from "./problems.ts";
 import type { Node } from "./tree.ts";
 
@@ -70,6 +70,7 @@ async function readBounded(file: string): Promise<Uint8Array> {
   const buffer = new Uint8Array(maxBytes + 1);
   // A small file is read sooner than a thread has started that could wait for it.
   if (statSync(file).isFile()) return readNow(file, buffer);
+  const { open } = process.getBuiltinModule("node:fs/promises");
   const handle = await open(file, "r");
   try {
     let length = 0;

@@ -160,7 +160,7 @@ export class HttpFront {
     return errorReply(failure, id);
   };
 
-  #greet(request: Envelope, codec: EraCodec, view: View, who: Principal): HttpReply {
+  #greet(request: Envelope, codec: EraCodec, view: View, who: Principal): Promise<HttpReply> {
     const id = spanBytes(request, "id") ?? encodeText("null");
     if (this.#state !== "open") throw shuttingDown();
     const facts = readInitialize(request, codec, view, who.id);
@@ -172,7 +172,9 @@ export class HttpFront {
     session.who = who;
     this.#router.prepare(session);
     const reply = resultMessage(id, greet(this.#hub, view, facts.version, this.#identity));
-    return jsonReply(reply, { [sessionHeader]: this.#hub.sessions.seal(session) });
+    const sealing = this.#hub.sessions.seal(session);
+    const answering = sealing.then((sealed) => jsonReply(reply, { [sessionHeader]: sealed }));
+    return answering.catch((error: unknown) => this.#refuse(error, id));
   }
 
   #session(request: HttpRequest, view: View, who: Principal): Session {

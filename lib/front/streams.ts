@@ -1,6 +1,5 @@
 // The streams of one HTTP session: one for each call that streams, and the standalone one for what belongs to no call.
 
-import { randomBytes } from "node:crypto";
 import { GatewayError } from "../core/errors.ts";
 import type { Outlet } from "../route/outlet.ts";
 import type { Session } from "../route/session.ts";
@@ -29,7 +28,7 @@ export class SessionStreams implements Outlet {
   /** `node`: this process, where there are others; ids of events say whose they are. */
   constructor(archive: Archive, node?: string) {
     this.#archive = archive;
-    this.#nonce = (node ?? "") + randomBytes(4).toString("hex");
+    this.#nonce = (node ?? "") + Buffer.from(crypto.getRandomValues(new Uint8Array(4))).toString("hex");
     const watch: LogWatch | undefined = node === undefined ? undefined : { connected: (is) => is || this.left?.() };
     this.#standalone = new EventLog({ id: `${this.#nonce}-${standalone}`, maxBytes: maxStandaloneBytes, watch });
   }

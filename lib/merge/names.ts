@@ -1,6 +1,6 @@
 // How local names become exposed names, injectively, and which backends a view shows.
 
-import { createHash } from "node:crypto";
+import { nodeCrypto } from "../core/builtins.ts";
 import type { ExposedName, LocalName } from "../core/nouns.ts";
 import type { Grants } from "./grants.ts";
 
@@ -26,7 +26,7 @@ export function exposeName(view: View, backend: string, local: string): ExposedN
   if (view.naming === "none") return local as ExposedName;
   const full = backend + view.separator + local;
   if (isPlainlyPrefixed(view, backend, local)) return full as ExposedName;
-  const digest = createHash("sha256").update(full).digest("hex").slice(0, digestLength);
+  const digest = nodeCrypto().createHash("sha256").update(full).digest("hex").slice(0, digestLength);
   return `${full.replace(forbidden, "_").slice(0, maxLength - digestLength - 1)}_${digest}` as ExposedName;
 }
 

@@ -1,6 +1,5 @@
 // What every route needs: the plan and topology that are live now, the sessions, and who may use which links.
 
-import { randomUUID } from "node:crypto";
 import type { Backend } from "../backend/backend.ts";
 import type { Link } from "../backend/link.ts";
 import type { Topology } from "../backend/registry.ts";
@@ -70,7 +69,7 @@ export class Hub {
   constructor(plan: Plan, observer: Observer) {
     this.#plan = plan;
     this.observer = observer;
-    const keys = plan.sealKeys.length > 0 ? plan.sealKeys : [randomUUID()];
+    const keys = plan.sealKeys.length > 0 ? plan.sealKeys : [crypto.randomUUID()];
     this.sealer = new Sealer(keys);
     this.parked = new Parked(this.sealer);
     this.sessions = new Sessions(

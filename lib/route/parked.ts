@@ -1,6 +1,6 @@
 // Calls of modern clients that wait for input: each is found again by a sealed state, once, by who it belongs to.
 
-import { createHash, randomUUID } from "node:crypto";
+import { nodeCrypto } from "../core/builtins.ts";
 import { type Envelope, spanBytes } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Sealer } from "../core/seal.ts";
@@ -43,7 +43,7 @@ export interface ParkingLimits {
 export class Parked {
   readonly #sealer: Sealer;
   /** This process. */
-  owner: string = randomUUID();
+  owner: string = crypto.randomUUID();
   readonly #entries = new Map<string, Entry>();
   /** Calls that may have asked their client something, parked or about to be. */
   readonly #asking = new Set<Session>();
@@ -76,7 +76,7 @@ export class Parked {
       call.cancel();
       throw new GatewayError("tooManyParked", `${calls} calls wait for input already, and there may not be more`);
     }
-    const id = randomUUID();
+    const id = crypto.randomUUID();
     const patience = new Scope(undefined, ms);
     const held: Held = { ...claim, owner: this.owner, id, until: Date.now() + ms };
     this.#entries.set(id, { call, claim, patience });
@@ -152,7 +152,9 @@ const loose: ReadonlySet<string> = new Set(["_meta", "inputResponses", "requestS
 /** What must be the same in a request and in those that go on with it. */
 export function digestOf(request: Envelope): string {
   const { bytes, spans } = request;
-  const hash = createHash("sha256").update(spanBytes(request, "method") ?? "");
+  const hash = nodeCrypto()
+    .createHash("sha256")
+    .update(spanBytes(request, "method") ?? "");
   const fields = spans.params ? fieldsOf(bytes, spans.params).filter(({ name }) => !loose.has(name)) : [];
   for (const { name, value } of [...fields].sort((a, b) => (a.name < b.name ? -1 : 1)))
     hash.update(`\n${JSON.stringify(name)}:`).update(bytes.subarray(value.start, value.end));

@@ -1,6 +1,5 @@
 // All sessions: their ids are sealed facts, so that any gateway with the same keys can go on with a session.
 
-import { randomUUID } from "node:crypto";
 import { GatewayError } from "../core/errors.ts";
 import type { SessionId } from "../core/nouns.ts";
 import type { Principal } from "../core/principal.ts";
@@ -78,7 +77,7 @@ export class Sessions {
       );
     }
     const session = new Session(
-      { ...facts, key: randomUUID(), capabilities: bounded(facts.capabilities) },
+      { ...facts, key: crypto.randomUUID(), capabilities: bounded(facts.capabilities) },
       outlet,
       this.cluster?.node,
     );
@@ -89,12 +88,13 @@ export class Sessions {
   }
 
   /** The id that a client is given; it says who may use it and what was negotiated, sealed. */
-  seal({ facts }: Session): SessionId {
-    const { key, principal, version, capabilities, client, view } = facts;
-    return this.#sealer.seal(
-      purpose,
-      encodeJson([key, principal, version, capabilities, client, view.backend]),
-    ) as SessionId;
+  async seal(session: Session): Promise<SessionId> {
+    const { key, principal, version, capabilities, client, view } = session.facts;
+    const facts = encodeJson([key, principal, version, capabilities, client, view.backend]);
+    const id = (await this.#sealer.sealLater(purpose, facts)) as SessionId;
+    // Its own ids need not be opened.
+    if (this.#byKey.get(key) === session) this.#byId.set((session.id = id), session);
+    return id;
   }
 
   /**

@@ -32,7 +32,7 @@ test("signals: a stop before the first backend is up is a stop", limits, async (
 
 test("signals: a second signal ends serve at once, while a child takes its time", limits, async () => {
   // It ignores the end of its input and SIGTERM, so that a drain takes seconds.
-  const stubborn = `trap "" TERM; while :; do sleep 1; done`;
+  const stubborn = `trap "" TERM; echo awake >&2; while :; do sleep 1; done`;
   const config = JSON.stringify({ backends: { stubborn: { command: "bash", args: ["-c", stubborn] } } });
   using folder = createFolder({ "mcpctl.json": config });
   for (const [signal, code] of [
@@ -41,6 +41,7 @@ test("signals: a second signal ends serve at once, while a child takes its time"
   ] as const) {
     await using proc = startScript("cli/main.ts", ["serve", "--port", "0", "-c", `${folder.path}/mcpctl.json`]);
     const [url] = await proc.line(endpoint, "stderr");
+    await proc.line(/stubborn: awake/, "stderr");
     proc.kill(signal);
     // It has heard the first one when it drains.
     while ((await readyz(url)) === "starting") await new Promise((resolve) => setImmediate(resolve));
