@@ -134,7 +134,7 @@ export class Gateway {
     );
     this.#hub.replace(plan, topology, this.#features);
     this.#welcome = new WeakSet();
-    this.observing?.apply();
+    this.observing?.apply(this.#features.tracing);
     this.#auditing.apply(plan.audit);
     this.#hub.flights.listener = plan.audit && ((flight) => this.#auditing.called(flight));
     this.#guard();

@@ -1,8 +1,8 @@
 // Who watches the gateway: what is counted from the start, and what is loaded only when somebody wants to see it.
 
-import type { MetricsPlan } from "./config/observe.ts";
+import type { MetricsPlan, TracesPlan } from "./config/observe.ts";
 import { GatewayError } from "./core/errors.ts";
-import type { Traffic } from "./core/meter.ts";
+import type { RequestMeter, Traffic } from "./core/meter.ts";
 import type { Flight } from "./core/flight.ts";
 import { isLoopback } from "./core/loopback.ts";
 import type { BackendFigures } from "./figures.ts";
@@ -14,6 +14,7 @@ import type { Listener } from "./listen.ts";
 import { isShortened, splitName } from "./merge/names.ts";
 import type { Metrics } from "./metrics.ts";
 import { Meter } from "./observe/meter.ts";
+import type { TraceTerms, Tracing } from "./observe/otlp.ts";
 import { legacyCodec } from "./protocol/legacy.ts";
 import type { Listings } from "./route/fanout.ts";
 import type { ServerIdentity } from "./route/greet.ts";
@@ -47,6 +48,7 @@ export class Observing {
   readonly #refusals = new Map<string, number>();
   #reloads = -1;
   #metrics: Promise<Metrics> | undefined;
+  #traces: { readonly key: string; readonly tracing: Tracing | undefined } = { key: "", tracing: undefined };
   #door = "";
   #listener: Promise<Listener | undefined> = Promise.resolve(undefined);
 
@@ -59,17 +61,32 @@ export class Observing {
     hub.meter = this.meter;
   }
 
-  /** A plan is in place. */
-  apply(): void {
+  /** A plan is in place; `start` starts to trace, where that is wanted. */
+  apply(start: ((terms: TraceTerms) => Tracing) | undefined): void {
     const { hub } = this.#of;
-    const { metrics } = hub.plan.observe;
+    const { metrics, traces } = hub.plan.observe;
+    this.#trace(start, traces);
     this.#reloads += 1;
     this.meter.keep(new Set(hub.topology.keys()));
     const { host, port } = metrics.listen ?? {};
-    const door = host !== undefined ? `${host} ${port}` : "";
+    const door = host !== undefined && !metrics.isOff ? `${host} ${port}` : "";
     if (door === this.#door) return;
     this.#door = door;
     this.#listener = this.#exchange(this.#listener, metrics.listen);
+  }
+
+  /** What is traced already goes on where nothing changes. */
+  #trace(start: ((terms: TraceTerms) => Tracing) | undefined, traces: TracesPlan | undefined): void {
+    const { hub, version } = this.#of;
+    const key = start ? JSON.stringify(traces ?? {}) : "";
+    if (key === this.#traces.key) return;
+    const { endpoint, headers = {}, service, sample: ratio } = traces ?? {};
+    const before = this.#traces.tracing;
+    const tracing = start?.({ endpoint, headers, service, version, ratio });
+    this.#traces = { key, tracing };
+    hub.tracer = tracing?.tracer;
+    hub.meter = tracing ? new Endings(this.meter) : this.meter;
+    void before?.close();
   }
 
   /** How each backend does, in config order. */
@@ -97,7 +114,8 @@ export class Observing {
   /** Answers a request for metrics where clients come in; undefined where there are none for who asks. */
   handle(request: HttpRequest, path: string, isStranger: boolean): Promise<HttpReply> | HttpReply | undefined {
     const { plan } = this.#of.hub;
-    if (path !== metricsPath || plan.observe.metrics.listen || isStranger) return undefined;
+    if (path !== metricsPath || isStranger || plan.observe.metrics.isOff || plan.observe.metrics.listen)
+      return undefined;
     if (plan.auth || isLoopback(plan.listen.host)) return this.#answer(request);
     const text = "metrics are not for everybody: configure auth, or an address of their own with metrics.listen";
     return { ...errorReply(new GatewayError("denied", text), undefined), status: 403 };
@@ -107,6 +125,7 @@ export class Observing {
     this.#door = "";
     await (await this.#listener)?.close(true);
     (await this.#metrics)?.[Symbol.dispose]();
+    await this.#traces.tracing?.close();
   }
 
   async #answer(request: HttpRequest): Promise<HttpReply> {
@@ -153,6 +172,20 @@ export class Observing {
     if (request.path === metricsPath) return this.#answer(request);
     const path = request.path.slice(0, 200);
     return errorReply(new GatewayError("notFound", `there is nothing at ${path} but ${metricsPath}`), undefined);
+  }
+}
+
+/** Ends the traces of requests with them. */
+class Endings implements RequestMeter {
+  readonly #next: RequestMeter;
+
+  constructor(next: RequestMeter) {
+    this.#next = next;
+  }
+
+  ended(flight: Flight, fault: string): void {
+    flight.trace?.end(flight, fault);
+    this.#next.ended(flight, fault);
   }
 }
 

@@ -1,6 +1,7 @@
 // Who a link speaks for.
 
 import type { Edit, Envelope } from "../core/envelope.ts";
+import type { Flight } from "../core/flight.ts";
 import type { Part } from "../core/part.ts";
 import type { Era } from "../protocol/codec.ts";
 
@@ -16,9 +17,8 @@ export interface Caller {
   header?(name: string): string | undefined;
   /** Something was decided about the call; for the record. `isFailure`: it has failed. */
   noted?(what: string, isFailure?: boolean): void;
-  /** What it waits for was sent to a backend, and has come to an end there; by `performance.now()`. */
-  left?(now: number): void;
-  back?(now: number): void;
+  /** What is noted of it: when a backend had it, and who records it. */
+  readonly flight?: Flight;
   /** Era of the client; legacy where it is absent. */
   readonly era?: Era;
   /** What the client declared, and the least severe log level that it asked for: modern backends hear it with each call. */

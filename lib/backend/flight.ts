@@ -4,6 +4,7 @@ import type { Glance } from "../core/glance.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { SendMeter } from "../core/meter.ts";
 import { Scope, type Watcher } from "../core/scope.ts";
+import type { Span } from "../core/trace.ts";
 import type { Caller, SignListener } from "./caller.ts";
 import type { Crossing } from "./crossing.ts";
 
@@ -18,6 +19,10 @@ export interface Outgoing {
   readonly id: Uint8Array;
   readonly token: Uint8Array | undefined;
   readonly caller: Caller | undefined;
+  /** Where the call is recorded. */
+  readonly span?: Span | undefined;
+  /** That the request has beside those of the wire. */
+  readonly headers?: MessageHeaders | undefined;
   /** Only where somebody waits for signs of life. */
   readonly signs?: SignListener | undefined;
   /** The request asked for a task. */
@@ -25,6 +30,8 @@ export interface Outgoing {
   /** Where the client speaks another era than the server. */
   readonly crossing?: Crossing | undefined;
 }
+
+export type MessageHeaders = readonly (readonly [name: string, value: string])[];
 
 /** Where a call is in flight. */
 export interface FlightOwner {
@@ -93,7 +100,7 @@ export class InFlight implements Watcher {
     this.straight = straight;
     const { meter } = owner;
     this.#leftAt = meter ? performance.now() : 0;
-    if (meter) call.caller?.left?.(this.#leftAt);
+    if (meter) call.caller?.flight?.left(this.#leftAt);
     if (meter) meter.traffic.sent += straight ? straight.size(upstream) : (call.bytes ?? 0);
     scope.watch(this);
   }
@@ -129,9 +136,10 @@ export class InFlight implements Watcher {
   leave(fault: string = ""): void {
     this.#scope.unwatch(this);
     const { meter } = this.owner;
+    this.call.span?.end(fault);
     if (!meter) return;
     const now = performance.now();
-    this.call.caller?.back?.(now);
+    this.call.caller?.flight?.back(now);
     meter.attempted(this.call.method, now - this.#leftAt, fault);
   }
 

@@ -99,7 +99,7 @@ export class Link implements TransportEvents, FlightOwner {
   /** Forwards a request; resolves to its reply under the caller's own id. Rejects with a `GatewayError` or the scope's reason. */
   call(request: Envelope, edits: Edits, caller: Caller, scope: Scope, signs?: SignListener): Promise<Uint8Array> {
     const upstream = (this.#lastId += 1);
-    const departure = departing({ request, edits, caller, signs, facts: this.facts }, upstream);
+    const departure = departing({ backend: this.backend, request, edits, caller, signs, facts: this.facts }, upstream);
     if (departure instanceof GatewayError) return Promise.reject(departure);
     return this.#start(departure.message, upstream, departure.call, scope);
   }
@@ -193,7 +193,7 @@ export class Link implements TransportEvents, FlightOwner {
     const settle = Promise.withResolvers<Uint8Array>();
     const flight = new InFlight(this, upstream, call, scope, settle);
     this.calls.add(flight);
-    transport.send(message, upstream, flight.wire).then(
+    transport.send(message, upstream, flight.wire, call.headers).then(
       (outcome) => this.sent(flight, outcome),
       (error: unknown) => this.broken(flight, error),
     );

@@ -25,6 +25,8 @@ const stepMs = 50;
 const maxStepMs = 2_000;
 const maxPages = 1_000;
 
+type Sent = Promise<SendOutcome>;
+
 interface Flight {
   readonly call: number;
   readonly method: string;
@@ -36,6 +38,7 @@ interface Flight {
   readonly passes: boolean;
   /** The gateway asks, and no client. */
   readonly isOwn: boolean;
+  readonly more: MessageHeaders;
   readonly scope: Scope;
   readonly done: PromiseWithResolvers<SendOutcome>;
   /** Id of the request that the server works on; undefined while it is the client's turn. */
@@ -67,7 +70,7 @@ export class ModernCalls {
   }
 
   /** Settles when nothing more comes for the call. */
-  send(message: Envelope, call: number, caller: Caller | undefined, scope: Scope): Promise<SendOutcome> {
+  send(message: Envelope, call: number, caller: Caller | undefined, scope: Scope, more: MessageHeaders = []): Sent {
     const requests = this.#requests;
     const passes = caller?.era === "modern";
     const request = passes ? message : this.#translated(message, caller);
@@ -79,6 +82,7 @@ export class ModernCalls {
       isOwn: caller === undefined,
       capabilities: caller ? requests.capabilitiesOf(caller) : {},
       passes,
+      more,
       scope,
       done: Promise.withResolvers(),
       wire: undefined,
@@ -118,7 +122,7 @@ export class ModernCalls {
     flight.latest = request;
     flight.isReading = true;
     const heard = (reply: Envelope, last: boolean): void => this.#heard(flight, reply, last);
-    const sending = { message: request.bytes, id, call, headers: this.#headers(request), heard };
+    const sending = { message: request.bytes, id, call, headers: this.#headers(request, flight.more), heard };
     this.#requests.send(sending, scope).then(
       (outcome) => {
         // No answer at all: whoever made the call decides whether to make it again.
@@ -139,13 +143,13 @@ export class ModernCalls {
     this.#end(flight, () => flight.done.reject(flight.rounds > 0 ? wasSent(asGatewayError(error)) : error));
   }
 
-  #headers(request: Envelope): MessageHeaders {
+  #headers(request: Envelope, more: MessageHeaders): MessageHeaders {
     const { version, kind } = this.#requests.facts;
     if (kind === "stdio") return [];
     const method = request.method ?? "";
     const source = nameSource(method);
     const plain = requestHeaders(version, method, source && spanText(request, `params.${source}`));
-    return method === "tools/call" ? [...plain, ...this.#tools.headersOf(request)] : plain;
+    return method === "tools/call" ? [...plain, ...this.#tools.headersOf(request), ...more] : [...plain, ...more];
   }
 
   /** The wire is done with a request. */

@@ -16,7 +16,7 @@ import { ModernCalls } from "./modern-calls.ts";
 import { ModernListen } from "./modern-listen.ts";
 import { type ModernFacts, ModernRequests } from "./modern-requests.ts";
 import { unwatchTask, watchTask } from "./modern-words.ts";
-import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
+import type { MessageHeaders, SendOutcome, Transport, TransportEvents } from "./transport.ts";
 
 /** What the transport asks of the link above it. */
 export interface ModernLink extends TransportEvents {
@@ -52,11 +52,11 @@ export class ModernTransport implements Transport, TransportEvents {
     this.#tasks = new ModernListen(this.#requests, link, "tasks");
   }
 
-  send(message: Uint8Array, call: number | undefined, scope: Scope): Promise<SendOutcome> {
+  send(message: Uint8Array, call: number | undefined, scope: Scope, headers?: MessageHeaders): Promise<SendOutcome> {
     const scanned = scan(message);
     if (scanned.kind !== "message") return Promise.reject(new GatewayError("internal", "no message to send"));
     const { envelope } = scanned;
-    if (call !== undefined) return this.#request(envelope, call, scope);
+    if (call !== undefined) return this.#request(envelope, call, scope, headers);
     if (envelope.kind === "response") this.#calls.answered(envelope);
     else if (envelope.method === "notifications/cancelled") this.#cancel(envelope);
     // Nothing else that a client says on its own is left in the modern era.
@@ -116,7 +116,7 @@ export class ModernTransport implements Transport, TransportEvents {
     this.#link.closed(error, unsent);
   }
 
-  async #request(request: Envelope, call: number, scope: Scope): Promise<SendOutcome> {
+  async #request(request: Envelope, call: number, scope: Scope, headers?: MessageHeaders): Promise<SendOutcome> {
     const { method = "" } = request;
     switch (method) {
       case "ping":
@@ -141,7 +141,7 @@ export class ModernTransport implements Transport, TransportEvents {
     const isKnown = legacyCodec.requests.has(method) || modernCodec.requests.has(method);
     const caller = this.#link.caller(call);
     const passes = caller?.era === "modern" && modernCodec.requests.has(method);
-    if (!isKnown || isShared(method) || passes) return await this.#calls.send(request, call, caller, scope);
+    if (!isKnown || isShared(method) || passes) return await this.#calls.send(request, call, caller, scope, headers);
     const { backend, version } = this.#facts;
     return this.#refuse(
       call,

@@ -2,10 +2,10 @@
 
 import type { GatewayError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
-import type { SendOutcome } from "./flight.ts";
+import type { MessageHeaders, SendOutcome } from "./flight.ts";
 import type { StraightWay } from "./straight.ts";
 
-export type { SendOutcome } from "./flight.ts";
+export type { MessageHeaders, SendOutcome } from "./flight.ts";
 
 export interface TransportEvents {
   /**
@@ -27,13 +27,11 @@ export interface TransportEvents {
   closed(error: GatewayError, unsent?: ReadonlySet<number>): void;
 }
 
-export type MessageHeaders = readonly (readonly [name: string, value: string])[];
-
 export interface Transport {
   /**
    * Sends one message. For a request, `call` is its upstream id, and cancelling `scope` stops waiting for its answer.
-   * Rejects with a `GatewayError` whose `data.sent` says whether the message may have arrived. `headers`: those that the
-   * modern era wants with a message, where the wire has headers.
+   * Rejects with a `GatewayError` whose `data.sent` says whether the message may have arrived. `headers`: those that
+   * belong to this message, where the wire has headers.
    */
   send(message: Uint8Array, call: number | undefined, scope: Scope, headers?: MessageHeaders): Promise<SendOutcome>;
   /** A way on which a call leaves at once, by nothing but its bytes; undefined where there is none right now. */

@@ -45,3 +45,11 @@ export const observeDefaults: ObservePlan = {
 };
 /** Where metrics have a listener of their own: the port that exporters of OpenTelemetry use. */
 export const metricsListen: { readonly host: string; readonly port: number } = { host: "127.0.0.1", port: 9464 };
+
+/** Whether calls are to be traced: by the config, or by the environment as OpenTelemetry defines it. */
+export function wantsTraces({ traces }: ObservePlan, env: Readonly<Record<string, string | undefined>>): boolean {
+  if (traces?.isOff === true || env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true") return false;
+  if (traces) return true;
+  if (env["OTEL_TRACES_EXPORTER"] === "none") return false;
+  return Boolean(env["OTEL_EXPORTER_OTLP_ENDPOINT"] || env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]);
+}

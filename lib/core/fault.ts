@@ -1,7 +1,7 @@
 // What is wrong with a reply, in one word, without reading it as a whole where it is well.
 
 import { type Envelope, scan, spanBytes } from "./envelope.ts";
-import { latin1Of } from "./text.ts";
+import { find, latin1Of } from "./text.ts";
 
 const errorKey = Buffer.from('"error"');
 const isErrorKey = Buffer.from('"isError"');
@@ -54,11 +54,6 @@ function isErrorAt(reply: Uint8Array, from: number, to: number): boolean {
     if (reply[next] === letterT) return true;
   }
   return false;
-}
-
-/** Without an object of its own around the bytes, which would cost more than the search. */
-function find(bytes: Uint8Array, key: Buffer, from: number): number {
-  return Buffer.prototype.indexOf.call(bytes, key, from);
 }
 
 function isBlank(byte: number | undefined): boolean {

@@ -1,5 +1,7 @@
 // The flight recorder: what became of the last calls, and why. No arguments, no results, nothing that a client sent but names.
 
+import type { CallTrace } from "./trace.ts";
+
 /** Something that was decided about a call. */
 export interface FlightNote {
   /** Since the call came. */
@@ -32,7 +34,7 @@ export class Flight {
   /** The word for that error. */
   fault = "";
   /** Where it is traced. */
-  trace: { readonly traceId: string; readonly spanId: string } | undefined;
+  trace: CallTrace | undefined;
   /** Of the rule of the policy that was asked, from 1. */
   rule: number | undefined;
   /** Hears when it is over. */

@@ -98,3 +98,8 @@ export function joinBytes(parts: readonly Uint8Array[]): Uint8Array {
   }
   return joined;
 }
+
+/** Where these bytes come from `from` on; -1 for nowhere. Without an object around the others: it would cost more. */
+export function find(bytes: Uint8Array, key: Buffer, from: number): number {
+  return Buffer.prototype.indexOf.call(bytes, key, from);
+}

@@ -3,7 +3,7 @@
 import { maxStraightBytes } from "../backend/flight.ts";
 import type { Plan } from "../config/plan.ts";
 import { Glance } from "../core/glance.ts";
-import { decodeText, latin1Of } from "../core/text.ts";
+import { decodeText, find, latin1Of } from "../core/text.ts";
 import type { Tariff } from "../route/admission.ts";
 import type { Route } from "../route/permits.ts";
 import type { Session } from "../route/session.ts";
@@ -11,6 +11,8 @@ import type { HttpRequest, Lane, LaneCall, LaneClient } from "./exchange.ts";
 import { sessionHeader } from "./headers.ts";
 import { Straight, type StraightFront, type StraightLane } from "./straight-call.ts";
 import type { SessionStreams } from "./streams.ts";
+
+const contextKey = Buffer.from('"traceparent"');
 
 /** All calls that are on the straight way. */
 export class StraightCalls {
@@ -32,6 +34,8 @@ export class StraightCalls {
     const id = request.header(sessionHeader);
     // The answer to a page in a browser needs headers of its own.
     if (id === undefined || request.header("origin") !== undefined) return;
+    // What it says for all of them would have to be written into each.
+    if (request.header("traceparent") !== undefined) return;
     request.offer?.(() => new SessionLane(this, session, streams, id));
   }
 
@@ -89,7 +93,9 @@ class SessionLane implements Lane, StraightLane {
     if (size > maxStraightBytes || size > this.#plan.limits.bodyBytes || !glance.call(bytes, start)) return undefined;
     const route = this.#routeOf(bytes, glance.nameStart, glance.nameEnd);
     if (!route) return undefined;
-    const { admission } = hub;
+    const { admission, tracer } = hub;
+    // What is recorded has a context of its own.
+    if (tracer && (find(bytes, contextKey, start) >= 0 || tracer.isDue())) return undefined;
     const { principal } = this.session.facts;
     // One too many is refused on the long way.
     const tariff = admission && this.#tariff;

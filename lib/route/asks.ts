@@ -2,6 +2,8 @@
 
 import { type Edit, type Envelope, spanBytes, spanText, spanValue, splice } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { Flight } from "../core/flight.ts";
+import type { Span } from "../core/trace.ts";
 import { errorMessage, notificationMessage } from "../core/rpc.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import type { Link } from "../backend/link.ts";
@@ -10,14 +12,20 @@ import { copied } from "../backend/rewrite.ts";
 /** Who asks: a backend's link, or the gateway in its name. */
 type Asker = Pick<Link, "backend" | "send">;
 
+interface Cause {
+  readonly flight?: Flight;
+}
+
 interface Ask {
   /** What the client knows it by. */
   readonly own: number | string;
   readonly link: Asker;
   /** The call that caused it, where that is known. */
-  readonly cause: object | undefined;
+  readonly cause: Cause | undefined;
   readonly id: Uint8Array;
   readonly token: Uint8Array | undefined;
+  /** Where the call is recorded. */
+  readonly span: Span | undefined;
   readonly deliver: (message: Uint8Array) => void;
 }
 
@@ -75,10 +83,10 @@ export class Asks {
   }
 
   /** Delivers a backend's request to the client under an id that is unique among its client's. */
-  open(link: Asker, request: Envelope, deliver: (message: Uint8Array) => void, cause?: object): void {
+  open(link: Asker, request: Envelope, deliver: (message: Uint8Array) => void, cause?: Cause): void {
     const id = copied(request, "id");
-    const span = request.spans.id;
-    if (!id || !span) return;
+    const idSpan = request.spans.id;
+    if (!id || !idSpan) return;
     if (this.#open.size >= maxOpen) {
       link.send(
         errorMessage(
@@ -91,11 +99,12 @@ export class Asks {
     this.#lastId += 1;
     const own = this.#node === "" ? this.#lastId : `${this.#node}-${this.#lastId}`;
     const bytes = encodeJson(own);
-    const edits: Edit[] = [{ span, bytes }];
+    const edits: Edit[] = [{ span: idSpan, bytes }];
     const tokenSpan = request.spans["params._meta.progressToken"];
     if (tokenSpan) edits.push({ span: tokenSpan, bytes });
+    const span = cause?.flight?.trace?.asked(request.method ?? "");
     const token = copied(request, "params._meta.progressToken");
-    this.#open.set(String(own), { own, link, id, cause, token, deliver });
+    this.#open.set(String(own), { own, link, id, cause, token, span, deliver });
     deliver(splice(request.bytes, edits));
   }
 
@@ -106,6 +115,7 @@ export class Asks {
     const span = reply.spans.id;
     if (!ask || !span) return false;
     this.#open.delete(id);
+    ask.span?.end(reply.spans.error ? "error" : "");
     ask.link.send(splice(reply.bytes, [{ span, bytes: ask.id }]));
     return true;
   }

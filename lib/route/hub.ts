@@ -7,6 +7,7 @@ import type { Uplink } from "../backend/uplink.ts";
 import type { Plan } from "../config/plan.ts";
 import { Flights } from "../core/flight.ts";
 import { type RequestMeter, Traffic } from "../core/meter.ts";
+import type { Tracer } from "../core/trace.ts";
 import type { Observer } from "../core/observer.ts";
 import type { Principal } from "../core/principal.ts";
 import { required } from "../core/required.ts";
@@ -49,6 +50,8 @@ export class Hub {
   readonly traffic: Traffic = new Traffic();
   /** Hears of each request that is over; undefined where nobody counts. */
   meter: RequestMeter | undefined;
+  /** Records requests; undefined where nobody does. */
+  tracer: Tracer | undefined;
   #plan: Plan;
   #topology: Topology = new Map();
   /** Views of the config, by name. */

@@ -1,10 +1,10 @@
 // Which method of a modern client goes where: the switch for requests that say everything themselves.
 
-import { type Envelope, spanBytes, spanKey, spanText } from "../core/envelope.ts";
+import { type Envelope, spanBytes, spanText } from "../core/envelope.ts";
 import { encodeJson } from "../core/text.ts";
 import { asGatewayError, GatewayError, hasStatus } from "../core/errors.ts";
 import { faultOf } from "../core/fault.ts";
-import { Flight } from "../core/flight.ts";
+import type { Flight } from "../core/flight.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { anonymous } from "../core/principal.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
@@ -36,6 +36,7 @@ import type { Port } from "./outlet.ts";
 import type { ActiveCall } from "./session.ts";
 import type { TaskWatch } from "./task-watch.ts";
 import type { Subscriptions } from "./subscribe.ts";
+import { flightOf } from "./tracing.ts";
 
 export interface ModernRoutes {
   readonly listings: Listings;
@@ -88,9 +89,7 @@ export class ModernRouter {
     port: Port,
     check?: ParamCheck,
   ): Promise<Uint8Array | undefined> {
-    const flight = new Flight(spanKey(request, "id"));
-    flight.method = request.method ?? "";
-    flight.principal = facts.principal;
+    const flight = flightOf(request, facts, port, this.#hub.tracer);
     let reply: Uint8Array | undefined;
     try {
       // Streams that listen have a limit of their own.

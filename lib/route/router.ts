@@ -21,6 +21,7 @@ import type { ActiveCall, Session } from "./session.ts";
 import { Subscriptions } from "./subscribe.ts";
 import { TaskWatch } from "./task-watch.ts";
 import { Tasks } from "./tasks.ts";
+import { trace } from "./tracing.ts";
 
 const emptyResult = encodeText("{}");
 
@@ -64,6 +65,7 @@ export class Router implements LinkPeer {
     const id = spanBytes(request, "id") ?? encodeText("null");
     const call = session.start(request, own, port);
     call.flight.method = request.method ?? "";
+    if (this.#hub.tracer) trace(this.#hub.tracer, request, call.flight, port, session.facts);
     let reply: Uint8Array | undefined;
     try {
       const { admission } = this.#hub;

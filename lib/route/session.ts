@@ -71,14 +71,6 @@ export class ActiveCall implements Caller {
     return this.session.facts.principal;
   }
 
-  left(now: number): void {
-    this.flight.left(now);
-  }
-
-  back(now: number): void {
-    this.flight.back(now);
-  }
-
   get sessionKey(): string {
     return this.session.facts.key;
   }

@@ -203,7 +203,7 @@ const cases: readonly Case[] = [
 
 test("rules: each alert fires when its fault is there, and not after it", { skip }, () => {
   const named = [...rules.matchAll(/alert: (\w+)/g)].map(([, name]) => name);
-  assert.deepEqual(named.toSorted(), cases.map(({ alert }) => alert).toSorted());
+  assert.deepEqual(new Set(named), new Set(cases.map(({ alert }) => alert)));
   const tests = cases.map(({ alert, series, firesAt, overAt, labels: own }) => ({
     interval: "1m",
     input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
