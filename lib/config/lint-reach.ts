@@ -8,8 +8,8 @@ import { type Node, entryOf, toValue } from "./tree.ts";
 
 type Values = Readonly<Record<string, unknown>>;
 
-/** `root`: without the disabled backends, and with what variables hold. */
-export function lintReach(root: Node, problems: Problem[]): void {
+/** `root`: without the disabled backends, and with what variables hold; `all`: the names of those too. */
+export function lintReach(root: Node, all: readonly string[], problems: Problem[]): void {
   const config = asRecord(toValue(root));
   const backends = new Map(Object.entries(asRecord(config["backends"])).map(([name, each]) => [name, asRecord(each)]));
   if (backends.size === 0) return;
@@ -22,6 +22,9 @@ export function lintReach(root: Node, problems: Problem[]): void {
   const views = entryOf(root, "views")?.node;
   if (views?.kind !== "map") return;
   for (const view of views.entries.values()) {
+    // That a backend is not there is said already.
+    const named = textsOf(asRecord(toValue(view.node))["backends"]) ?? [];
+    if (named.some((name) => !all.includes(name))) continue;
     const why =
       emptiness(asRecord(toValue(view.node)), backends, config) ?? (policy?.any && hidden(view.node, backends, policy));
     if (!why) continue;

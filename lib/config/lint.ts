@@ -14,7 +14,8 @@ import type { Environment } from "./variables.ts";
 /** `written` has its references, `read` their values; the same shape otherwise. */
 export function lintConfig(written: Node, read: Node, env: Environment): readonly Problem[] {
   const problems: Problem[] = [];
-  lintReach(read, problems);
+  const all = entryOf(written, "backends")?.node;
+  lintReach(read, all?.kind === "map" ? [...all.entries.keys()] : [], problems);
   const section = entryOf(read, "backends")?.node;
   if (section?.kind !== "map") return problems;
   const listen = listenOf(read);
@@ -67,7 +68,8 @@ function checkProgram(own: Mapping, as: Mapping, env: Environment, problems: Pro
   const entry = entryOf(own, "command");
   if (command === undefined || !entry) return;
   const { folder } = entry.node.place.source;
-  if (!/\s/.test(command) && !isThere(command, folder, env))
+  const isOpen = /\s|\$\{/.test(command);
+  if (!isOpen && !isThere(command, folder, env))
     report("notOnPath", entry.node, problems, `names ${JSON.stringify(command)}, which is not there to run`);
   const argsNode = entryOf(own, "args")?.node;
   const items = argsNode?.kind === "list" ? argsNode.items : [];
