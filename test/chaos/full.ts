@@ -66,12 +66,13 @@ function rowOf(cell: Cell): string {
 
 async function runStorm(): Promise<Section> {
   const offered = 200;
-  const { perSecond, failed, down } = await storm(30, offered, 5_000);
+  const { perSecond, made, failed, down } = await storm(30, offered, 5_000);
+  const text = (rates: readonly number[]): string => rates.map((rate) => rate.toFixed(0)).join(", ");
   return {
     title: "All replicas away for 30 s under load",
     lines: [
-      `${offered} calls a second were offered to two replicas. In each second after the recovery they executed`,
-      `${perSecond.map((rate) => rate.toFixed(0)).join(", ")}: at most ${(Math.max(...perSecond) / offered).toFixed(2)} times what was offered. Of the calls made after it ${failed.length} failed.`,
+      `${offered} calls a second were offered to two replicas; in each second after the recovery it was ${text(made)}. They executed`,
+      `${text(perSecond)}: at most ${(Math.max(...perSecond) / offered).toFixed(2)} times what was offered. Of the calls made after it ${failed.length} failed.`,
       `While all were away ${down.length} calls were told so, after ${quantile(
         down.map(({ tookMs }) => tookMs),
         0.5,

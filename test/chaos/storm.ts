@@ -5,8 +5,9 @@ import { HttpReplica, Load, type Outcome, Records, startGateway } from "./kit.ts
 const windowMs = 1_000;
 
 export interface Storm {
-  /** Executions a second, in each second after the recovery. */
+  /** Executions a second, in each second after the recovery, and calls that were made. */
   readonly perSecond: readonly number[];
+  readonly made: readonly number[];
   /** Calls made after the recovery that failed all the same. */
   readonly failed: readonly Outcome[];
   /** Calls that failed while all were away for longer than a call waits. */
@@ -37,18 +38,23 @@ export async function storm(seconds: number, offered: number, waitMs: number): P
   await Promise.all([one.start(), two.start()]);
   const backMs = load.atMs;
   const perSecond: number[] = [];
+  const made: number[] = [];
+  let sent = load.sent;
   let before = executed();
   let at = performance.now();
   for (let window = 0; window < 5; window += 1) {
     await pause(windowMs);
     const [now, count] = [performance.now(), executed()];
     perSecond.push(((count - before) * 1_000) / (now - at));
+    made.push(((load.sent - sent) * 1_000) / (now - at));
     before = count;
+    sent = load.sent;
     at = now;
   }
   const outcomes = await load.stop();
   return {
     perSecond,
+    made,
     failed: outcomes.filter(({ atMs, text }) => atMs > backMs + 300 && text === undefined),
     down: outcomes.filter(
       ({ atMs, text }) => atMs > awayMs + waitMs + 500 && atMs < backMs - 200 && text === undefined,
