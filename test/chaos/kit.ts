@@ -135,6 +135,9 @@ export interface Outcome {
   readonly attempts: number;
 }
 
+/** Of a call that the client gave up. */
+const nothingKnown = { class: "unknown" };
+
 let calls = 0;
 
 /** Calls a tool of a nonce server. */
@@ -147,9 +150,12 @@ export async function callOnce(
   calls += 1;
   const nonce = `n${calls}`;
   const began = performance.now();
-  const reply = recordOf(
-    JSON.parse(await client.request("tools/call", { name: tool, arguments: { nonce, ...args } }, calls)),
-  );
+  const text = await client
+    .request("tools/call", { name: tool, arguments: { nonce, ...args } }, calls)
+    .catch((error: unknown) =>
+      JSON.stringify({ error: { message: `no answer: ${String(error)}`, data: nothingKnown } }),
+    );
+  const reply = recordOf(JSON.parse(text));
   const result = recordOf(reply["result"]);
   const content = Array.isArray(result["content"]) ? recordOf(result["content"][0]) : {};
   const error = recordOf(reply["error"]);
@@ -198,10 +204,7 @@ export class Load {
         const client = clients[sent % clients.length];
         const tool = tools[sent % tools.length];
         if (!client || tool === undefined) continue;
-        const call = callOnce(client, tool, { ...args }, this.since);
-        // Told by `stop`.
-        call.catch(() => {});
-        this.#pending.push(call);
+        this.#pending.push(callOnce(client, tool, { ...args }, this.since));
       }
       await pause(2);
     }
