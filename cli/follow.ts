@@ -1,8 +1,9 @@
 // Applies changes of the config files to the running gateway; a config with mistakes changes nothing.
 
 import process from "node:process";
-import { asGatewayError, type Gateway, loadPlan, type Observer, watchFiles } from "../lib/index.ts";
+import { asGatewayError, type Gateway, loadPlan, watchFiles } from "../lib/index.ts";
 import { type Flags, listFlag } from "./command.ts";
+import type { Log } from "./log.ts";
 import { withFlags } from "./overrides.ts";
 import { sayProblems } from "./problems.ts";
 import type { Signals } from "./signals.ts";
@@ -12,7 +13,7 @@ export function follow(
   files: readonly string[],
   flags: Flags,
   gateway: Gateway,
-  observer: Observer,
+  observer: Log,
   signals: Signals,
 ): Disposable {
   if (files.length === 0) return { [Symbol.dispose]: () => {} };
@@ -28,7 +29,7 @@ export function follow(
   return watch;
 }
 
-async function reload(flags: Flags, gateway: Gateway, observer: Observer): Promise<void> {
+async function reload(flags: Flags, gateway: Gateway, observer: Log): Promise<void> {
   const loaded = await loadPlan({ cwd: process.cwd(), files: listFlag(flags, "config"), env: process.env });
   sayProblems(loaded);
   if (loaded.kind === "invalid") {
@@ -46,6 +47,7 @@ async function reload(flags: Flags, gateway: Gateway, observer: Observer): Promi
   if (plan.sealKeys.join() !== gateway.plan.sealKeys.join()) {
     observer.log("warn", "gateway", "sealKeys stay as they were; restart to change them");
   }
+  observer.apply(plan.observe.log);
   await gateway.apply({ ...plan, listen: gateway.plan.listen });
   observer.log(
     "info",

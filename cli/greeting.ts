@@ -3,6 +3,7 @@
 import process from "node:process";
 import { type Arrival, type Gateway, shrink } from "../lib/index.ts";
 import { isTerminal } from "../lib/sink.ts";
+import type { Log } from "./log.ts";
 import { say, sayPainted } from "./output.ts";
 import type { Signals } from "./signals.ts";
 import { backendTable } from "./table.ts";
@@ -12,7 +13,14 @@ import { version } from "./version.ts";
 const patienceMs = 3_000;
 
 /** Resolves when all is said, or when the gateway is told to stop. */
-export async function greet(url: string, gateway: Gateway, isDemo: boolean, { stopped }: Signals): Promise<void> {
+export async function greet(
+  url: string,
+  gateway: Gateway,
+  isDemo: boolean,
+  { stopped }: Signals,
+  log: Log,
+): Promise<void> {
+  if (log.isJson) return await greetPrograms(url, gateway, stopped, log);
   say(`mcpctl ${version} serves ${isDemo ? "the demo" : "MCP"} at ${url}`);
   const arrivals = await Promise.race([gateway.arrivals(patienceMs), stopped]);
   if (!arrivals) return;
@@ -20,6 +28,17 @@ export async function greet(url: string, gateway: Gateway, isDemo: boolean, { st
   if (isTerminal(2)) sayPainted(await arrivalTable(arrivals));
   else for (const line of arrivalLines(arrivals)) say(line);
   if (isDemo) for (const line of clients(url)) say(line);
+  shrink();
+}
+
+/** The same for programs, which read every line. */
+async function greetPrograms(url: string, gateway: Gateway, stopped: Promise<unknown>, log: Log): Promise<void> {
+  log.log("info", "gateway", `mcpctl ${version} serves MCP at ${url}`, { fields: { url, version } });
+  const arrivals = await Promise.race([gateway.arrivals(patienceMs), stopped.then(() => [])]);
+  for (const { name, state, tools, ms, error } of arrivals) {
+    const fields = { state, ...(tools === undefined ? {} : { tools }), ...(ms === undefined ? {} : { ms }) };
+    log.log("info", `backend ${name}`, error === "" ? `is ${state}` : `is ${state}: ${error}`, { fields });
+  }
   shrink();
 }
 

@@ -1,47 +1,11 @@
 // Everything that people see: messages on stderr, answers on stdout, colours on terminals alone.
 
 import process from "node:process";
-import type { LogLevel, Observer } from "../lib/index.ts";
 import { isTerminal, sinks } from "../lib/sink.ts";
 
 export type Color = "red" | "yellow" | "green" | "cyan" | "bold" | "dim";
 
-const levels: Readonly<Record<LogLevel, number>> = { error: 0, warn: 1, info: 3, debug: 4 };
-const levelColors: Readonly<Partial<Record<string, Color>>> = { error: "red", warn: "yellow", debug: "dim" };
 const sgr: Readonly<Record<Color, number>> = { red: 31, yellow: 33, green: 32, cyan: 36, bold: 1, dim: 2 };
-
-export const logLevels: readonly string[] = Object.keys(levels);
-
-export function isLogLevel(level: string): level is LogLevel {
-  return Object.hasOwn(levels, level);
-}
-
-/** An observer that writes to stderr what is at least as severe as `level`. */
-export async function createLog(level: LogLevel): Promise<Observer> {
-  const { createConsola } = await import("consola/core");
-  const consola = createConsola({
-    level: levels[level],
-    // Nothing is folded or dropped.
-    throttle: 0,
-    // consola's own reporters take colours from stdout, which may be the protocol itself.
-    reporters: [
-      {
-        log: ({ type, date, args }) =>
-          say(args.join(" "), { text: `${stamp(date)} ${type.padEnd(5)} `, color: levelColors[type] }),
-      },
-    ],
-  });
-  return {
-    log(severity, source, message) {
-      consola[severity](source === "gateway" ? message : `${source}: ${message}`);
-    },
-  };
-}
-
-/** The time of day for somebody who watches, the whole date for a file. */
-function stamp(date: Date): string {
-  return isTerminal(2) ? date.toTimeString().slice(0, 8) : date.toISOString();
-}
 
 interface Lead {
   readonly text: string;

@@ -17,7 +17,7 @@ import { type Command, type Flags, hasFlag, listFlag, textFlag } from "./command
 import { configFlag, trustFlag } from "./common.ts";
 import { follow } from "./follow.ts";
 import { greet } from "./greeting.ts";
-import { createLog, isLogLevel, logLevels } from "./output.ts";
+import { isLogLevel, Log, type LogFlags, logLevels } from "./log.ts";
 import { portFlag, withFlags } from "./overrides.ts";
 import { sayProblems } from "./problems.ts";
 import { ownCommand } from "./self.ts";
@@ -35,6 +35,7 @@ const command: Command = {
     port: { type: "string", alias: "p", description: "Port to listen on; 0 takes a free one", valueHint: "number" },
     insecure: { type: "boolean", description: "Let other machines in, without authentication" },
     chaos: { type: "string", description: "Put the faults of this file into calls: for tests", valueHint: "file" },
+    "log-format": { type: "string", description: "Lines for people or for programs: human, json", valueHint: "format" },
     "log-level": { type: "string", description: `How much to tell: ${logLevels.join(", ")}`, valueHint: "level" },
   },
   examples: [
@@ -52,15 +53,12 @@ async function serve(flags: Flags): Promise<number> {
   refuseConflicts(flags);
   portFlag(flags);
   const isDemo = hasFlag(flags, "demo");
-  // The greeting of the demo says what the log would say.
-  const level = textFlag(flags, "log-level") ?? (isDemo ? "warn" : "info");
-  if (!isLogLevel(level))
-    throw new GatewayError("usage", `--log-level must be one of ${logLevels.join(", ")}, not ${JSON.stringify(level)}`);
+  const logFlags = readLogFlags(flags, isDemo);
   const loaded = isDemo
     ? { plan: withFlags(defaultPlan(demoBackends(ownCommand())), flags), files: [] }
     : await load(flags);
   if (!loaded) return 3;
-  const observer = await createLog(level);
+  const observer = await Log.create(logFlags, loaded.plan.observe.log);
   // Before the first child is started: a signal that nobody listens to would leave it behind.
   using signals = listenForSignals();
   const faults = await chaos(flags, observer);
@@ -73,6 +71,17 @@ async function serve(flags: Flags): Promise<number> {
     await gateway.close();
   }
   return 0;
+}
+
+function readLogFlags(flags: Flags, isDemo: boolean): LogFlags {
+  const level = textFlag(flags, "log-level");
+  if (level !== undefined && !isLogLevel(level))
+    throw new GatewayError("usage", `--log-level must be one of ${logLevels.join(", ")}, not ${JSON.stringify(level)}`);
+  const format = textFlag(flags, "log-format");
+  if (format !== undefined && format !== "human" && format !== "json")
+    throw new GatewayError("usage", `--log-format must be human or json, not ${JSON.stringify(format)}`);
+  // The greeting of the demo says what the log would say.
+  return { level, format, fallback: isDemo ? "warn" : "info", isStdio: hasFlag(flags, "stdio") };
 }
 
 /** Faults on purpose, which nobody should get without knowing. */
@@ -111,14 +120,14 @@ async function load(flags: Flags): Promise<{ readonly plan: Plan; readonly files
   return { plan, files: loaded.files };
 }
 
-async function serveHttp(gateway: Gateway, isDemo: boolean, signals: Signals, observer: Observer): Promise<void> {
+async function serveHttp(gateway: Gateway, isDemo: boolean, signals: Signals, observer: Log): Promise<void> {
   const { listen: at, tls, limits } = gateway.plan;
   const bounds = { maxConnections: limits.connections, maxHeadBytes: limits.headerBytes };
   const handle = gateway.handle.bind(gateway);
   const listener = await listen({ ...at, tls, ...bounds, observer, traffic: gateway.observing?.traffic, handle });
   gateway.listensAt(listener.url);
   try {
-    await Promise.all([greet(new URL("/mcp", listener.url).href, gateway, isDemo, signals), signals.stopped]);
+    await Promise.all([greet(new URL("/mcp", listener.url).href, gateway, isDemo, signals, observer), signals.stopped]);
   } finally {
     await closeAll(gateway, listener);
   }

@@ -53,7 +53,7 @@ export async function loadFeatures(plan: Plan, isWorker: boolean, env: Environme
     clustering,
   ] = await Promise.all([
     auth && import("./front/gate.ts"),
-    observe.metrics.isOff && !isTraced ? undefined : import("./observing.ts"),
+    observe.metrics.isOff && !isTraced && observe.log.requests === "off" ? undefined : import("./observing.ts"),
     isTraced ? import("./observe/otlp.ts").then(({ loadTracing }) => loadTracing(env)) : undefined,
     front.sse ? import("./front/sse-front.ts") : undefined,
     signsIn ? import("./sign-in.ts") : undefined,

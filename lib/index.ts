@@ -1,6 +1,7 @@
 // The public names of the library.
 
 export { type Loaded, loadPlan, type Problem, formatProblem, configJsonSchema } from "./config/load.ts";
+export type { LogPlan } from "./config/observe.ts";
 export { type BackendPlan, defaultPlan, freeze, type Plan, type ReplicaPlan } from "./config/plan.ts";
 export { formatPath, nearest as suggest } from "./config/problems.ts";
 export { parseDuration } from "./config/units.ts";
@@ -9,7 +10,7 @@ export { asGatewayError, type ErrorCode, GatewayError } from "./core/errors.ts";
 export { isLoopback } from "./core/loopback.ts";
 export { shrink } from "./core/tcp.ts";
 export type { BackendName } from "./core/nouns.ts";
-export type { LogLevel, Observer } from "./core/observer.ts";
+export type { LogDetails, LogLevel, Observer } from "./core/observer.ts";
 export { Gateway, type GatewayOptions } from "./gateway.ts";
 export { listen, type Listener, type ListenOptions } from "./listen.ts";
 export { demoBackends } from "./ops/demo-plan.ts";

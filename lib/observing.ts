@@ -16,6 +16,7 @@ import type { Metrics } from "./metrics.ts";
 import { Meter } from "./observe/meter.ts";
 import type { TraceTerms, Tracing } from "./observe/otlp.ts";
 import { legacyCodec } from "./protocol/legacy.ts";
+import { RequestLog } from "./request-log.ts";
 import type { Listings } from "./route/fanout.ts";
 import type { ServerIdentity } from "./route/greet.ts";
 import type { Hub } from "./route/hub.ts";
@@ -58,7 +59,6 @@ export class Observing {
     const { maxTools } = hub.plan.observe.metrics;
     const methods = new Set([...legacyCodec.requests, ...modernRequests]);
     this.meter = new Meter({ methods, maxTools, isListed: (flight) => isListed(observed, flight) });
-    hub.meter = this.meter;
   }
 
   /** A plan is in place; `start` starts to trace, where that is wanted. */
@@ -66,6 +66,7 @@ export class Observing {
     const { hub } = this.#of;
     const { metrics, traces } = hub.plan.observe;
     this.#trace(start, traces);
+    hub.meter = this.#meters();
     this.#reloads += 1;
     this.meter.keep(new Set(hub.topology.keys()));
     const { host, port } = metrics.listen ?? {};
@@ -73,6 +74,15 @@ export class Observing {
     if (door === this.#door) return;
     this.#door = door;
     this.#listener = this.#exchange(this.#listener, metrics.listen);
+  }
+
+  /** Who hears of requests that are over; mostly one, which nothing stands before. */
+  #meters(): RequestMeter {
+    const { hub } = this.#of;
+    const { requests } = hub.plan.observe.log;
+    const log = requests === "off" ? [] : [new RequestLog(hub.observer, requests === "all")];
+    const all = [this.meter, ...log, ...(this.#traces.tracing ? [endings] : [])];
+    return all.length === 1 ? this.meter : new Several(all);
   }
 
   /** What is traced already goes on where nothing changes. */
@@ -85,7 +95,6 @@ export class Observing {
     const tracing = start?.({ endpoint, headers, service, version, ratio });
     this.#traces = { key, tracing };
     hub.tracer = tracing?.tracer;
-    hub.meter = tracing ? new Endings(this.meter) : this.meter;
     void before?.close();
   }
 
@@ -175,19 +184,21 @@ export class Observing {
   }
 }
 
-/** Ends the traces of requests with them. */
-class Endings implements RequestMeter {
-  readonly #next: RequestMeter;
+/** Tells all of them. */
+class Several implements RequestMeter {
+  readonly #all: readonly RequestMeter[];
 
-  constructor(next: RequestMeter) {
-    this.#next = next;
+  constructor(all: readonly RequestMeter[]) {
+    this.#all = all;
   }
 
   ended(flight: Flight, fault: string): void {
-    flight.trace?.end(flight, fault);
-    this.#next.ended(flight, fault);
+    for (const each of this.#all) each.ended(flight, fault);
   }
 }
+
+/** Ends the traces of requests with them. */
+const endings: RequestMeter = { ended: (flight, fault) => flight.trace?.end(flight, fault) };
 
 /** Whether the backend of a call lists its tool: a name that only clients know is not one to keep. */
 function isListed({ hub, listings }: Observed, { backend: name, view: viewName, name: tool }: Flight): boolean {

@@ -140,7 +140,15 @@ function openWireTo(
   switch (replica.kind) {
     case "stdio":
       return import("./stdio.ts").then(({ openStdio }) =>
-        openStdio({ ...shared, replica, stderr: (line) => observer.log("info", source, line) }, events, scope),
+        openStdio(
+          {
+            ...shared,
+            replica,
+            stderr: (line) => observer.log("info", source, line, { fields: { stream: "stderr" } }),
+          },
+          events,
+          scope,
+        ),
       );
     case "http": {
       const open = (credential: HttpOptions["credential"]): Promise<Transport> | Transport =>

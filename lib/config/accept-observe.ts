@@ -8,6 +8,7 @@ import {
   type LogConfig,
   logFormats,
   logLevels,
+  logOutputs,
   maxNamedTools,
   type MetricsConfig,
   type ObserveConfig,
@@ -37,6 +38,7 @@ export const observeFields: Fields<ObserveConfig> = {
   }),
   log: fieldsOf<LogConfig>({
     format: oneOf(...logFormats),
+    output: oneOf(...logOutputs),
     level: oneOf(...logLevels),
     levels: mapOf(matching(componentPattern), oneOf(...logLevels)),
     requests: oneOf(...requestLogs),

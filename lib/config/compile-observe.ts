@@ -9,6 +9,7 @@ export function compileObserve({ metrics, traces, log }: ObserveConfig): Observe
     ...(traces ? { traces: compileTraces(traces) } : {}),
     log: {
       format: log?.format ?? observeDefaults.log.format,
+      output: log?.output ?? observeDefaults.log.output,
       ...(log?.level === undefined ? {} : { level: log.level }),
       levels: log?.levels ?? {},
       requests: log?.requests ?? observeDefaults.log.requests,

@@ -1,6 +1,6 @@
 // The plan of what is seen of the gateway: metrics, traces and logs.
 
-import type { LogFormat, LogLevelName, RequestLog } from "./rules-observe.ts";
+import type { LogFormat, LogLevelName, LogOutput, RequestLog } from "./rules-observe.ts";
 
 export interface ObservePlan {
   readonly metrics: MetricsPlan;
@@ -32,6 +32,7 @@ export interface TracesPlan {
 
 export interface LogPlan {
   readonly format: LogFormat;
+  readonly output: LogOutput;
   /** Absent: info, and warn for the demo. */
   readonly level?: LogLevelName;
   /** By component. */
@@ -41,7 +42,7 @@ export interface LogPlan {
 
 export const observeDefaults: ObservePlan = {
   metrics: { isOff: false, maxTools: 200 },
-  log: { format: "auto", levels: {}, requests: "off" },
+  log: { format: "auto", output: "stderr", levels: {}, requests: "off" },
 };
 /** Where metrics have a listener of their own: the port that exporters of OpenTelemetry use. */
 export const metricsListen: { readonly host: string; readonly port: number } = { host: "127.0.0.1", port: 9464 };

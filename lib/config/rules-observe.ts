@@ -21,7 +21,11 @@ export interface TracesConfig {
   readonly disabled?: boolean | undefined;
 }
 
+export const logOutputs = ["stderr", "stdout"] as const;
+export type LogOutput = (typeof logOutputs)[number];
+
 export interface LogConfig {
+  readonly output?: LogOutput | undefined;
   readonly format?: LogFormat | undefined;
   readonly level?: LogLevelName | undefined;
   readonly levels?: Readonly<Record<string, LogLevelName>> | undefined;

@@ -9,6 +9,7 @@ import {
   type LogConfig,
   logFormats,
   logLevels,
+  logOutputs,
   maxNamedTools,
   type MetricsConfig,
   requestLogs,
@@ -73,6 +74,11 @@ export const observeShape: {
       .optional()
       .meta({ fallback: log.format })
       .describe("Lines for people, or JSON; auto: for people."),
+    output: z
+      .enum(logOutputs)
+      .optional()
+      .meta({ fallback: log.output })
+      .describe("Where JSON goes; with --stdio, and for people, always stderr."),
     level: level.optional().meta({ fallback: "info" }).describe("How much to tell; --log-level wins."),
     levels: z
       .record(text.regex(componentPattern, { error: "expected gateway, request, backend, or backend NAME" }), level)
@@ -85,5 +91,5 @@ export const observeShape: {
       .describe("Which requests of clients get a line each."),
   })
     .optional()
-    .describe("What is written to stderr."),
+    .describe("What is written down of what happens."),
 };

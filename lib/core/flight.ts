@@ -33,6 +33,8 @@ export class Flight {
   code = "";
   /** The word for that error. */
   fault = "";
+  /** That error itself. */
+  error: Error | undefined;
   /** Where it is traced. */
   trace: CallTrace | undefined;
   /** Of the rule of the policy that was asked, from 1. */

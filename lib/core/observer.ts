@@ -2,9 +2,15 @@
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
+/** What programs may want to know beside the words. */
+export interface LogDetails {
+  readonly error?: Error | undefined;
+  readonly fields?: Readonly<Record<string, string | number>>;
+}
+
 export interface Observer {
-  /** `source` is "gateway" or `backend <name>`; `message` is for people and holds no secrets. */
-  log(level: LogLevel, source: string, message: string): void;
+  /** `source` is "gateway", "request" or `backend <name>`; `message` is for people and holds no secrets. */
+  log(level: LogLevel, source: string, message: string, details?: LogDetails): void;
 }
 
 export const silentObserver: Observer = { log() {} };

@@ -156,7 +156,7 @@ export class HttpFront {
 
   readonly #refuse = (error: unknown, id?: Uint8Array): HttpReply => {
     const failure = asGatewayError(error);
-    if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.stack ?? failure.message);
+    if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.message, { error: failure });
     return errorReply(failure, id);
   };
 

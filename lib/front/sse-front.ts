@@ -150,7 +150,7 @@ export class SseFront {
 
   #refuse(error: unknown): HttpReply {
     const failure = asGatewayError(error);
-    if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.stack ?? failure.message);
+    if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.message, { error: failure });
     return errorReply(failure, undefined);
   }
 

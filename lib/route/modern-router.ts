@@ -114,9 +114,9 @@ export class ModernRouter {
     if (own.reason instanceof ClientCancel) return undefined;
     const failure = asGatewayError(own.cancelled ? own.reason : error);
     flight.fault = failure.code;
+    flight.error = failure;
     if (hasStatus(failure)) port.challenge?.(failure);
-    if (failure.code === "internal")
-      this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
+    if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.message, { error: failure });
     return errorMessage(spanBytes(request, "id"), modernFailure(failure));
   }
 

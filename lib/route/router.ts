@@ -86,8 +86,7 @@ export class Router implements LinkPeer {
     if (call.scope.reason instanceof ClientCancel) return undefined;
     const failure = asGatewayError(error);
     call.challenge(failure);
-    if (failure.code === "internal")
-      this.#hub.observer.log("error", "gateway", `${failure.message}\n${failure.stack ?? ""}`);
+    if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.message, { error: failure });
     return errorMessage(id, failure);
   }
 

@@ -129,6 +129,7 @@ export class ActiveCall implements Caller {
   challenge(failure: GatewayError): void {
     this.flight.code = failure.row.id;
     this.flight.fault = failure.code;
+    this.flight.error = failure;
     this.flight.failed = true;
     if (hasStatus(failure)) this.#port?.challenge?.(failure);
   }

@@ -7,7 +7,7 @@ const yaml = `
 backends: {}
 metrics: { disabled: "true", listen: "[::1]:9464", tools: 5 }
 traces: { endpoint: "http://127.0.0.1:4318/", sample: 5%, headers: { key: "\${KEY}" }, service: x, disabled: true }
-log: { format: json, level: warn, levels: { backend fs: debug, request: info }, requests: failed }
+log: { format: json, output: stdout, level: warn, levels: { backend fs: debug, request: info }, requests: failed }
 `;
 
 test("observe: what the config says is in the plan", async () => {
@@ -21,7 +21,13 @@ test("observe: what the config says is in the plan", async () => {
       headers: { key: "secret" },
       service: "x",
     },
-    log: { format: "json", level: "warn", levels: { "backend fs": "debug", request: "info" }, requests: "failed" },
+    log: {
+      format: "json",
+      output: "stdout",
+      level: "warn",
+      levels: { "backend fs": "debug", request: "info" },
+      requests: "failed",
+    },
   });
 });
 
