@@ -168,7 +168,6 @@ function readLines(): Lines {
     },
     [Symbol.dispose]: () => {
       void opened.then((lines) => lines.close());
-      input.unref();
       input.pause();
     },
   };

@@ -55,6 +55,11 @@ export function loginName({ backend, url, who }: LoginSite): string {
   return entryName("login", backend, url, who);
 }
 
+/** Of what the backend wants, as it said when it refused a call; kept for whoever signs in. */
+export function wishName({ backend, url, who }: LoginSite): string {
+  return entryName("wish", backend, url, who);
+}
+
 /** The entry as a login of this site; undefined where it is none, or another's. */
 export function readLogin(entry: Entry | undefined, site?: LoginSite): Login | undefined {
   if (!entry) return undefined;

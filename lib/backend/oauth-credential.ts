@@ -8,8 +8,17 @@ import type { OAuthSite } from "./authorization.ts";
 import { readChallenge, unionOf } from "./challenge.ts";
 import type { Asker, Credential } from "./shown.ts";
 import { GrantCredential } from "./grant-credential.ts";
-import { entryOf, type Login, loginName, type LoginTokens, readLogin, sharedWho, withoutTokens } from "./login.ts";
-import { Vault } from "./vault.ts";
+import {
+  entryOf,
+  type Login,
+  loginName,
+  type LoginTokens,
+  readLogin,
+  sharedWho,
+  wishName,
+  withoutTokens,
+} from "./login.ts";
+import { type Entry, Vault } from "./vault.ts";
 
 /** How soon it is looked at again what others have done to a login. */
 const lookMs = 1_000;
@@ -73,12 +82,23 @@ class LoginCredential implements Credential {
     return this.#asking;
   }
 
-  refuse(value: string | undefined): void {
+  refuse(value: string | undefined, header?: string): void {
+    const challenge = readChallenge(header);
+    if (challenge && value === undefined && !this.#isWanted) this.#wish({ ...challenge });
     this.#isWanted = true;
     this.#bareUntil = 0;
     if (value === undefined || this.#shown?.value !== value) return;
     this.#refused = value;
     this.#shown = undefined;
+  }
+
+  /** Whoever signs in should ask for what the backend wants; where that cannot be kept, it is asked for again. */
+  #wish(wish: Entry): void {
+    try {
+      this.#vault.write(wishName(this.#site.login), wish);
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error;
+    }
   }
 
   /** More rights are somebody's to give: what is wanted is kept until they sign in again. */

@@ -19,7 +19,7 @@ import {
 } from "./authorization.ts";
 import { type Challenge, readChallenge, unionOf } from "./challenge.ts";
 import { requestTokens, serverOf } from "./grants.ts";
-import { entryOf, type Login, type LoginClient, loginName, readLogin, textsOf } from "./login.ts";
+import { entryOf, type Login, type LoginClient, loginName, readLogin, textsOf, wishName } from "./login.ts";
 import { whyForeign } from "./peer-fetch.ts";
 import { type Entry, entryName, type Vault } from "./vault.ts";
 import { asRecord } from "../core/text.ts";
@@ -33,8 +33,6 @@ export interface FlowStart {
   readonly metadataUrl?: string | undefined;
   /** Who began it: nobody else can end it. */
   readonly by: string;
-  /** As the backend has said it; asked for where it is not known. */
-  readonly challenge?: Challenge | undefined;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -48,7 +46,8 @@ export interface FlowBegun {
 
 /** Finds everything out, and keeps what the answer will be held against. */
 export async function beginLogin(site: OAuthSite, vault: Vault, start: FlowStart): Promise<FlowBegun> {
-  const challenge = start.challenge ?? (await askChallenge(site, start.headers ?? {}));
+  // Some servers greet everybody, and want a token for what comes after that.
+  const challenge = (await askChallenge(site, start.headers ?? {})) ?? readWish(vault.read(wishName(site.login)));
   const server = await discover(site, challenge);
   requirePkce(site, server);
   const before = readLogin(vault.read(loginName(site.login)), site.login);
@@ -178,6 +177,12 @@ async function askChallenge(
     });
   });
   return asked.status === 401 ? readChallenge(asked.header("www-authenticate")) : undefined;
+}
+
+function readWish(entry: Entry | undefined): Challenge | undefined {
+  if (!entry) return undefined;
+  const { metadata } = entry;
+  return { scopes: textsOf(entry["scopes"]), ...(typeof metadata === "string" ? { metadata } : {}) };
 }
 
 function flowName(state: string): string {

@@ -8,6 +8,9 @@ import { createFolder } from "../cli/kit.ts";
 const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const program: string | undefined = names.find((name) => spawnSync(name, ["--version"]).status === 0);
 
+/** What it is called here. */
+export const chromium: string = program ?? "chromium";
+
 /** False where there is none: tests that need it are skipped. */
 export const hasChromium: boolean = program !== undefined;
 
@@ -17,6 +20,17 @@ export interface Look {
   /** How much wider than the window the page is, in pixels. */
   readonly overflow: number;
 }
+
+export function axeSource(): string {
+  return readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+}
+
+/** An expression that becomes a {@link Look} as JSON, where axe-core is. */
+export const lookScript = `axe.run(document, { resultTypes: ["violations"] }).then((result) => {
+  const violations = result.violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" "));
+  const overflow = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  return JSON.stringify({ violations, overflow });
+})`;
 
 const script = `
 axe.run(document, { resultTypes: ["violations"] }).then((result) => {
@@ -29,7 +43,7 @@ axe.run(document, { resultTypes: ["violations"] }).then((result) => {
 /** Opens a page in a window of that width and asks axe-core. */
 export function lookAt(html: string, width: number, isDark = false): Look {
   using folder = createFolder();
-  const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  const axe = axeSource();
   // The page itself forbids every script.
   const open = html.replace(/<meta http-equiv="Content-Security-Policy"[^>]*>/, "").replace('"light dark"', '"light"');
   const tested = open.replace("</body>", () => `<script>${axe}</script><script>${script}</script></body>`);
@@ -47,7 +61,7 @@ const timer = setInterval(() => {
   const dark = isDark ? ["--blink-settings=preferredColorScheme=0"] : [];
   const profile = `--user-data-dir=${join(folder.path, "profile")}`;
   const { stdout, stderr } = spawnSync(
-    program ?? "chromium",
+    chromium,
     [...options, ...dark, profile, `--window-size=${Math.max(width + 40, 600)},1000`, `file://${file}`],
     { encoding: "utf8", timeout: 60_000, maxBuffer: 64 * 2 ** 20 },
   );

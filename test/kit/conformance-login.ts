@@ -1,0 +1,86 @@
+// Runs the authorization scenarios of the official conformance suite for clients: the gateway is the client under test.
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suiteScript } from "./conformance.ts";
+import { recordOf } from "./fixture-world.ts";
+import { bunExecutable, runtimeCommand, startProcess } from "./process.ts";
+
+/** Those of people who sign in, by the revision that they are run at. */
+export const loginScenarios = {
+  "2025-11-25": [
+    "metadata-default",
+    "metadata-var1",
+    "metadata-var2",
+    "metadata-var3",
+    "basic-cimd",
+    "scope-from-www-authenticate",
+    "scope-from-scopes-supported",
+    "scope-omitted-when-undefined",
+    "scope-step-up",
+    "scope-retry-limit",
+    "token-endpoint-auth-basic",
+    "token-endpoint-auth-post",
+    "token-endpoint-auth-none",
+    "pre-registration",
+  ],
+  "2026-07-28": [
+    "metadata-default",
+    "basic-cimd",
+    "scope-step-up",
+    "scope-retry-limit",
+    "pre-registration",
+    "resource-mismatch",
+    "offline-access-scope",
+    "offline-access-not-supported",
+    "authorization-server-migration",
+    "iss-supported",
+    "iss-not-advertised",
+    "iss-supported-missing",
+    "iss-wrong-issuer",
+    "iss-unexpected",
+    "iss-normalized",
+    "metadata-issuer-mismatch",
+  ],
+} as const;
+
+export interface LoginRun {
+  readonly passed: number;
+  /** Checks that failed or warned: what they are, and why. */
+  readonly bad: readonly string[];
+}
+
+const atOnce = 2;
+
+/** Runs scenarios, a few at a time. */
+export async function runLogins(version: keyof typeof loginScenarios): Promise<Readonly<Record<string, LoginRun>>> {
+  const open: string[] = [...loginScenarios[version]];
+  const runs: Record<string, LoginRun> = {};
+  const work = async (): Promise<void> => {
+    for (let name = open.shift(); name !== undefined; name = open.shift()) runs[name] = await runLogin(name, version);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return runs;
+}
+
+async function runLogin(scenario: string, version: string): Promise<LoginRun> {
+  const folder = await mkdtemp(join(tmpdir(), "conformance-login-"));
+  const [command, args] = runtimeCommand("test/kit/suite-login.ts");
+  const client = ["--command", [command, ...args].join(" "), "--scenario", `auth/${scenario}`];
+  const options = [suiteScript, "client", ...client, "--spec-version", version, "-o", folder, "--timeout", "60000"];
+  try {
+    await using proc = startProcess(bunExecutable(), options, { cwd: folder });
+    await proc.exited;
+    const file = (await readdir(folder, { recursive: true })).find((name) => name.endsWith("checks.json"));
+    if (file === undefined) throw new Error(`${scenario} has no result: ${proc.stdout}${proc.stderr}`);
+    const checks: unknown = JSON.parse(await readFile(join(folder, file), "utf8"));
+    const all = Array.isArray(checks) ? checks.map((check: unknown) => recordOf(check)) : [];
+    const bad = all.filter(({ status }) => status === "FAILURE" || status === "WARNING");
+    return {
+      passed: all.filter(({ status }) => status === "SUCCESS").length,
+      bad: bad.map(({ id, errorMessage, description }) => `${String(id)}: ${String(errorMessage ?? description)}`),
+    };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
