@@ -3,7 +3,7 @@
 import type { AuditPlan } from "./config/auth.ts";
 import type { Flight } from "./core/flight.ts";
 import type { Observer } from "./core/observer.ts";
-import type { AuditEntry, AuditLog } from "./observe/audit.ts";
+import type { AuditLog } from "./observe/audit.ts";
 
 export class Auditing {
   readonly #observer: Observer;
@@ -11,7 +11,8 @@ export class Auditing {
   #log: Promise<AuditLog | undefined> | undefined;
   #open: AuditLog | undefined;
   /** What comes before the file is open. */
-  #early: AuditEntry[] = [];
+  #early: string[] = [];
+  readonly #texts = new Map<string, string>();
 
   constructor(observer: Observer) {
     this.#observer = observer;
@@ -35,7 +36,7 @@ export class Auditing {
       const { AuditLog } = await import("./observe/audit.ts");
       const log = await AuditLog.open({ ...plan, observer: this.#observer });
       if (this.#plan === plan) this.#open = log;
-      for (const entry of this.#early.splice(0)) log.write(entry);
+      for (const entry of this.#early.splice(0)) log.writeJson(entry);
       return log;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -47,24 +48,22 @@ export class Auditing {
   /** A call is over. */
   called(flight: Flight): void {
     const { at, endedAt, principal, method, name, view, backend, failed, code, rule } = flight;
-    this.#write({
-      event: "call",
-      principal,
-      method,
-      name,
-      ...(view === "" ? {} : { view }),
-      ...(backend === "" ? {} : { backend }),
-      id: flight.id,
-      outcome: code !== "" ? "refused" : failed ? "failed" : "answered",
-      ...(code === "" ? {} : { code }),
-      ...(rule === undefined ? {} : { rule }),
-      tookMs: endedAt - at,
-    });
+    const outcome = code !== "" ? "refused" : failed ? "failed" : "answered";
+    // The flight's id is JSON already, in a text of its own.
+    this.#write(
+      `{"event":"call","principal":${this.#json(principal)},"method":${this.#json(method)},"name":${this.#json(name)}` +
+        (view === "" ? "" : `,"view":${this.#json(view)}`) +
+        (backend === "" ? "" : `,"backend":${this.#json(backend)}`) +
+        `,"id":${JSON.stringify(flight.id)},"outcome":"${outcome}"` +
+        (code === "" ? "" : `,"code":"${code}"`) +
+        (rule === undefined ? "" : `,"rule":${rule}`) +
+        `,"tookMs":${endedAt - at}}`,
+    );
   }
 
   /** Somebody was not let in. */
   refused(path: string, code: string, why: string): void {
-    this.#write({ event: "refused", path: path.slice(0, 200), code, why });
+    this.#write(JSON.stringify({ event: "refused", path: path.slice(0, 200), code, why }));
   }
 
   /** Resolves when all is written. */
@@ -72,10 +71,23 @@ export class Auditing {
     await (await this.#log)?.close();
   }
 
-  #write(entry: AuditEntry): void {
-    if (this.#open) this.#open.write(entry);
+  #write(entry: string): void {
+    if (this.#open) this.#open.writeJson(entry);
     else if (this.#plan && this.#early.length < maxEarly) this.#early.push(entry);
+  }
+
+  /** The same few names come with every call. */
+  #json(text: string): string {
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    const json = JSON.stringify(text);
+    if (this.#texts.size >= maxTexts) this.#texts.clear();
+    if (text.length <= maxTextChars) this.#texts.set(text, json);
+    return json;
   }
 }
 
+/** Names come from clients. */
+const maxTexts = 1_000;
+const maxTextChars = 200;
 const maxEarly = 10_000;

@@ -1,11 +1,11 @@
 // The audit log: one line of JSON for each call, each with a hash over itself and the line before, appended to a file.
 
-import { createHash } from "node:crypto";
+import { hash as digest } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { createInterface } from "node:readline";
 import type { Observer } from "../core/observer.ts";
-import { atTurnEnd } from "../core/scope.ts";
+import { after } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
 
 /** What is written of one event; `time`, `seq` and `hash` come beside it. */
@@ -22,6 +22,8 @@ export interface AuditOptions {
 const maxWaitingChars = 64 * 2 ** 20;
 /** Of a file that goes on: its last line is in here. */
 const tailBytes = 1024 * 1024;
+/** A process that is killed loses what came in this time. */
+const gatherMs = 50;
 const origin = "0".repeat(64);
 
 export class AuditLog {
@@ -31,10 +33,13 @@ export class AuditLog {
   #lost = 0;
   #seq = 0;
   #hash = origin;
+  #now = 0;
+  /** As text, which many entries share. */
+  #time = "";
   #bytes = 0;
   #handle: FileHandle | undefined;
   #writing: Promise<void> | undefined;
-  #isScheduled = false;
+  #stopWaiting: (() => void) | undefined;
   #isBroken = false;
 
   constructor(options: AuditOptions) {
@@ -49,12 +54,17 @@ export class AuditLog {
   }
 
   write(entry: AuditEntry): void {
+    this.writeJson(JSON.stringify(entry));
+  }
+
+  /** The same for an entry that is JSON already: an object with a member at least. */
+  writeJson(entry: string): void {
     if (this.#waitingChars > maxWaitingChars) {
       this.#lost += 1;
       return;
     }
     if (this.#lost > 0) {
-      this.#keep({ event: "lost", entries: this.#lost });
+      this.#keep(JSON.stringify({ event: "lost", entries: this.#lost }));
       this.#lost = 0;
     }
     this.#keep(entry);
@@ -64,12 +74,17 @@ export class AuditLog {
   /** Resolves when all is written. */
   async close(): Promise<void> {
     while (this.#waiting.length > 0 || this.#writing) await (this.#writing ?? this.#flush());
+    this.#stopWaiting?.();
+    this.#stopWaiting = undefined;
     await this.#handle?.close();
     this.#handle = undefined;
   }
 
-  #keep(entry: AuditEntry): void {
-    const body = JSON.stringify({ time: new Date().toISOString(), ...entry });
+  #keep(entry: string): void {
+    const now = Date.now();
+    if (now !== this.#now) this.#time = new Date(now).toISOString();
+    this.#now = now;
+    const body = `{"time":"${this.#time}",${entry.slice(1)}`;
     this.#waiting.push(body);
     this.#waitingChars += body.length;
   }
@@ -82,12 +97,11 @@ export class AuditLog {
     return `${body.slice(0, -1)},"hash":"${this.#hash}"}\n`;
   }
 
-  /** What comes in one turn is written at once. */
+  /** What comes in a short time is written at once: a write for each call would cost more than all the rest of it. */
   #schedule(): void {
-    if (this.#isScheduled || this.#writing) return;
-    this.#isScheduled = true;
-    atTurnEnd(() => {
-      this.#isScheduled = false;
+    if (this.#stopWaiting || this.#writing) return;
+    this.#stopWaiting = after(gatherMs, () => {
+      this.#stopWaiting = undefined;
       void this.#flush();
     });
   }
@@ -95,24 +109,35 @@ export class AuditLog {
   #flush(): Promise<void> {
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
+      if (this.#waiting.length > 0) this.#schedule();
     });
     return this.#writing;
   }
 
+  /** Writes what waits; what comes meanwhile is gathered for the next time. */
   async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const entries = this.#waiting.splice(0);
-      this.#waitingChars = 0;
-      try {
-        await this.#append(entries.map((entry) => this.#lineOf(entry)).join(""));
+    const entries = this.#waiting.splice(0);
+    this.#waitingChars = 0;
+    let written = 0;
+    let safe = 0;
+    try {
+      while (written < entries.length) {
+        const lines: string[] = [];
+        for (let bytes = this.#bytes; written < entries.length && bytes <= this.#options.maxBytes; written += 1) {
+          const line = this.#lineOf(entries[written] ?? "{}");
+          lines.push(line);
+          bytes += line.length;
+        }
+        await this.#append(lines.join(""));
+        safe = written;
         if (this.#bytes > this.#options.maxBytes) await this.#rotate();
-        this.#isBroken = false;
-      } catch (error) {
-        this.#lost += entries.length;
-        const why = error instanceof Error ? error.message : String(error);
-        if (!this.#isBroken) this.#options.observer.log("error", "gateway", `the audit log cannot be written: ${why}`);
-        this.#isBroken = true;
       }
+      this.#isBroken = false;
+    } catch (error) {
+      this.#lost += entries.length - safe;
+      const why = error instanceof Error ? error.message : String(error);
+      if (!this.#isBroken) this.#options.observer.log("error", "gateway", `the audit log cannot be written: ${why}`);
+      this.#isBroken = true;
     }
   }
 
@@ -164,7 +189,7 @@ interface Line {
 }
 
 function hashOf(before: string, body: string): string {
-  return createHash("sha256").update(before).update(body).digest("hex");
+  return digest("sha256", before + body, "hex");
 }
 
 function readLine(text: string): Line | undefined {

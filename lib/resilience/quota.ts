@@ -39,14 +39,18 @@ export class Quota {
 
   take(key: string, cost: number, now: number = Date.now()): void {
     const used = this.#usedBy(key, now);
-    const [oldest] = this.#used.keys();
-    if (this.#used.size >= maxNames && oldest !== undefined && !this.#used.has(key)) this.#used.delete(oldest);
+    if (this.#used.size >= maxNames && !this.#used.has(key)) this.#forgetOldest();
     this.#used.set(key, used + cost);
     const day = this.#day;
     this.#share?.(key, day, cost).then(
       (total) => day === this.#day && this.#used.set(key, Math.max(total, this.#used.get(key) ?? 0)),
       () => {},
     );
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#used.keys();
+    if (oldest !== undefined) this.#used.delete(oldest);
   }
 
   #usedBy(key: string, now: number): number {

@@ -15,6 +15,7 @@ import { Stage } from "./programs.ts";
 import { proxyCaseNames, runProxyCase } from "./proxying.ts";
 import { type Finding, formatFinding, formatLimits, formatReport, type Limit } from "./report.ts";
 import { messageOf } from "./rounds.ts";
+import { runSecurity } from "./security.ts";
 
 type RunCase = (field: Field, effort: Effort) => Promise<Finding>;
 
@@ -25,6 +26,7 @@ const cases: ReadonlyMap<string, RunCase> = new Map<string, RunCase>([
   ["memory", runMemory],
   ["start", runStart],
   ["isolation", runIsolation],
+  ["security", runSecurity],
 ]);
 
 const full: Effort = { quick: false, rounds: 7, seconds: 2, warmSeconds: 3 };

@@ -66,6 +66,7 @@ static void build(Client *c, const Job *job, const char *method, const char *jso
        "%s %s HTTP/1.1\r\nHost: %s:%s\r\nContent-Type: application/json\r\nAccept: application/json, "
        "text/event-stream\r\n",
        method, c->path[0] ? c->path : job->path, job->host, job->port);
+  if (job->token[0]) addf(&c->out, "Authorization: Bearer %s\r\n", job->token);
   if (job->session[0]) addf(&c->out, "Mcp-Session-Id: %s\r\n", job->session);
   if (job->version[0]) addf(&c->out, "MCP-Protocol-Version: %s\r\n", job->version);
   if (len) addf(&c->out, "Content-Length: %zu\r\n", len);

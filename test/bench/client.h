@@ -7,7 +7,7 @@ typedef enum { SMALL, LARGE, SINK, STREAMED, LIST, HANGING, ANY } Check;
 
 /** What to send and what must come back; the same for every connection. */
 typedef struct {
-  char host[64], port[8], path[256], session[256], version[32], name[128];
+  char host[64], port[8], path[256], session[256], version[32], name[128], token[2048];
   Check check;
   long size, count, interval; // of the argument, of the notifications or tools that must come, between notifications
   bool open, greeted;         // hang behind the head of a stream, behind its first event

@@ -83,9 +83,9 @@ export class Field {
   async startMcpctl(
     name: string,
     backends: Readonly<Record<string, Endpoint>>,
-    options: { readonly ca?: string } = {},
+    options: { readonly ca?: string; readonly settings?: object } = {},
   ): Promise<Mcpctl> {
-    const { file, url } = await this.writeConfig(name, backends);
+    const { file, url } = await this.writeConfig(name, backends, options.settings);
     const env = options.ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: options.ca };
     const program = this.stage.start(name, this.binary, ["serve", "-c", file], { env });
     const prefix = `${Object.keys(backends)[0] ?? ""}__`;
@@ -95,10 +95,11 @@ export class Field {
   async writeConfig(
     name: string,
     backends: Readonly<Record<string, Endpoint>>,
+    settings: object = {},
   ): Promise<{ readonly file: string; readonly url: string }> {
     const port = await freePort();
     const file = join(this.stage.folder, `${name}.json`);
-    writeFileSync(file, JSON.stringify({ listen: { host: "127.0.0.1", port }, backends }));
+    writeFileSync(file, JSON.stringify({ listen: { host: "127.0.0.1", port }, ...settings, backends }));
     return { file, url: `http://127.0.0.1:${port}/mcp` };
   }
 

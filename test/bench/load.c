@@ -195,6 +195,7 @@ int load_main(int argc, char **argv) {
     else if (!strcmp(flag, "--count")) job.count = atol(value);
     else if (!strcmp(flag, "--interval")) job.interval = atol(value);
     else if (!strcmp(flag, "--session")) snprintf(job.session, sizeof job.session, "%s", value);
+    else if (!strcmp(flag, "--token")) snprintf(job.token, sizeof job.token, "%s", value);
     else if (!strcmp(flag, "--timeout")) timeout_s = atol(value);
     else fprintf(stderr, "unknown: %s\n", flag), exit(2);
   }

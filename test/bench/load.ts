@@ -14,6 +14,8 @@ export interface Way {
   readonly pid: number | undefined;
   /** The gateway speaks HTTP+SSE alone, the transport before Streamable HTTP. */
   readonly oldTransport?: boolean;
+  /** What clients show with each request. */
+  readonly token?: string;
 }
 
 export interface Load {
@@ -75,6 +77,7 @@ export class Peer {
     }
     flags.push("--timeout", Math.ceil((load.seconds ?? 100) + 20));
     if (way.oldTransport) flags.push("--old-transport");
+    if (way.token !== undefined) flags.push("--token", way.token);
     const tree = way.pid === undefined ? [] : treeOf(way.pid, this.path);
     const before = readCpu(tree);
     const line = await this.#stage.run(this.path, ["load", way.url, ...flags.map(String)]);
