@@ -79,6 +79,7 @@ export async function listen(options: ListenOptions): Promise<Listener> {
     url: new URL(`${files ? "https" : "http"}://${host.includes(":") ? `[${host}]` : host}:${server.port}`),
     close: (now) => {
       stopFollowing();
+      encoder.crowd.end();
       if (now) stopSweeping();
       return close(server, clients, now);
     },

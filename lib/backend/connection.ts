@@ -84,7 +84,7 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
       return asker.failed(scope.reason);
     }
     // It may have ended since the pool looked; a request written now would wait for events that have been.
-    if (!this.usable) return asker.failed(this.#gone());
+    if (!this.usable) return asker.failed(this.gone());
     this.#answered = false;
     if (this.#parser.done) this.#parser.next();
     const exchange = new Exchange(this, asker, scope);
@@ -276,7 +276,8 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
     this.#owner.closed(this);
   }
 
-  #gone(): GatewayError {
+  /** Why nothing can be sent on it. */
+  gone(): GatewayError {
     const message = `${this.name} closed the connection before anything was sent`;
     return new GatewayError("unreachable", message, { data: { sent: false } });
   }

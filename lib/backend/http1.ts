@@ -21,16 +21,18 @@ export interface HeadMemory<Head> {
   known: { readonly block: Buffer; readonly head: Head } | undefined;
 }
 
+/** Where the parser is; `left` counts what is to come of the body or the chunk. */
 type State =
-  | { readonly kind: "head" }
-  | { readonly kind: "length"; left: number }
-  | { readonly kind: "chunkSize"; line: ChunkLine }
-  | { readonly kind: "chunkData"; left: number }
-  | { readonly kind: "chunkEnd"; seenCr: boolean }
-  | { readonly kind: "trailers" }
-  | { readonly kind: "untilClose" }
-  | { readonly kind: "done" }
-  | { readonly kind: "failed"; readonly why: Violation };
+  | "head"
+  | "length"
+  | "chunkSize"
+  | "chunkData"
+  | "chunkCr"
+  | "chunkLf"
+  | "trailers"
+  | "untilClose"
+  | "done"
+  | "failed";
 
 /**
  * Parses one message, and after {@link next} another one. Bytes after its end are counted in `surplus` and never
@@ -41,32 +43,33 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
   readonly #sink: MessageSink<Head>;
   /** Start line and headers, those of interim responses included; trailers have the same limit. */
   readonly #maxHeadBytes: number;
-  #state: State = { kind: "head" };
-  #lines: LineBuffer;
+  #state: State = "head";
+  #left = 0;
+  /** What is wrong, where something is. */
+  #why: Violation = "";
+  /** Of a head, or the line before a chunk, that came in pieces. There may be thousands of parsers. */
+  #lines: LineBuffer | undefined;
+  #line: ChunkLine | undefined;
   #headBytes = 0;
   #startSeen = 0;
   #surplus = 0;
   #isFull = false;
   #isPastHead = false;
   readonly memory: HeadMemory<Head>;
+  /** Of the head memory, where this is its own. */
+  known: HeadMemory<Head>["known"];
 
-  /** `memory`: of this connection, or of all whose heads are alike. */
-  constructor(
-    grammar: HeadGrammar<Head>,
-    sink: MessageSink<Head>,
-    maxHeadBytes: number,
-    memory: HeadMemory<Head> = { known: undefined },
-  ) {
-    this.memory = memory;
+  /** `memory`: of all connections whose heads are alike; absent: of this one alone. */
+  constructor(grammar: HeadGrammar<Head>, sink: MessageSink<Head>, maxHeadBytes: number, memory?: HeadMemory<Head>) {
+    this.memory = memory ?? this;
     this.#grammar = grammar;
     this.#sink = sink;
     this.#maxHeadBytes = maxHeadBytes;
-    this.#lines = new LineBuffer();
   }
 
   /** Makes ready for the next message; the one before must be complete. */
   next(): void {
-    this.#state = { kind: "head" };
+    this.#state = "head";
     this.#isPastHead = false;
     this.#headBytes = 0;
     this.#startSeen = 0;
@@ -80,7 +83,11 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
 
   /** True where a part of a message has come. */
   get started(): boolean {
-    return this.#state.kind !== "head" || this.#startSeen > 0 || this.#lines.size > 0;
+    return this.#state !== "head" || this.#startSeen > 0 || this.#linesSize > 0;
+  }
+
+  get #linesSize(): number {
+    return this.#lines?.size ?? 0;
   }
 
   /** True where a head or trailers were larger than they may be. */
@@ -94,7 +101,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
   }
 
   get done(): boolean {
-    return this.#state.kind === "done";
+    return this.#state === "done";
   }
 
   /** How many bytes came after the end of the message. */
@@ -107,8 +114,8 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
     let rest = bytes;
     while (rest.length > 0) {
       const state = this.#state;
-      if (state.kind === "failed") return state.why;
-      if (state.kind === "done") {
+      if (state === "failed") return this.#why;
+      if (state === "done") {
         this.#surplus += rest.length;
         return undefined;
       }
@@ -117,27 +124,28 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
       if (used === rest.length) break;
       rest = rest.subarray(used);
     }
-    return this.#state.kind === "failed" ? this.#state.why : undefined;
+    return this.#state === "failed" ? this.#why : undefined;
   }
 
   /** The peer closed its side: true where this is the proper end of the message, false where it is cut off. */
   end(): boolean {
-    if (this.#state.kind === "untilClose") this.#finish();
-    return this.#state.kind === "done";
+    if (this.#state === "untilClose") this.#finish();
+    return this.#state === "done";
   }
 
   /** Consumes some of `bytes` and returns how many. */
-  #step(state: Exclude<State, { kind: "done" | "failed" }>, bytes: Uint8Array): number {
-    switch (state.kind) {
+  #step(state: Exclude<State, "done" | "failed">, bytes: Uint8Array): number {
+    switch (state) {
       case "head":
       case "trailers":
-        return this.#takeLines(state.kind, bytes);
+        return this.#takeLines(state, bytes);
       case "length":
       case "chunkData":
         return this.#takeCounted(state, bytes);
       case "chunkSize":
-        return (state.line.bytes === 0 && this.#takeWholeChunks(bytes)) || this.#takeChunkLine(state.line, bytes);
-      case "chunkEnd":
+        return (this.#line === undefined && this.#takeWholeChunks(bytes)) || this.#takeChunkLine(bytes);
+      case "chunkCr":
+      case "chunkLf":
         return this.#takeChunkEnd(state, bytes);
       case "untilClose":
         this.#sink.onBody(bytes);
@@ -153,13 +161,15 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
     }
     const room = this.#maxHeadBytes - this.#headBytes;
     const what = kind === "head" ? "head" : "trailer";
-    const found = this.#lines.take(bytes, room);
+    const lines = (this.#lines ??= new LineBuffer());
+    const found = lines.take(bytes, room);
     if (found === "more") return bytes.length;
     this.#isFull = found === "full";
     if (found === "full") return this.#fail(`the ${what} is larger than ${this.#maxHeadBytes} bytes`);
     if ("bad" in found) return this.#fail(`${what}: ${found.bad}`);
     this.#headBytes += found.block.length;
     this.#startSeen = 0;
+    this.#lines = undefined;
     if (kind === "head") this.#takeHead(found.block);
     else this.#takeTrailers(found.block);
     return found.used;
@@ -176,7 +186,7 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
 
   #startsRight(bytes: Uint8Array): boolean {
     const { start, first } = this.#grammar;
-    if (first && this.#lines.size === 0 && !first(bytes[0] ?? 0)) return false;
+    if (first && this.#linesSize === 0 && !first(bytes[0] ?? 0)) return false;
     for (let index = 0; index < bytes.length && this.#startSeen < start.length; index++) {
       if (bytes[index] !== start[this.#startSeen++]) return false;
     }
@@ -201,13 +211,14 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
       case "none":
         break;
       case "length":
-        this.#state = { kind: "length", left: framing.length };
+        this.#state = "length";
+        this.#left = framing.length;
         break;
       case "chunked":
-        this.#state = startChunk();
+        this.#state = "chunkSize";
         break;
       case "untilClose":
-        this.#state = { kind: "untilClose" };
+        this.#state = "untilClose";
         break;
     }
     this.#sink.onHead(head);
@@ -220,13 +231,13 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
     else this.#fail(`trailer: ${wrong}`);
   }
 
-  #takeCounted(state: { readonly kind: "length" | "chunkData"; left: number }, bytes: Uint8Array): number {
-    const piece = bytes.length > state.left ? bytes.subarray(0, state.left) : bytes;
-    state.left -= piece.length;
+  #takeCounted(state: "length" | "chunkData", bytes: Uint8Array): number {
+    const piece = bytes.length > this.#left ? bytes.subarray(0, this.#left) : bytes;
+    this.#left -= piece.length;
     this.#sink.onBody(piece);
-    if (state.left === 0) {
-      if (state.kind === "length") this.#finish();
-      else this.#state = { kind: "chunkEnd", seenCr: false };
+    if (this.#left === 0) {
+      if (state === "length") this.#finish();
+      else this.#state = "chunkCr";
     }
     return piece.length;
   }
@@ -242,37 +253,36 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
     return at;
   }
 
-  #takeChunkLine(line: ChunkLine, bytes: Uint8Array): number {
+  #takeChunkLine(bytes: Uint8Array): number {
+    const line = (this.#line ??= newChunkLine());
     for (let index = 0; index < bytes.length; index++) {
       const step = stepChunkLine(line, bytes[index] ?? 0);
       if (step === "more") continue;
       if (step !== "end") return this.#fail(step.bad);
-      this.#state = line.size === 0 ? { kind: "trailers" } : { kind: "chunkData", left: line.size };
+      this.#line = undefined;
+      this.#left = line.size;
+      this.#state = line.size === 0 ? "trailers" : "chunkData";
       return index + 1;
     }
     return bytes.length;
   }
 
-  #takeChunkEnd(state: { readonly kind: "chunkEnd"; seenCr: boolean }, bytes: Uint8Array): number {
-    if (bytes[0] !== (state.seenCr ? LF : CR)) return this.#fail("a chunk is longer than its size says");
-    if (state.seenCr) this.#state = startChunk();
-    state.seenCr = true;
+  #takeChunkEnd(state: "chunkCr" | "chunkLf", bytes: Uint8Array): number {
+    if (bytes[0] !== (state === "chunkLf" ? LF : CR)) return this.#fail("a chunk is longer than its size says");
+    this.#state = state === "chunkLf" ? "chunkSize" : "chunkLf";
     return 1;
   }
 
   #finish(): void {
-    this.#state = { kind: "done" };
+    this.#state = "done";
     this.#sink.onDone();
   }
 
   #fail(why: Violation): number {
-    this.#state = { kind: "failed", why };
+    this.#state = "failed";
+    this.#why = why;
     return 0;
   }
-}
-
-function startChunk(): State {
-  return { kind: "chunkSize", line: newChunkLine() };
 }
 
 function startsWith(bytes: Uint8Array, block: Buffer): boolean {

@@ -3,10 +3,12 @@ import { GatewayError } from "../core/errors.ts";
 import { Rooms } from "../core/room.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
+import type { InFlight, StraightCall } from "./flight.ts";
 import { type Carrier, type HttpReply, isPlain } from "./exchange.ts";
 import { KnownHeads } from "./http1-known.ts";
 import { beginHead, frameFor, type HttpRequest, maxBeginBytes, type RequestFrame, StartRoom } from "./request.ts";
 import { Dialer, type DialOptions } from "./socket.ts";
+import type { StraightWay } from "./straight.ts";
 
 export type { HttpReply } from "./exchange.ts";
 export type { HttpBody } from "./http1-body.ts";
@@ -97,13 +99,28 @@ export class HttpPool implements AsyncDisposable {
     }
   }
 
-  /** A connection that takes a call with this head at once; undefined where there is none. */
-  straight(request: HttpRequest, carrier: Carrier): Connection | undefined {
+  /** A connection for one call with this head: an idle one, or a new one; undefined where an idle one needs a look. */
+  straight(request: HttpRequest, carrier: Carrier): StraightWay | undefined {
     if (this.#scope.cancelled) return undefined;
     const begin = this.#beginOf(request);
-    const fresh = begin.length <= maxBeginBytes ? this.#takeFresh() : undefined;
+    if (begin.length > maxBeginBytes) return undefined;
+    const fresh = this.#takeFresh();
     if (fresh) this.#reused++;
+    else if (this.#idle.length === 0)
+      return { carry: (flight, call) => void this.#carry(begin, carrier, flight, call) };
     return fresh?.lend(begin, carrier);
+  }
+
+  async #carry(begin: Uint8Array, carrier: Carrier, flight: InFlight, call: StraightCall): Promise<void> {
+    try {
+      const connection = await this.#connect(flight.wire);
+      // Its caller may have gone away in the meantime.
+      if (flight.isCut) this.#release(connection, undefined);
+      else if (connection.usable) connection.lend(begin, carrier).carry(flight, call);
+      else carrier.failed(flight, connection.gone());
+    } catch (error) {
+      carrier.failed(flight, error);
+    }
   }
 
   async #find(begin: Uint8Array, request: HttpRequest, scope: Scope): Promise<HttpReply> {

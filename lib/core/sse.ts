@@ -1,8 +1,8 @@
 // Server-sent events as bytes: an incremental parser (HTML standard, 9.2 "Server-sent events").
-import { GatewayError } from "./errors.ts";
+import { asGatewayError, GatewayError } from "./errors.ts";
 import { decode } from "./json.ts";
 import type { LoneEvent } from "./sse-lone.ts";
-import { allocate, copyBytes } from "./text.ts";
+import { cut } from "./text.ts";
 
 export interface SseEvent {
   readonly event: string | undefined;
@@ -56,17 +56,9 @@ const nothing = new Uint8Array();
  */
 export class SseParser {
   readonly #maxEventBytes: number;
-  /** The line that the last chunk left unfinished. */
-  readonly #line = new ByteBuffer();
-  readonly #data = new ByteBuffer();
-  #hasData = false;
-  #event: string | undefined;
-  #id: string | undefined;
-  #retryMs: number | undefined;
-  /** Bytes of the event's finished lines that are kept. */
-  #held = 0;
+  /** There only from the first event on that is not written as most are: thousands of streams may be open. */
+  #lines: EventLines | undefined;
   #atStart = true;
-  #afterCr = false;
   /** Of the chunk that is being taken: no CR lies before it. */
   #nextCr = 0;
   #failure: GatewayError | undefined;
@@ -91,7 +83,7 @@ export class SseParser {
   }
 
   get #isBetween(): boolean {
-    return this.#held === 0 && this.#line.length === 0 && !this.#hasData && !this.#afterCr;
+    return this.#lines === undefined || this.#lines.isBetween;
   }
 
   /** Takes the events that lie in the chunk as most do, each without a copy of its lines; returns where the rest begins. */
@@ -145,6 +137,43 @@ export class SseParser {
   }
 
   #takeLines(chunk: Uint8Array, start: number, events: SseEvent[]): void {
+    const lines = (this.#lines ??= new EventLines(this.#maxEventBytes, this.#atStart));
+    this.#atStart = false;
+    try {
+      lines.take(chunk, start, events);
+    } catch (error) {
+      this.#failure = asGatewayError(error);
+      throw error;
+    }
+  }
+}
+
+/** Takes events line by line, wherever the lines are cut. */
+class EventLines {
+  readonly #maxEventBytes: number;
+  /** The line that the last chunk left unfinished. */
+  readonly #line = new ByteBuffer();
+  readonly #data = new ByteBuffer();
+  #hasData = false;
+  #event: string | undefined;
+  #id: string | undefined;
+  #retryMs: number | undefined;
+  /** Bytes of the event's finished lines that are kept. */
+  #held = 0;
+  #atStart: boolean;
+  #afterCr = false;
+
+  constructor(maxEventBytes: number, atStart: boolean) {
+    this.#maxEventBytes = maxEventBytes;
+    this.#atStart = atStart;
+  }
+
+  /** Nothing of an event is held. */
+  get isBetween(): boolean {
+    return this.#held === 0 && this.#line.length === 0 && !this.#hasData && !this.#afterCr;
+  }
+
+  take(chunk: Uint8Array, start: number, events: SseEvent[]): void {
     // The two searches go on from where they last matched, or a chunk of many lines would be searched once per line.
     let nextLf = find(chunk, lf, start);
     let nextCr = find(chunk, cr, start);
@@ -174,10 +203,9 @@ export class SseParser {
 
   #bound(more: number): void {
     if (this.#held + this.#line.length + more <= this.#maxEventBytes) return;
-    this.#failure = new GatewayError("badProtocol", `an event is larger than ${this.#maxEventBytes} bytes`);
     this.#line.clear();
     this.#data.clear();
-    throw this.#failure;
+    throw new GatewayError("badProtocol", `an event is larger than ${this.#maxEventBytes} bytes`);
   }
 
   #endLine(piece: Uint8Array, events: SseEvent[]): void {
@@ -249,13 +277,6 @@ function reads(bytes: Uint8Array, at: number, text: string): boolean {
 /** Where the value of a field begins, whose name and colon end at `at`. */
 function valueAt(bytes: Uint8Array, at: number): number {
   return bytes[at] === space ? at + 1 : at;
-}
-
-/** A copy of a part of a chunk, which may be used again. */
-function cut(chunk: Uint8Array, start: number, end: number): Uint8Array {
-  const part = allocate(end - start);
-  copyBytes(chunk, start, end, part, 0);
-  return part;
 }
 
 /** Offset of the byte from `start` on, or the length where it is not there. */

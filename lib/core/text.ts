@@ -34,6 +34,13 @@ export function copyBytes(bytes: Uint8Array, start: number, end: number, target:
   Buffer.prototype.copy.call(bytes, target, at, start, end);
 }
 
+/** A copy of a part of `bytes`, which may be used again. */
+export function cut(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const part = allocate(end - start);
+  copyBytes(bytes, start, end, part, 0);
+  return part;
+}
+
 /** Up to this many bytes a loop is faster than a native copy. */
 const looped = 48;
 

@@ -3,6 +3,7 @@
 import { Traffic } from "../core/meter.ts";
 import { putNumber } from "../core/text.ts";
 import { ChunkTurn } from "./chunks.ts";
+import { Crowd } from "./crowd.ts";
 import type { Headers } from "./exchange.ts";
 import { reasonOf } from "./reasons.ts";
 import { jsonHeaders } from "./reply.ts";
@@ -43,6 +44,7 @@ export class AnswerEncoder {
   /** The same for chunks of streams. */
   readonly chunkRoom: Buffer = Buffer.allocUnsafeSlow(roomBytes);
   readonly chunkTurn: ChunkTurn = new ChunkTurn();
+  readonly crowd: Crowd = new Crowd();
 
   constructor(traffic: Traffic = new Traffic()) {
     this.traffic = traffic;

@@ -2,13 +2,14 @@
 
 import { atTurnEnd } from "../core/scope.ts";
 import { allocate, copyPart, putAscii } from "../core/text.ts";
+import type { Crowd } from "./crowd.ts";
 import type { EventSink } from "./eventlog.ts";
 import { type EventBody, type Leave, tellGone } from "./exchange.ts";
 
 /** The connection that a stream is written to. */
 export interface ChunkOutput {
   /** Where a few bytes are put together, to be written by `writeStart` in the same turn. */
-  readonly encoder: { readonly chunkRoom: Uint8Array; readonly chunkTurn: ChunkTurn };
+  readonly encoder: { readonly chunkRoom: Uint8Array; readonly chunkTurn: ChunkTurn; readonly crowd: Crowd };
   write(bytes: Uint8Array): void;
   /** Writes the first of these bytes, which are used again at once. */
   writeStart(bytes: Uint8Array, length: number): void;
@@ -63,6 +64,7 @@ export class ChunkSink implements EventSink {
     this.#output = output;
     this.#head = head;
     this.#isChunked = isChunked;
+    output.encoder.crowd.opened();
     this.#schedule();
   }
 
@@ -93,9 +95,14 @@ export class ChunkSink implements EventSink {
   /** Called by the connection: the client is gone. */
   lose(): void {
     if (this.#state === "over") return;
-    this.#state = "over";
+    this.#over();
     this.#frames = undefined;
     tellGone(this.#gone);
+  }
+
+  #over(): void {
+    this.#state = "over";
+    this.#output.encoder.crowd.closed();
   }
 
   #schedule(): void {
@@ -109,7 +116,7 @@ export class ChunkSink implements EventSink {
     this.#scheduled = false;
     if (this.#state === "over") return;
     const isEnd = this.#state === "ending";
-    if (isEnd) this.#state = "over";
+    if (isEnd) this.#over();
     this.#write(isEnd);
     if (isEnd) this.#output.ended();
   }

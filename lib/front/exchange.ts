@@ -91,4 +91,6 @@ export interface Relay {
   pass(node: string, request: HttpRequest, body: Uint8Array, who: Principal): Promise<HttpReply | undefined>;
 }
 
-export type Handle = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
+export type Answer = HttpReply | Promise<HttpReply>;
+
+export type Handle = (request: HttpRequest) => Answer;

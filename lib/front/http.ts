@@ -20,9 +20,10 @@ import { Archive } from "./archive.ts";
 import { openBatch } from "./batch.ts";
 import { CallStream } from "./callstream.ts";
 import { requireAccept, requireJson, requireLegacy, requireSession, sessionHeader } from "./headers.ts";
-import type { HttpReply, HttpRequest } from "./exchange.ts";
+import type { Answer, HttpReply, HttpRequest } from "./exchange.ts";
 import { passOr, sessionUnknown, whenJoined } from "./elsewhere.ts";
 import { type LoadRouter, ModernDoor } from "./modern-door.ts";
+import { OpenCalls } from "./open-calls.ts";
 import { emptyReply, errorReply, jsonReply, malformed } from "./reply.ts";
 import { StraightCalls } from "./straight.ts";
 import { callNodeOf, SessionStreams, streamsOf } from "./streams.ts";
@@ -46,7 +47,7 @@ export class HttpFront {
   readonly #archive = new Archive();
   /** Heads of POST requests that were found in order. */
   readonly #checked = new WeakMap<object, EraVerdict>();
-  readonly #open = new Map<CallStream, Promise<void>>();
+  readonly #open = new OpenCalls();
   readonly #straight: StraightCalls;
   #stopTicking: () => void = () => {};
   #state: "open" | "draining" | "closed" = "open";
@@ -65,7 +66,7 @@ export class HttpFront {
   }
 
   /** Answers one request to the endpoint of a view; `who` sent it. */
-  handle(request: HttpRequest, view: View, who: Principal = anonymous): HttpReply | Promise<HttpReply> {
+  handle(request: HttpRequest, view: View, who: Principal = anonymous): Answer {
     try {
       switch (request.method) {
         case "POST":
@@ -95,14 +96,14 @@ export class HttpFront {
     this.#state = "closed";
     this.#stopTicking();
     this.#straight.divert(Infinity);
-    for (const call of this.#open.keys()) call.stop(shuttingDown());
+    for (const call of this.#open) call.stop(shuttingDown());
     using patience = new Scope(undefined, farewellMs);
     await this.modern.close();
-    await patience.race(Promise.all(this.#open.values())).catch(() => {});
+    await patience.race(this.#open.answered()).catch(() => {});
     for (const session of this.#hub.sessions.all()) session.close();
   }
 
-  #post(request: HttpRequest, view: View, who: Principal): HttpReply | Promise<HttpReply> {
+  #post(request: HttpRequest, view: View, who: Principal): Answer {
     const verdict = this.#checked.get(request.head) ?? this.#check(request);
     const body = request.body(this.#hub.plan.limits.bodyBytes);
     if (body instanceof Uint8Array) return this.#message(request, body, verdict, view, who);
@@ -120,13 +121,7 @@ export class HttpFront {
     return verdict;
   }
 
-  #message(
-    request: HttpRequest,
-    body: Uint8Array,
-    verdict: EraVerdict,
-    view: View,
-    who: Principal,
-  ): HttpReply | Promise<HttpReply> {
+  #message(request: HttpRequest, body: Uint8Array, verdict: EraVerdict, view: View, who: Principal): Answer {
     const scanned = scan(body, this.#hub.plan.limits);
     if (scanned.kind === "malformed") return malformed(scanned);
     try {
@@ -190,29 +185,21 @@ export class HttpFront {
   }
 
   /** Goes on with the session of a request, as soon as other processes have said what they know of it. */
-  #with(
-    request: HttpRequest,
-    view: View,
-    who: Principal,
-    next: (session: Session) => HttpReply | Promise<HttpReply>,
-  ): HttpReply | Promise<HttpReply> {
+  #with(request: HttpRequest, view: View, who: Principal, next: (session: Session) => Answer): Answer {
     return whenJoined(this.#session(request, view, who), next, this.#refuse);
   }
 
   /** Hands messages on; the response is ready as soon as its form is known. */
-  #exchange(
-    session: Session,
-    envelopes: readonly Envelope[],
-    isBatch: boolean,
-    client: HttpRequest,
-  ): Promise<HttpReply> | HttpReply {
+  #exchange(session: Session, envelopes: readonly Envelope[], isBatch: boolean, client: HttpRequest): Answer {
     const [only] = envelopes;
     const isOne = only?.kind === "request" && envelopes.length === 1;
     const requests = isOne ? envelopes : envelopes.filter(({ kind }) => kind === "request");
     if (requests.length > 0 && this.#state !== "open") throw shuttingDown();
     if (!isOne) this.#handOn(session, envelopes);
     if (requests.length === 0) return emptyReply(202);
-    if (isOne && only.method === "tools/call") this.#straight.offer(session, streamsOf(session), client);
+    const isCall = isOne && !isBatch && only.method === "tools/call";
+    const straight = isCall && this.#straight.begin(session, streamsOf(session), client, only.bytes);
+    if (straight) return straight;
     const call = new CallStream({
       streams: streamsOf(session),
       prime: primesStreams(session.facts.version),
@@ -221,7 +208,8 @@ export class HttpFront {
       isBatch,
       request: client,
     });
-    this.#open.set(call, this.#answer(session, requests, call));
+    this.#open.add(call);
+    void this.#answer(session, requests, call);
     return call.response();
   }
 
@@ -250,14 +238,14 @@ export class HttpFront {
     call.reply(await this.#router.request(session, request, own, call));
   }
 
-  #listen(request: HttpRequest, view: View, who: Principal): HttpReply | Promise<HttpReply> {
+  #listen(request: HttpRequest, view: View, who: Principal): Answer {
     requireSession(request);
     requireAccept(request, ["text/event-stream"]);
     if (this.#state === "closed") throw shuttingDown();
     return this.#with(request, view, who, (session) => this.#stream(request, session, who));
   }
 
-  #stream(request: HttpRequest, session: Session, who: Principal): HttpReply | Promise<HttpReply> {
+  #stream(request: HttpRequest, session: Session, who: Principal): Answer {
     const lastEventId = request.header("last-event-id");
     const here = (): HttpReply => streamsOf(session).listen(lastEventId, primesStreams(session.facts.version));
     if (!this.modern.relay) return here();
@@ -267,7 +255,7 @@ export class HttpFront {
     return passOr(this.modern.relay, node, request, who, here);
   }
 
-  #end(request: HttpRequest, view: View, who: Principal): HttpReply | Promise<HttpReply> {
+  #end(request: HttpRequest, view: View, who: Principal): Answer {
     requireSession(request);
     return this.#with(request, view, who, (session) => {
       this.#hub.sessions.end(session);
@@ -289,7 +277,7 @@ export class HttpFront {
   #tick(silentMs: number): void {
     const { limits, timeouts } = this.#hub.plan;
     this.#straight.divert(Date.now() - silentMs);
-    for (const call of this.#open.keys()) call.commit(silentMs);
+    for (const call of this.#open) call.commit(silentMs);
     // The client on stdin and stdout, if there is one, is among the sessions too.
     for (const { outlet } of this.#hub.sessions.all()) if (outlet instanceof SessionStreams) outlet.keepAlive(silentMs);
     this.modern.keepAlive(silentMs);

@@ -137,9 +137,10 @@ export class IncomingRequest implements HttpRequest {
     this.#gone = listener;
   }
 
-  /** Called by the connection: all has come, and the answer has begun; of the head nothing is asked any more. */
+  /** Called by the connection: all has come, and the answer has begun; of the request nothing is asked any more. */
   settle(): void {
     this.head = settled;
+    this.#only = this.#joined = undefined;
   }
 
   /** Called by the connection: nothing more comes. False where all has come, or the body was given up before. */

@@ -8,7 +8,7 @@ import { toolFaultOf } from "../core/fault.ts";
 import type { Glance } from "../core/glance.ts";
 import type { Part } from "../core/part.ts";
 import { Scope } from "../core/scope.ts";
-import { copyPart, digitsOf, latin1Of, putNumber } from "../core/text.ts";
+import { copyPart, cut, digitsOf, latin1Of, putNumber } from "../core/text.ts";
 import { primesStreams } from "../protocol/legacy.ts";
 import type { Route } from "../route/permits.ts";
 import type { Hub } from "../route/hub.ts";
@@ -17,14 +17,14 @@ import type { Port } from "../route/outlet.ts";
 import { ActiveCall, type Session } from "../route/session.ts";
 import { CallStream } from "./callstream.ts";
 import type { HttpReply, LaneCall, LaneClient } from "./exchange.ts";
+import type { OpenCalls } from "./open-calls.ts";
 import type { SessionStreams } from "./streams.ts";
 
 /** What the front does for calls that leave the straight way. */
 export interface StraightFront {
   readonly hub: Hub;
   readonly router: Router;
-  /** Calls that are answered by a stream, each until it is. */
-  readonly open: Map<CallStream, Promise<void>>;
+  readonly open: OpenCalls;
   /** Takes calls. */
   isOpen(): boolean;
 }
@@ -51,20 +51,21 @@ export class Straight implements StraightCall, Port, LaneCall {
   readonly scope: Scope = new Scope();
   readonly at: number = Date.now();
   readonly #lane: StraightLane;
-  readonly #client: LaneClient;
+  /** Until it leaves the straight way. */
+  #client: LaneClient | undefined;
   readonly #route: Route;
   readonly #uplink: Uplink;
-  readonly #bytes: Uint8Array;
-  readonly #start: number;
-  readonly #idStart: number;
-  readonly #idEnd: number;
-  readonly #nameStart: number;
-  readonly #nameEnd: number;
-  readonly #tokenStart: number;
-  readonly #tokenEnd: number;
+  #bytes: Uint8Array;
+  #start: number;
+  #idStart: number;
+  #idEnd: number;
+  #nameStart: number;
+  #nameEnd: number;
+  #tokenStart: number;
+  #tokenEnd: number;
+  #token: Uint8Array | undefined;
   /** Where the call has left the straight way. */
   #stream: CallStream | undefined;
-  #over: (() => void) | undefined;
 
   constructor(lane: StraightLane, client: LaneClient, bytes: Uint8Array, start: number, route: Route, uplink: Uplink) {
     const { idStart, idEnd, nameStart, nameEnd, tokenStart, tokenEnd } = lane.calls.glance;
@@ -99,7 +100,10 @@ export class Straight implements StraightCall, Port, LaneCall {
   }
 
   get token(): Uint8Array | undefined {
-    return this.#tokenEnd > 0 ? this.#bytes.subarray(this.#tokenStart, this.#tokenEnd) : undefined;
+    if (this.#tokenEnd === 0) return undefined;
+    // A copy, once: each event of its stream has it.
+    this.#token ??= cut(this.#bytes, this.#tokenStart, this.#tokenEnd);
+    return this.#token;
   }
 
   size(upstream: number): number {
@@ -139,10 +143,12 @@ export class Straight implements StraightCall, Port, LaneCall {
     const { router, hub } = this.#lane.calls.front;
     router.finished(this.caller);
     const fault = hub.meter ? toolFaultOf(bytes, start) : "";
-    const { encoder } = this.#client;
+    const client = this.#client;
+    if (!client) return;
+    const { encoder } = client;
     const at = encoder.json(size);
     this.#splice(bytes, start, idStart, idEnd, encoder.room, at);
-    this.#client.sent(at + size);
+    client.sent(at + size);
     hub.meter?.ended(this.caller.flight, fault);
   }
 
@@ -184,7 +190,6 @@ export class Straight implements StraightCall, Port, LaneCall {
     if (!stream) return;
     stream.reply(reply);
     front.open.delete(stream);
-    this.#over?.();
   }
 
   deliver(message: Uint8Array): void {
@@ -209,7 +214,9 @@ export class Straight implements StraightCall, Port, LaneCall {
     const { calls, session, streams } = this.#lane;
     const { front } = calls;
     calls.delete(this);
-    this.#client.divert(this.#bytes, (request): Promise<HttpReply> => {
+    const client = this.#client;
+    this.#client = undefined;
+    client?.divert(this.#bytes, (request): Promise<HttpReply> => {
       this.#stream = new CallStream({
         streams,
         prime: primesStreams(session.facts.version),
@@ -222,7 +229,21 @@ export class Straight implements StraightCall, Port, LaneCall {
       return this.#stream.response();
     });
     if (!this.#stream) throw new GatewayError("internal", "a call has lost its client");
-    front.open.set(this.#stream, new Promise((resolve) => (this.#over = resolve)));
+    front.open.add(this.#stream);
+    this.#keepRequest();
     return this.#stream;
+  }
+  /** Of what was read with it nothing more: a stream may be open for hours. */
+  #keepRequest(): void {
+    const start = this.#start;
+    this.#bytes = cut(this.#bytes, start, this.#bytes.length);
+    this.#start = 0;
+    this.#idStart -= start;
+    this.#idEnd -= start;
+    this.#nameStart -= start;
+    this.#nameEnd -= start;
+    if (this.#tokenEnd === 0) return;
+    this.#tokenStart -= start;
+    this.#tokenEnd -= start;
   }
 }

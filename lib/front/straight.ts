@@ -7,7 +7,8 @@ import { decodeText, find, latin1Of } from "../core/text.ts";
 import type { Tariff } from "../route/admission.ts";
 import type { Route } from "../route/permits.ts";
 import type { Session } from "../route/session.ts";
-import type { HttpRequest, Lane, LaneCall, LaneClient } from "./exchange.ts";
+import type { HttpReply, HttpRequest, Lane, LaneClient } from "./exchange.ts";
+import { FirstCall } from "./first-call.ts";
 import { sessionHeader } from "./headers.ts";
 import { Straight, type StraightFront, type StraightLane } from "./straight-call.ts";
 import type { SessionStreams } from "./streams.ts";
@@ -18,6 +19,7 @@ const contextKey = Buffer.from('"traceparent"');
 export class StraightCalls {
   readonly front: StraightFront;
   readonly #calls = new Set<Straight>();
+  readonly #lanes = new WeakMap<Session, SessionLane>();
   /** One for all: each looks at a message for no longer than it is put on its way. */
   readonly glance: Glance = new Glance();
 
@@ -29,14 +31,38 @@ export class StraightCalls {
     return this.#calls.size;
   }
 
-  /** Requests with the head of this one, which was found in order, may go straight: calls of a legacy session. */
-  offer(session: Session, streams: SessionStreams, request: HttpRequest): void {
+  /**
+   * Sends a call of a legacy session, whose head was found in order, and resolves to its answer; requests with that head
+   * may go straight from their first byte on then. Undefined where it has to go the long way.
+   */
+  begin(
+    session: Session,
+    streams: SessionStreams,
+    request: HttpRequest,
+    body: Uint8Array,
+  ): Promise<HttpReply> | undefined {
     const id = request.header(sessionHeader);
-    // The answer to a page in a browser needs headers of its own.
-    if (id === undefined || request.header("origin") !== undefined) return;
+    // The answer to a page in a browser needs headers of its own; and some who stand in between want to see requests whole.
+    if (id === undefined || request.header("origin") !== undefined || !request.offer) return undefined;
     // What it says for all of them would have to be written into each.
-    if (request.header("traceparent") !== undefined) return;
-    request.offer?.(() => new SessionLane(this, session, streams, id));
+    if (request.header("traceparent") !== undefined) return undefined;
+    const lane = this.#laneOf(session, streams, id);
+    const client = new FirstCall(request, () => new SessionLane(this, session, streams, id));
+    const call = lane.take(client, body, 0);
+    if (call) return client.begun(call);
+    client.offer();
+    return undefined;
+  }
+
+  /** One for all first calls of a session that come one after another. */
+  #laneOf(session: Session, streams: SessionStreams, id: string): SessionLane {
+    const known = this.#lanes.get(session);
+    // What is permitted may have changed with what the client shows.
+    const isSame = known?.facts === session.facts && known.streams === streams && known.id === id;
+    if (known && isSame && known.isLive) return known;
+    const lane = new SessionLane(this, session, streams, id);
+    this.#lanes.set(session, lane);
+    return lane;
   }
 
   add(call: Straight): void {
@@ -58,7 +84,8 @@ class SessionLane implements Lane, StraightLane {
   readonly calls: StraightCalls;
   readonly session: Session;
   readonly streams: SessionStreams;
-  readonly #id: string;
+  readonly facts: Session["facts"];
+  readonly id: string;
   readonly #plan: Plan;
   /** Until when what the client showed is good, Unix ms. */
   readonly #until: number;
@@ -73,7 +100,8 @@ class SessionLane implements Lane, StraightLane {
     this.calls = calls;
     this.session = session;
     this.streams = streams;
-    this.#id = id;
+    this.facts = session.facts;
+    this.id = id;
     this.#plan = calls.front.hub.plan;
     this.#until = session.who.expiresAt;
   }
@@ -82,10 +110,10 @@ class SessionLane implements Lane, StraightLane {
     const { hub } = this.calls.front;
     if (this.#until !== Infinity && this.#until <= Date.now()) return false;
     // A new plan may mean other hosts, other names and other limits.
-    return hub.plan === this.#plan && hub.sessions.at(this.#id) === this.session;
+    return hub.plan === this.#plan && hub.sessions.at(this.id) === this.session;
   }
 
-  take(client: LaneClient, bytes: Uint8Array, start: number): LaneCall | undefined {
+  take(client: LaneClient, bytes: Uint8Array, start: number): Straight | undefined {
     const { front, glance } = this.calls;
     const { hub } = front;
     if (!front.isOpen() || !this.isLive) return undefined;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Archive } from "../../lib/front/archive.ts";
 import { ChunkSink, ChunkTurn } from "../../lib/front/chunks.ts";
+import { Crowd } from "../../lib/front/crowd.ts";
 import { CallStream } from "../../lib/front/callstream.ts";
 import { EventLog, type EventSink } from "../../lib/front/eventlog.ts";
 import { SessionStreams } from "../../lib/front/streams.ts";
@@ -109,7 +110,7 @@ function createSink(
   const written: Uint8Array[] = [];
   let ends = 0;
   const output = {
-    encoder: { chunkRoom: Buffer.alloc(roomBytes), chunkTurn: new ChunkTurn() },
+    encoder: { chunkRoom: Buffer.alloc(roomBytes), chunkTurn: new ChunkTurn(), crowd: new Crowd() },
     out: { congestion: undefined },
     write: (bytes: Uint8Array) => void written.push(bytes),
     writeStart: (bytes: Uint8Array, length: number) => void written.push(new Uint8Array(bytes.subarray(0, length))),

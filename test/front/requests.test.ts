@@ -225,6 +225,10 @@ test("batch: of 2025-03-26 is answered as an array, with every id once", async (
   ]);
   const single: unknown = JSON.parse((await client.post([ping(3)])).text);
   assert.deepEqual(single, [{ jsonrpc: "2.0", id: 3, result: {} }]);
+  const alone = client.post([callMessage(4)]);
+  (await bench.peer.call()).reply("done");
+  const called: unknown = JSON.parse((await alone).text);
+  assert.ok(Array.isArray(called) && called.length === 1, "one call, which would go straight by itself");
 });
 
 test("batch: without requests is 202, and a bad one is 400 as a whole", async () => {

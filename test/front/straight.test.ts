@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { within } from "./peer.ts";
-import { Bench, bothWays, call, json, result, wentStraight } from "./straight-kit.ts";
+import { Bench, bothWays, call, json, result, theLongWay, wentStraight } from "./straight-kit.ts";
 
 test("straight: a result comes under the client's id, with nothing else changed", async () => {
   const text = await bothWays(({ id, socket }) => void socket.write(json(result(id, "naïve"))), /\}\}$/);
@@ -121,9 +121,13 @@ test("straight: a session that the backend has forgotten is opened again, and th
 });
 
 test("straight: a client that goes away takes its call back", async () => {
-  for (const how of ["destroy", "end"] as const) {
+  const ways = (["destroy", "end"] as const).flatMap((how) => [
+    { how, isFirst: true },
+    { how, isFirst: false },
+  ]);
+  for (const { how, isFirst } of ways) {
     await using bench = await Bench.start();
-    const wire = await bench.warm();
+    const wire = isFirst ? bench.connect() : await bench.warm();
     bench.post(wire, call("next"));
     const { id, socket } = await bench.backend.calls.next("the call");
     const closed = new Promise((resolve) => socket.once("close", resolve));
@@ -150,27 +154,60 @@ test("straight: a call that is taken back by a message is answered by nothing", 
 test("straight: a silent call becomes a stream, and its result comes there", async () => {
   const settings = { timeouts: { keepAliveMs: 40 } };
   const until = /text\/event-stream[^]*: keep-alive/;
-  await using bench = await Bench.start(settings);
-  const wire = await bench.warm();
-  bench.post(wire, call("next"));
-  const { id, socket } = await bench.backend.calls.next("the call");
-  await wire.until(until);
-  socket.write(json(result(id)));
-  await wire.until(/"id":"next"[^]*\r\n0\r\n\r\n$/);
+  for (const isFirst of [true, false]) {
+    await using bench = await Bench.start(settings);
+    const wire = isFirst ? bench.connect() : await bench.warm();
+    bench.post(wire, call("next"));
+    const { id, socket } = await bench.backend.calls.next("the call");
+    await wire.until(until);
+    socket.write(json(result(id)));
+    await wire.until(/"id":"next"[^]*\r\n0\r\n\r\n$/);
+  }
+});
+
+test("straight: calls go straight on connections that are opened for them", async () => {
+  await using bench = await Bench.start();
+  const wires = Array.from({ length: 3 }, () => bench.connect());
+  const before = wentStraight();
+  for (const [index, wire] of wires.entries()) bench.post(wire, call(`no ${index}`));
+  for (let count = 0; count < wires.length; count += 1) {
+    const { id, socket } = await bench.backend.calls.next("a call");
+    socket.write(json(result(id)));
+  }
+  for (const [index, wire] of wires.entries()) await wire.until(new RegExp(`"id":"no ${index}","result"`));
+  assert.equal(wentStraight(), before + wires.length);
+});
+
+test("straight: a backend that is gone is the same failure on both ways", async () => {
+  const texts: string[] = [];
+  for (const isLong of [true, false]) {
+    await using bench = await Bench.start({ callMs: 500 });
+    const wire = bench.connect();
+    bench.backend.vanish();
+    const ask = async (): Promise<void> => {
+      bench.post(wire, call("next"));
+      await wire.until(/"next","error"[^]*\}$/);
+    };
+    await (isLong ? theLongWay(ask) : ask());
+    texts.push(wire.text.slice(wire.text.indexOf("{")).replaceAll(/127\.0\.0\.1:\d+|[\d.]+ m?s\b/g, ""));
+  }
+  assert.equal(texts[1], texts[0]);
 });
 
 test("straight: calls in flight are answered when the gateway closes, and those that come then refused", async () => {
-  await using bench = await Bench.start({ timeouts: { drainMs: 50 } });
-  const wire = await bench.warm();
-  bench.post(wire, call("next"));
-  await bench.backend.calls.next("the call");
-  const closing = bench.gateway.close();
-  await wire.until(/"next"[^]*shutting down/);
-  await closing;
-  const before = wentStraight();
-  bench.post(wire, call("late"));
-  await wire.until(/"late"[^]*shutting down/);
-  assert.equal(wentStraight(), before);
+  for (const isFirst of [true, false]) {
+    await using bench = await Bench.start({ timeouts: { drainMs: 50 } });
+    const wire = isFirst ? bench.connect() : await bench.warm();
+    bench.post(wire, call("next"));
+    await bench.backend.calls.next("the call");
+    const closing = bench.gateway.close();
+    await wire.until(/"next"[^]*shutting down/);
+    await closing;
+    const before = wentStraight();
+    bench.post(wire, call("late"));
+    await wire.until(/"late"[^]*shutting down/);
+    assert.equal(wentStraight(), before);
+  }
 });
 
 test("straight: requests that come before their turn, or in pieces, are answered in order", async () => {
