@@ -2,6 +2,7 @@
 
 import type { Command } from "./command.ts";
 import { answer, say } from "./output.ts";
+import { compileAsUsual } from "../lib/tiers.ts";
 import { version } from "./version.ts";
 
 interface Entry {
@@ -71,6 +72,8 @@ export async function run(argv: readonly string[]): Promise<number> {
     if (name === "help") return await help(rest.length > 0 ? rest.slice(0, 2).join(" ") : undefined);
     const command = await find(name);
     if (asksHelp(rest)) return await help(name);
+    // A gateway says itself when it has started.
+    if (name !== "serve") compileAsUsual();
     const { parseFlags } = await import("./command.ts");
     return await command.run(parseFlags(command.args, rest, command));
   } catch (error) {

@@ -2,6 +2,7 @@
 
 import process from "node:process";
 import {
+  compileOnceBusy,
   defaultPlan,
   demoBackends,
   type Faults,
@@ -142,6 +143,7 @@ async function closeAll(gateway: Gateway, listener: Listener): Promise<void> {
 }
 
 async function serveStdio(gateway: Gateway, signals: Signals): Promise<void> {
+  compileOnceBusy();
   await Promise.race([gateway.serveStdio(process.stdin, process.stdout), signals.stopped]);
   // After a signal an open stdin would keep the process alive: Bun until it is destroyed, Deno until it is paused too.
   process.stdin.pause().destroy();

@@ -36,6 +36,8 @@ const options = [
   "--format=esm",
   // Commands are imported lazily: each stays a chunk that costs nothing until it is used.
   "--splitting",
+  // Until lib/tiers.ts says otherwise.
+  "--compile-jit-policy=10",
   // What lies in the caller's working directory must not change or run anything.
   "--no-compile-autoload-bunfig",
   "--no-compile-autoload-dotenv",

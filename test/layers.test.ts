@@ -116,7 +116,7 @@ check("protocol revisions are named in lib/protocol only", rules.protocolDates, 
   bad: [{ "lib/front/a.ts": 'const r = "2025-11-25";' }, { "cli/a.ts": "const r = `${x} 2026-07-28`;" }],
 });
 
-check("the runtime is named in its two files only", rules.runtimeNames, {
+check("the runtime is named in its few files only", rules.runtimeNames, {
   good: {
     "lib/core/tcp.ts": "Bun.listen({});",
     "lib/sink.ts": "Bun.stdout.writer();",

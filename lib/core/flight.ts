@@ -115,11 +115,12 @@ export interface FlightReport {
 export class Flights {
   /** Hears of each that is over. */
   listener: ((flight: Flight) => void) | undefined;
-  readonly #ring: (Flight | undefined)[];
+  readonly #room: number;
+  readonly #ring: Flight[] = [];
   #next = 0;
 
   constructor(room: number) {
-    this.#ring = Array.from({ length: room }, () => undefined);
+    this.#room = room;
   }
 
   /** Takes down that a call came; it says itself what becomes of it. */
@@ -129,7 +130,7 @@ export class Flights {
     flight.view = view;
     flight.listener = this.listener;
     this.#ring[this.#next] = flight;
-    this.#next = (this.#next + 1) % this.#ring.length;
+    this.#next = (this.#next + 1) % this.#room;
   }
 
   /** Those with this id, as the client wrote it or as JSON, the latest first; without an id the latest of all. */

@@ -104,7 +104,7 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
 
   cliImports: (sources) =>
     checkEdges(sources, (from, to) => {
-      const allowed = ["index", "toolbox", "bench", "demo", "chaos", "sink"].map((name) => `lib/${name}.ts`);
+      const allowed = ["index", "toolbox", "bench", "demo", "chaos", "sink", "tiers"].map((name) => `lib/${name}.ts`);
       if (roomOf(from) !== "cli" || roomOf(to) === "cli" || to === "package.json" || allowed.includes(to))
         return undefined;
       return `cli imports ${to}, and may import ${allowed.join(", ")} alone`;
@@ -123,7 +123,7 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
     forbid(sources, "spoken", /202[4-9]-\d\d-\d\d/g, "a protocol revision outside lib/protocol", ["lib/protocol/"]),
 
   runtimeNames: (sources) => {
-    const allowed = ["lib/core/tcp.ts", "lib/sink.ts"];
+    const allowed = ["lib/core/tcp.ts", "lib/sink.ts", "lib/tiers.ts"];
     return [
       ...forbid(sources, "code", /\b(?:Bun|Deno)\b/g, "names the runtime", allowed),
       ...forbid(sources, "spoken", /["'](?:bun|bun:\w+|deno:\w+)["']/g, "imports the runtime", allowed),
