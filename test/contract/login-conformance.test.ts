@@ -5,7 +5,7 @@ import { loginScenarios, runLogins } from "../kit/conformance-login.ts";
 
 const limits = { timeout: 400_000 };
 
-for (const version of ["2025-11-25", "2026-07-28"] as const)
+for (const version of ["2025-03-26", "2025-11-25", "2026-07-28"] as const)
   test(`login conformance: every scenario of ${version} passes`, limits, async () => {
     const runs = await runLogins(version);
     assert.deepEqual(Object.keys(runs).sort(), [...loginScenarios[version]].sort());
