@@ -11,7 +11,6 @@ import { Dialer, type DialOptions } from "./socket.ts";
 import type { StraightWay } from "./straight.ts";
 
 export type { HttpReply } from "./exchange.ts";
-export type { HttpBody } from "./http1-body.ts";
 export type { HttpRequest } from "./request.ts";
 
 export interface PoolOptions extends DialOptions {
