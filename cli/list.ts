@@ -1,6 +1,6 @@
 // `mcpctl list`: what a config, a server or a running gateway has, whole or page by page.
 
-import { GatewayError, suggest } from "../lib/index.ts";
+import { asGatewayError, GatewayError, suggest } from "../lib/index.ts";
 import { type ItemKind, itemKinds, type Target } from "../lib/toolbox.ts";
 import { formats } from "./answer.ts";
 import { type Command, type Flags, hasFlag, numberFlag, textFlag, wordFlag } from "./command.ts";
@@ -60,7 +60,9 @@ async function list(flags: Flags): Promise<number> {
     return listServers(targets, format);
   }
   using bound = limits(timeoutOf(flags));
-  const found = await targetsOf(flags, written, true);
+  const found = await targetsOf(flags, written, true).catch((error: unknown) => {
+    throw meantKind(flags, asGatewayError(error));
+  });
   const targets = found.map((target) => withPageSize(target, numberFlag(flags, "page-size")));
   const request: ListRequest = {
     targets,
@@ -99,6 +101,14 @@ function read(flags: Flags): readonly ["servers" | readonly ItemKind[], string |
   if (word === "servers" || (word === undefined && flags.command === undefined)) return ["servers", second];
   if (word === undefined || word === "all") return [itemKinds, second];
   return [[word], second];
+}
+
+/** One word that is no server may have been meant as what to list. */
+function meantKind({ positionals }: Flags, error: GatewayError): GatewayError {
+  const [first = "", ...more] = positionals;
+  const near = error.code === "unknownTarget" && more.length === 0 ? suggest(first, what) : undefined;
+  if (near === undefined || error.message.includes("did you mean")) return error;
+  return new GatewayError("unknownTarget", `${error.message}; did you mean mcpctl list ${near}?`);
 }
 
 function refuseConflicts(flags: Flags): void {

@@ -1,7 +1,7 @@
 // What operators may do with a running gateway, put together when the first of them asks.
 
 import { Admin } from "./front/admin.ts";
-import { type Enter, tapped } from "./front/tap.ts";
+import { type Ears, type Enter, tapped } from "./front/tap.ts";
 import { maskMessage } from "./ops/mask.ts";
 import type { Hub } from "./route/hub.ts";
 
@@ -14,6 +14,7 @@ export interface Controls {
 }
 
 export function createAdmin(hub: Hub, stop: (() => void) | undefined, controls: Controls): Admin {
+  let ears: Ears | undefined;
   return new Admin({
     hub,
     stop,
@@ -22,7 +23,10 @@ export function createAdmin(hub: Hub, stop: (() => void) | undefined, controls: 
     },
     drain: () => controls.drain(),
     listen: (watch) => {
-      controls.listen(watch && ((enter) => tapped(enter, hub, watch)));
+      if (ears) ears.watch = undefined;
+      const now = watch && { watch };
+      ears = now;
+      controls.listen(now && ((enter) => tapped(enter, hub, now)));
       // Calls that go straight pass nobody who listens.
       hub.refresh();
     },

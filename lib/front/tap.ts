@@ -33,6 +33,11 @@ export interface Sight extends Omit<Glimpse, "text"> {
 
 export type Watch = (sight: Sight, text: string) => void;
 
+/** Who listens; streams that were opened meanwhile outlive them. */
+export interface Ears {
+  watch: Watch | undefined;
+}
+
 /** Requests of one client whose answers are awaited. */
 interface Awaited {
   readonly glimpse: Glimpse;
@@ -43,9 +48,9 @@ interface Awaited {
 const maxFlights = 5;
 
 /** What answers requests, with somebody who hears what is said. */
-export function tapped(enter: Enter, hub: Hub, watch: Watch): Enter {
+export function tapped(enter: Enter, hub: Hub, ears: Ears): Enter {
   return (request, view, who) => {
-    const wire = new Wire({ request, view, who, hub, watch });
+    const wire = new Wire({ request, view, who, hub, ears });
     const reply = enter(wire, view, who);
     return reply instanceof Promise ? reply.then((late) => wire.answered(late)) : wire.answered(reply);
   };
@@ -56,7 +61,7 @@ interface WireTerms {
   readonly view: View;
   readonly who: Principal;
   readonly hub: Hub;
-  readonly watch: Watch;
+  readonly ears: Ears;
 }
 
 /** One request, and what comes back; it never goes straight. */
@@ -135,18 +140,22 @@ class Wire implements HttpRequest {
         return sink.congestion;
       },
       write: (frame) => {
-        // The frames of one event are written at once, and its data is one line.
-        const text = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
-        for (let at = 0; at < text.length;) {
-          const end = text.indexOf("\n", at);
-          const line = text.subarray(at, end < 0 ? text.length : end);
-          if (line.subarray(0, dataField.length).equals(dataField)) this.#said(line.subarray(dataField.length));
-          at += line.length + 1;
-        }
+        if (this.#terms.ears.watch) this.#hear(frame);
         sink.write(frame);
       },
       end: () => sink.end(),
     };
+  }
+
+  #hear(frame: Uint8Array): void {
+    // The frames of one event are written at once, and its data is one line.
+    const text = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
+    for (let at = 0; at < text.length;) {
+      const end = text.indexOf("\n", at);
+      const line = text.subarray(at, end < 0 ? text.length : end);
+      if (line.subarray(0, dataField.length).equals(dataField)) this.#said(line.subarray(dataField.length));
+      at += line.length + 1;
+    }
   }
 
   #said(bytes: Uint8Array): void {
@@ -166,7 +175,7 @@ class Wire implements HttpRequest {
   }
 
   #tell(from: Sight["from"], { text, ...rest }: Glimpse, backend: string, since?: number): void {
-    const { view, who, watch } = this.#terms;
+    const { view, who, ears } = this.#terms;
     const now = Date.now();
     const sight: Sight = {
       at: new Date(now).toISOString(),
@@ -179,7 +188,7 @@ class Wire implements HttpRequest {
       ...(since === undefined ? {} : { ms: now - since }),
       bytes: Buffer.byteLength(text),
     };
-    watch(sight, text);
+    ears.watch?.(sight, text);
   }
 
   /** Where a message goes, as far as its name says it before it went there. */

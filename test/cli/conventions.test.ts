@@ -38,6 +38,10 @@ test("conventions: one syntax of targets", limits, () => {
   assert.equal(wrong.code, 2);
   assert.match(wrong.stderr, /error\[E2002\] no server is called "thre"; there are one, two\n/);
   assert.match(at(folder, "list", "tools", "oen", "-c", "m.json").stderr, /did you mean one\?/);
+  assert.match(
+    at(folder, "list", "tool", "-c", "m.json").stderr,
+    /there are one, two; did you mean mcpctl list tools\?/,
+  );
 });
 
 test("conventions: flags stand before the command and behind it, and -- ends them", limits, () => {
