@@ -1,25 +1,28 @@
 // Applies changes of the config files to the running gateway; a config with mistakes changes nothing.
 
 import process from "node:process";
-import { asGatewayError, type Gateway, loadPlan, watchFiles } from "../lib/index.ts";
-import { type Flags, listFlag } from "./command.ts";
+import { asGatewayError, describeChange, type Gateway, loadPlan, type Plan, watchFiles } from "../lib/index.ts";
 import type { Log } from "./log.ts";
-import { withFlags } from "./overrides.ts";
 import { sayProblems } from "./problems.ts";
 import type { Signals } from "./signals.ts";
+
+export interface Followed {
+  readonly gateway: Gateway;
+  readonly observer: Log;
+  /** What the command line, and a supervisor, make of a plan. */
+  readonly adjust: (plan: Plan) => Plan;
+}
 
 /** Reloads when one of the files changes, and on SIGHUP, until it is disposed of. */
 export function follow(
   files: readonly string[],
-  flags: Flags,
-  gateway: Gateway,
-  observer: Log,
-  signals: Signals,
+  named: readonly string[],
+  { signals, ...followed }: Followed & { readonly signals: Signals },
 ): Disposable {
   if (files.length === 0) return { [Symbol.dispose]: () => {} };
   const attempt = (): Promise<void> =>
-    reload(flags, gateway, observer).catch((error: unknown) => {
-      observer.log("error", "gateway", `the changed config is not applied: ${asGatewayError(error).message}`);
+    reload(named, followed).catch((error: unknown) => {
+      followed.observer.log("error", "gateway", `the changed config is not applied: ${asGatewayError(error).message}`);
     });
   // One after another: the later of two readings must win.
   let last = Promise.resolve();
@@ -29,14 +32,14 @@ export function follow(
   return watch;
 }
 
-async function reload(flags: Flags, gateway: Gateway, observer: Log): Promise<void> {
-  const loaded = await loadPlan({ cwd: process.cwd(), files: listFlag(flags, "config"), env: process.env });
+async function reload(named: readonly string[], { gateway, observer, adjust }: Followed): Promise<void> {
+  const loaded = await loadPlan({ cwd: process.cwd(), files: named, env: process.env });
   sayProblems(loaded);
   if (loaded.kind === "invalid") {
     observer.log("error", "gateway", "the changed config has mistakes; the running one stays in place");
     return;
   }
-  const plan = withFlags(loaded.plan, flags);
+  const plan = adjust(loaded.plan);
   const { host, port } = gateway.plan.listen;
   if (plan.listen.host !== host || plan.listen.port !== port) {
     observer.log("warn", "gateway", `it still listens on ${host}:${port}; restart to change that`);
@@ -47,8 +50,13 @@ async function reload(flags: Flags, gateway: Gateway, observer: Log): Promise<vo
   if (plan.sealKeys.join() !== gateway.plan.sealKeys.join()) {
     observer.log("warn", "gateway", "sealKeys stay as they were; restart to change them");
   }
+  const change = describeChange(gateway.plan, plan);
+  if (JSON.stringify(plan.cluster) !== JSON.stringify(gateway.plan.cluster)) {
+    observer.log("warn", "gateway", "cluster stays as it was; restart to change it");
+  }
   observer.apply(plan.observe.log);
   await gateway.apply({ ...plan, listen: gateway.plan.listen });
+  if (change !== "") observer.log("info", "gateway", `topology: ${change}`);
   observer.log(
     "info",
     "gateway",

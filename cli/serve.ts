@@ -14,7 +14,8 @@ import {
   type Observer,
   type Plan,
 } from "../lib/index.ts";
-import { type Command, type Flags, hasFlag, listFlag, textFlag } from "./command.ts";
+import type { Supervisor } from "../lib/workers.ts";
+import { type Command, type Flags, hasFlag, listFlag, numberFlag, textFlag } from "./command.ts";
 import { configFlag, trustFlag } from "./common.ts";
 import { follow } from "./follow.ts";
 import { greet } from "./greeting.ts";
@@ -24,6 +25,7 @@ import { sayProblems } from "./problems.ts";
 import { ownCommand } from "./self.ts";
 import { listenForSignals, type Signals } from "./signals.ts";
 import { version } from "./version.ts";
+import { isWorker, meet, planOf } from "./worker.ts";
 
 const command: Command = {
   meta: { name: "serve", description: "Serve many MCP servers behind one endpoint" },
@@ -31,6 +33,11 @@ const command: Command = {
     config: configFlag,
     trust: trustFlag,
     demo: { type: "boolean", description: "Serve the built-in demo backends; needs no config" },
+    workers: {
+      type: "string",
+      description: "Processes that share the port, under one supervisor",
+      valueHint: "number",
+    },
     stdio: { type: "boolean", description: "Serve one client on stdin and stdout, not HTTP" },
     host: { type: "string", description: "Address to listen on", valueHint: "address" },
     port: { type: "string", alias: "p", description: "Port to listen on; 0 takes a free one", valueHint: "number" },
@@ -48,6 +55,11 @@ const command: Command = {
   run: serve,
 };
 
+/** Backends that take longer to start are not waited for before a worker counts as ready. */
+const readyMs = 3_000;
+/** For clients to go to another process. */
+const leaveMs = 2_000;
+
 export default command;
 
 async function serve(flags: Flags): Promise<number> {
@@ -55,19 +67,27 @@ async function serve(flags: Flags): Promise<number> {
   portFlag(flags);
   const isDemo = hasFlag(flags, "demo");
   const logFlags = readLogFlags(flags, isDemo);
+  const count = numberFlag(flags, "workers");
   const loaded = isDemo
     ? { plan: withFlags(defaultPlan(demoBackends(ownCommand())), flags), files: [] }
     : await load(flags);
   if (!loaded) return 3;
   const observer = await Log.create(logFlags, loaded.plan.observe.log);
+  if (count !== undefined && !isWorker())
+    return await (await import("./supervise.ts")).supervise(loaded.plan, count, observer);
   // Before the first child is started: a signal that nobody listens to would leave it behind.
-  using signals = listenForSignals();
+  using signals = listenForSignals(isWorker());
   const faults = await chaos(flags, observer);
-  const gateway = await Gateway.open({ plan: loaded.plan, version, observer, faults, stop: signals.stop });
-  using _following = follow(loaded.files, flags, gateway, observer, signals);
+  const supervisor = await meet(signals);
+  const plan = planOf(loaded.plan, supervisor);
+  // Where the config names a place to meet, the workers meet there, with those of other machines.
+  const wire = plan.cluster ? undefined : supervisor?.wire;
+  const gateway = await Gateway.open({ plan, version, observer, faults, stop: signals.stop, wire });
+  const adjust = (next: Plan): Plan => planOf(withFlags(next, flags), supervisor);
+  using _following = follow(loaded.files, listFlag(flags, "config"), { gateway, observer, signals, adjust });
   try {
     if (hasFlag(flags, "stdio")) await serveStdio(gateway, signals);
-    else await serveHttp(gateway, isDemo, signals, observer);
+    else await serveHttp(gateway, isDemo, { signals, observer, supervisor });
   } finally {
     await gateway.close();
   }
@@ -102,6 +122,7 @@ function refuseConflicts(flags: Flags): void {
     ["stdio", "host"],
     ["stdio", "port"],
     ["stdio", "insecure"],
+    ["stdio", "workers"],
   ] as const) {
     if (hasFlag(flags, one) && hasFlag(flags, other))
       throw new GatewayError("usage", `--${other} means nothing with --${one}`);
@@ -110,10 +131,10 @@ function refuseConflicts(flags: Flags): void {
 
 async function load(flags: Flags): Promise<{ readonly plan: Plan; readonly files: readonly string[] } | undefined> {
   const loaded = await loadPlan({ cwd: process.cwd(), files: listFlag(flags, "config"), env: process.env });
-  sayProblems(loaded);
+  if (!isWorker()) sayProblems(loaded);
   if (loaded.kind !== "ok") return undefined;
   const plan = withFlags(loaded.plan, flags);
-  if (listFlag(flags, "config").length === 0) {
+  if (listFlag(flags, "config").length === 0 && !isWorker()) {
     const { askTrust } = await import("./trust.ts");
     const servers = plan.backends.map((backend) => ({ name: backend.name, plan: backend }));
     await askTrust(loaded.files, servers, listFlag(flags, "trust"));
@@ -121,21 +142,47 @@ async function load(flags: Flags): Promise<{ readonly plan: Plan; readonly files
   return { plan, files: loaded.files };
 }
 
-async function serveHttp(gateway: Gateway, isDemo: boolean, signals: Signals, observer: Log): Promise<void> {
+interface Surroundings {
+  readonly signals: Signals;
+  readonly observer: Log;
+  readonly supervisor: Supervisor | undefined;
+}
+
+async function serveHttp(
+  gateway: Gateway,
+  isDemo: boolean,
+  { signals, observer, supervisor }: Surroundings,
+): Promise<void> {
+  const isShared = supervisor !== undefined;
   const { listen: at, tls, limits } = gateway.plan;
   const bounds = { maxConnections: limits.connections, maxHeadBytes: limits.headerBytes };
   const handle = gateway.handle.bind(gateway);
-  const listener = await listen({ ...at, tls, ...bounds, observer, traffic: gateway.observing?.traffic, handle });
+  const listener = await listen({
+    ...at,
+    isShared,
+    tls,
+    ...bounds,
+    observer,
+    traffic: gateway.observing?.traffic,
+    handle,
+  });
   gateway.listensAt(listener.url);
+  supervisor?.say("listening", Number(listener.url.port));
+  const url = new URL("/mcp", listener.url).href;
+  const greeted =
+    (supervisor?.terms.place ?? 0) === 0
+      ? greet(url, gateway, isDemo, signals, observer)
+      : Promise.race([gateway.settled(readyMs), signals.stopped]);
   try {
-    await Promise.all([greet(new URL("/mcp", listener.url).href, gateway, isDemo, signals, observer), signals.stopped]);
+    await Promise.all([greeted.then(() => supervisor?.say("ready")), signals.stopped]);
   } finally {
     await closeAll(gateway, listener);
   }
 }
 
-/** Stops accepting, lets calls end, then cuts what is left. */
+/** Stops accepting, lets calls end, then cuts what is left. Where other processes go on, clients go there first. */
 async function closeAll(gateway: Gateway, listener: Listener): Promise<void> {
+  if (gateway.clustering) await Promise.all([listener.leave(leaveMs), gateway.clustering.leave(leaveMs)]);
   // It may wait for connections that are merely kept alive; those are cut below.
   listener.close(false).catch(() => {});
   await gateway.close();

@@ -14,7 +14,8 @@ export interface Signals extends Disposable {
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
-export function listenForSignals(): Signals {
+/** `isWorker`: a supervisor hears what the terminal says, and says what is to be done. */
+export function listenForSignals(isWorker: boolean = false): Signals {
   const { promise, resolve } = Promise.withResolvers<void>();
   const hadTerminal = isTerminal(2);
   const signals: Signals = { stopped: promise, stop: resolve, reload: undefined, [Symbol.dispose]: dispose };
@@ -24,9 +25,10 @@ export function listenForSignals(): Signals {
     isStopping = true;
     resolve();
   };
-  const onInterrupt = (): void => stop("SIGINT");
+  const onInterrupt = (): void => (isWorker ? undefined : stop("SIGINT"));
   const onTerminate = (): void => stop("SIGTERM");
   const onHangup = (): void => {
+    if (isWorker) return signals.reload?.();
     // Closing a terminal sends the same signal as an operator who wants a reload.
     if (signals.reload && !(hadTerminal && !isTerminal(2))) signals.reload();
     else resolve();

@@ -68,8 +68,9 @@ export class Clustering {
     };
   }
 
-  /** Resolves when the clients of this process are with others, or a while later. */
-  async leave(scope: Scope): Promise<void> {
+  /** Sends the clients whose streams are here to other processes; resolves when they have gone, or after `patienceMs`. */
+  async leave(patienceMs: number): Promise<void> {
+    using scope = new Scope(undefined, patienceMs);
     await this.#peers.leave(scope);
   }
 

@@ -74,8 +74,8 @@ export class Gateway {
   #signIn: SignIn | undefined;
   readonly #stdio = new Set<StdioFront>();
   readonly #tenures = new Tenures();
-  /** Absent where this process is alone. */
-  readonly #clustering: Clustering | undefined;
+  /** The other processes of the gateway; undefined where this one is alone. */
+  readonly clustering: Clustering | undefined;
   /** There from the first time that somebody asks for it. */
   #admin: Admin | undefined;
   readonly #plainly: Enter = (request, view, who) => this.#front.handle(request, view, who);
@@ -91,7 +91,7 @@ export class Gateway {
     const wire = options.wire ?? (plan.cluster && (await features.clustering?.engineAt(plan.cluster)));
     const gateway = new Gateway(options, features, wire);
     // The first client should find the others there.
-    await gateway.#clustering?.reached();
+    await gateway.clustering?.reached();
     return gateway;
   }
 
@@ -105,9 +105,9 @@ export class Gateway {
     this.#status = new Status(this.#hub, this.#router.listings, options.version, options.faults);
     this.observing = features.observing && new features.observing.Observing(this.#routes, () => this.#inFlight);
     const about = { ...this.#routes, observer: options.observer, receive: this.#route };
-    this.#clustering = wire && new (required(features.clustering).Clustering)({ wire, ...about });
-    this.#status.cluster = this.#clustering;
-    this.#front.modern.relay = this.#clustering?.relay;
+    this.clustering = wire && new (required(features.clustering).Clustering)({ wire, ...about });
+    this.#status.cluster = this.clustering;
+    this.#front.modern.relay = this.clustering?.relay;
     this.#put(options.plan);
   }
 
@@ -139,7 +139,7 @@ export class Gateway {
     this.#hub.flights.listener = plan.audit && ((flight) => this.#auditing.called(flight));
     this.#guard();
     const { lock, sse } = this.#features;
-    if (sse) this.#sse ??= new sse.SseFront({ ...this.#routes, relay: this.#clustering?.relay });
+    if (sse) this.#sse ??= new sse.SseFront({ ...this.#routes, relay: this.clustering?.relay });
     if (!plan.front.sse) this.#sse?.end();
     if (lock) this.#lock ??= new lock.LockKeeper(this.#hub, this.#router.listings);
     this.#lock?.apply(plan.lock);
@@ -294,7 +294,7 @@ export class Gateway {
     await Promise.all([this.#sse?.close(), ...[...this.#stdio].map((front) => front.stop())]);
     await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
-    await this.#clustering?.close();
+    await this.clustering?.close();
     await Promise.all([this.#auditing.close(), this.observing?.close()]);
   }
 }

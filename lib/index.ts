@@ -1,5 +1,6 @@
 // The public names of the library.
 
+export { describeChange } from "./config/change.ts";
 export { type Loaded, loadPlan, type Problem, formatProblem, configJsonSchema } from "./config/load.ts";
 export type { LogPlan } from "./config/observe.ts";
 export { type BackendPlan, defaultPlan, freeze, type Plan, type ReplicaPlan } from "./config/plan.ts";

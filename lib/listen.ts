@@ -18,12 +18,19 @@ export interface Listener {
   readonly url: URL;
   /** Takes no new connections; with `now`, cuts the open ones too, once the answers given so far have left. */
   close(now: boolean): Promise<void>;
+  /**
+   * Takes no new connections, and closes each of the open ones with its next answer, so that its client goes elsewhere;
+   * resolves when they are closed, or after `patienceMs`.
+   */
+  leave(patienceMs: number): Promise<void>;
 }
 
 export interface ListenOptions {
   readonly host: string;
   /** 0 = any free port. */
   readonly port: number;
+  /** Other processes listen there too, and each connection goes to one of them. */
+  readonly isShared?: boolean | undefined;
   readonly handle: Handle;
   readonly patience?: Patience;
   /** Connections that are open at the same time; one more takes the place of one on which nothing is under way. */
@@ -47,7 +54,7 @@ const defaultCheckMs = 10_000;
 
 /** Listens; rejects with `portInUse` where somebody else does. */
 export async function listen(options: ListenOptions): Promise<Listener> {
-  const { host, port, handle, patience = defaultPatience, maxConnections = Infinity } = options;
+  const { host, port, isShared, handle, patience = defaultPatience, maxConnections = Infinity } = options;
   const { maxHeadBytes = limitDefaults.headerBytes } = options;
   const clients = new Set<ClientConnection>();
   const encoder = new AnswerEncoder(options.traffic);
@@ -61,12 +68,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   const { observer = silentObserver, tlsCheckMs = defaultCheckMs } = options;
   let stopFollowing = (): void => {};
   const server = await open(host, port, async () => {
-    if (!files) return await serveTcp(host, port, accept);
+    if (!files) return await serveTcp({ host, port, isShared }, accept);
     const [{ followPem, readPem }, { serveTls }] = await Promise.all([
       import("./certificates.ts"),
       import("./core/tls-server.ts"),
     ]);
-    const secure = await serveTls({ host, port, handshakeMs: patience.silentMs }, readPem(files), accept);
+    const secure = await serveTls({ host, port, isShared, handshakeMs: patience.silentMs }, readPem(files), accept);
     stopFollowing = followPem(files, secure, observer, tlsCheckMs);
     return secure;
   });
@@ -82,6 +89,12 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       encoder.crowd.end();
       if (now) stopSweeping();
       return close(server, clients, now);
+    },
+    leave: async (patienceMs) => {
+      server.close();
+      for (const client of [...clients]) client.finish(true);
+      using scope = new Scope(undefined, patienceMs);
+      while (clients.size > 0 && !scope.cancelled) await sleep(flushStepMs, scope).catch(() => {});
     },
   };
 }

@@ -1,7 +1,15 @@
 // TCP where the runtime has node:net and nothing faster.
 
 import { net } from "./builtins.ts";
-import { probeMs, type TcpAddress, type TcpListener, type TcpServer, type TcpSocket } from "./tcp-socket.ts";
+import {
+  type Accept,
+  probeMs,
+  type ServeAddress,
+  type TcpAddress,
+  type TcpListener,
+  type TcpServer,
+  type TcpSocket,
+} from "./tcp-socket.ts";
 
 /** Connections that wait to be accepted. */
 const backlog = 4096;
@@ -24,14 +32,14 @@ export function sturdy<Socket extends Pick<TcpSocket, "on">>(socket: Socket): So
   return socket;
 }
 
-export function serveNode(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
+export function serveNode({ host, port, isShared = false }: ServeAddress, accept: Accept): Promise<TcpServer> {
   const server = net().createServer({ allowHalfOpen: true }, (socket) => {
     socket.setNoDelay(true).setKeepAlive(true, probeMs);
     accept(socket);
   });
   return new Promise((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port, backlog }, () => {
+    server.listen({ host, port, backlog, reusePort: isShared }, () => {
       const address = server.address();
       const bound = typeof address === "object" && address ? address.port : port;
       resolve({ port: bound, close: () => void (server.listening && server.close()) });

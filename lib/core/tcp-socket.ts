@@ -50,6 +50,17 @@ export interface TcpAddress {
   readonly port: number;
 }
 
+export type Accept = (socket: TcpSocket) => void;
+
+/** Where to listen. */
+export interface ServeAddress {
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** Other processes that say so too listen there as well, and each connection goes to one of them (`SO_REUSEPORT`). */
+  readonly isShared?: boolean | undefined;
+}
+
 export interface TcpServer {
   readonly port: number;
   /** Takes no new connections. */

@@ -2,7 +2,8 @@
 
 import { connectNode, listenNode, serveNode } from "./tcp-node.ts";
 import { probeMs } from "./tcp-socket.ts";
-import type { TcpEvents, TcpAddress, TcpListener, TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.ts";
+import type { Accept, ServeAddress, TcpAddress, TcpEvents } from "./tcp-socket.ts";
+import type { TcpListener, TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.ts";
 
 export type { TcpListener, TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.ts";
 
@@ -29,8 +30,8 @@ export function writeStart(socket: TcpSocket, bytes: Uint8Array, length: number)
 }
 
 /** Rejects with the system's error. A client that has closed its side is still answered. */
-export function serveTcp(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
-  return typeof Bun === "undefined" ? serveNode(host, port, accept) : serveBun(host, port, accept);
+export function serveTcp(at: ServeAddress, accept: Accept): Promise<TcpServer> {
+  return typeof Bun === "undefined" ? serveNode(at, accept) : serveBun(at, accept);
 }
 
 /** Gives back the memory that the start of the program needed and its work does not, where the runtime can. */
@@ -38,10 +39,11 @@ export function shrink(): void {
   if (typeof Bun !== "undefined") Bun.shrink();
 }
 
-async function serveBun(host: string, port: number, accept: (socket: TcpSocket) => void): Promise<TcpServer> {
+async function serveBun({ host, port, isShared = false }: ServeAddress, accept: Accept): Promise<TcpServer> {
   const server = Bun.listen<BunSocket>({
     hostname: host,
     port,
+    ...{ reusePort: isShared },
     allowHalfOpen: true,
     socket: {
       ...bunHandlers,

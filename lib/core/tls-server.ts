@@ -37,13 +37,15 @@ export interface TlsAddress {
   readonly port: number;
   /** A client that takes longer to shake hands is cut. */
   readonly handshakeMs: number;
+  /** Other processes that say so too listen there as well. */
+  readonly isShared?: boolean | undefined;
 }
 
 type Accept = (socket: TcpSocket, certificate: ClientCertificate | undefined) => void;
 
 /** Rejects with the system's error, or with `configInvalid` for a certificate or key that is no good. */
 export async function serveTls(
-  { host, port, handshakeMs }: TlsAddress,
+  { host, port, handshakeMs, isShared = false }: TlsAddress,
   pem: ServerPem,
   accept: Accept,
 ): Promise<TlsServer> {
@@ -63,7 +65,7 @@ export async function serveTls(
   server.on("tlsClientError", (_, socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host, port }, resolve);
+    server.listen({ host, port, reusePort: isShared }, resolve);
   });
   const address = server.address();
   return {

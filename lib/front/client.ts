@@ -62,12 +62,12 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     listenTo(socket, this);
   }
 
-  /** Ends after the request that has begun, or now where there is none. */
-  finish(): void {
+  /** Ends after the request that has begun; where there is none now, or with `waits` after the next one. */
+  finish(waits: boolean = false): void {
     // What answers it says that the connection closes.
     this.#track?.divert();
     this.#last = true;
-    if (!this.#request && (this.#parser.done || !this.#parser.started)) this.#end();
+    if (!waits && !this.#request && (this.#parser.done || !this.#parser.started)) this.#end();
   }
 
   destroy(): void {

@@ -152,6 +152,8 @@ export class Peers implements Cluster {
   async leave(scope: Scope): Promise<void> {
     const leaving = [...this.#hub.sessions.all()].filter(({ facts, outlet }) => facts.key !== "" && outlet.connected);
     for (const { outlet } of leaving) outlet.pause?.(returnMs);
+    // A stream of a modern client ends with a word that says so, and the client asks for another one.
+    for (const session of [...this.#hub.sessions.all()]) if (session.facts.key === "") session.close();
     const isAt = ({ home, facts }: Session): boolean =>
       home !== undefined || this.#hub.sessions.find(facts.key) === undefined;
     while (!leaving.every(isAt) && !scope.cancelled) await sleep(stepMs, scope).catch(() => {});

@@ -42,20 +42,12 @@ export class Subscriptions {
     if (!session.subscriptions.has(exposed) && session.subscriptions.size >= maxSubscriptions) {
       throw new GatewayError("invalidParams", `a session may have ${maxSubscriptions} subscriptions`);
     }
-    const key = JSON.stringify([session.facts.principal, session.facts.view.backend, exposed]);
+    const key = keyOf(session, exposed);
     for (let other = this.#asking.get(key); other; other = this.#asking.get(key)) await other;
     if (this.#join(session, exposed)) return resultMessage(spanBytes(request, "id") ?? new Uint8Array(), emptyResult);
     const asked = this.#subscribe(request, call, exposed);
-    const settled = asked.then(
-      () => {},
-      () => {},
-    );
-    this.#asking.set(key, settled);
-    try {
-      return await asked;
-    } finally {
-      if (this.#asking.get(key) === settled) this.#asking.delete(key);
-    }
+    this.#wait(key, asked);
+    return await asked;
   }
 
   /** For a listen stream: true where the backend has agreed. */
@@ -141,14 +133,24 @@ export class Subscriptions {
   }
 
   #giveUp(session: Session, isLeft: (backend: Backend) => boolean): void {
-    const held = [...session.subscriptions.values()];
+    const held = [...session.subscriptions];
     session.subscriptions.clear();
-    for (const { backend: name, local } of held) {
+    for (const [exposed, { backend: name, local }] of held) {
       const backend = this.#hub.topology.get(name);
       if (!backend || isLeft(backend) || this.#isWanted(backend, session, local)) continue;
       const link = backend.find(backend.ownerOf(session.facts.principal, session.facts.key))?.link;
-      if (link) void housekeep(link, "resources/unsubscribe", { uri: local });
+      if (link) this.#wait(keyOf(session, exposed), housekeep(link, "resources/unsubscribe", { uri: local }));
     }
+  }
+
+  /** Who wants it next asks behind this: over HTTP the earlier of two requests may arrive last. */
+  #wait(key: string, asked: Promise<unknown>): void {
+    const settled = asked.then(
+      () => {},
+      () => {},
+    );
+    this.#asking.set(key, settled);
+    void settled.then(() => this.#asking.get(key) === settled && this.#asking.delete(key));
   }
 
   /** Whether any session still wants it on the link that this session uses. */
@@ -267,6 +269,11 @@ export class Subscriptions {
     if (level === undefined || level === told || link.facts?.capabilities["logging"] === undefined) return told;
     return (await housekeep(link, "logging/setLevel", { level })) ? level : told;
   }
+}
+
+/** Sessions with the same one share a link. */
+function keyOf({ facts }: Session, exposed: string): string {
+  return JSON.stringify([facts.principal, facts.view.backend, exposed]);
 }
 
 /** 2025-11-25, Resources: an update may name a sub-resource of the one that was subscribed. */

@@ -104,7 +104,9 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
 
   cliImports: (sources) =>
     checkEdges(sources, (from, to) => {
-      const allowed = ["index", "toolbox", "bench", "demo", "chaos", "sink", "tiers"].map((name) => `lib/${name}.ts`);
+      const allowed = ["index", "toolbox", "bench", "demo", "chaos", "sink", "tiers", "workers"].map(
+        (name) => `lib/${name}.ts`,
+      );
       if (roomOf(from) !== "cli" || roomOf(to) === "cli" || to === "package.json" || allowed.includes(to))
         return undefined;
       return `cli imports ${to}, and may import ${allowed.join(", ")} alone`;

@@ -1,0 +1,107 @@
+// Several workers on one port, under one supervisor: found by all clients, replaced when they die, exchanged without a loss.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { Gateway, gone, recordOf, until } from "../e2e/kit.ts";
+import { isAlive, startHttpServer } from "../kit/process.ts";
+import { RawClient } from "../kit/raw-client.ts";
+import { Crowd } from "./crowd.ts";
+
+const limits = { timeout: 120_000 };
+/** The whole measure takes minutes: it is for a script, and not for each change. */
+const isFull = process.env["MCPCTL_TEST_FULL"] !== undefined;
+const size = isFull
+  ? { sessions: 200, subscriptions: 200, callsPerSecond: 200 }
+  : { sessions: 10, subscriptions: 10, callsPerSecond: 50 };
+
+function childrenOf(pid: number): number[] {
+  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return text.split(" ").filter(Boolean).map(Number);
+}
+
+async function nodesAt(url: string): Promise<{ readonly nodes: ReadonlySet<unknown>; readonly processes: unknown }> {
+  const nodes = new Set<unknown>();
+  let processes: unknown;
+  for (let left = 30; left > 0; left -= 1) {
+    // A connection that was kept may be that of one that is gone.
+    const response = await fetch(new URL("/health", url), { headers: { connection: "close" } }).catch(() => undefined);
+    const cluster = recordOf(recordOf((await response?.json()) ?? {})["cluster"] ?? {});
+    nodes.add(cluster["node"]);
+    ({ processes } = cluster);
+  }
+  return { nodes, processes };
+}
+
+test(
+  "workers: a session goes on at each of them, and what they need of each other needs no engine",
+  limits,
+  async () => {
+    await using server = await startHttpServer();
+    await using gateway = await Gateway.start({ backends: { b: { url: server.url } } }, "--workers", "3");
+    await until(async () => (await nodesAt(gateway.url())).processes === 3, "all of them are there");
+    assert.equal((await nodesAt(gateway.url())).nodes.size, 3);
+    const client = await gateway.client();
+    for (let left = 20; left > 0; left -= 1) {
+      const answer = await client.post({ jsonrpc: "2.0", id: 1, method: "ping" }, { connection: "close" });
+      assert.equal(answer.status, 200);
+    }
+    await client.delete();
+    for (let left = 20; left > 0; left -= 1) {
+      const answer = await client.post({ jsonrpc: "2.0", id: 1, method: "ping" }, { connection: "close" });
+      assert.equal(answer.status, 404);
+    }
+    const workers = childrenOf(gateway.proc.pid);
+    for (const pid of workers) {
+      const [cmdline = "", environ = ""] = ["cmdline", "environ"].map((name) =>
+        readFileSync(`/proc/${pid}/${name}`, "utf8"),
+      );
+      assert.doesNotMatch(`${cmdline}${environ}`, /seal/i);
+    }
+    await gateway.proc.stop();
+    await gone(...workers);
+  },
+);
+
+test("workers: one that is killed is started again, and no session is lost with it", limits, async () => {
+  await using server = await startHttpServer();
+  await using gateway = await Gateway.start({ backends: { b: { url: server.url } } }, "--workers", "2");
+  await until(async () => (await nodesAt(gateway.url())).processes === 2, "both are there");
+  {
+    await using crowd = await Crowd.gather({ url: gateway.url(), ...size });
+    for (let round = 0; round < 2; round += 1) {
+      const [, victim = 0] = childrenOf(gateway.proc.pid);
+      process.kill(victim, "SIGKILL");
+      await gone(victim);
+      await until(() => childrenOf(gateway.proc.pid).length === 2, "another one is started");
+      await until(async () => (await nodesAt(gateway.url())).processes === 2, "both are there");
+      await crowd.check();
+      await crowd.touch();
+    }
+    assert.deepEqual(crowd.failures, []);
+  }
+});
+
+test("workers: on SIGUSR2 they are exchanged one by one, and no call fails and nothing is missed", limits, async () => {
+  await using server = await startHttpServer();
+  await using gateway = await Gateway.start({ backends: { b: { url: server.url } } }, "--workers", "2");
+  await until(async () => (await nodesAt(gateway.url())).processes === 2, "both are there");
+  await using crowd = await Crowd.gather({ url: gateway.url(), ...size });
+  for (let round = 0; round < (isFull ? 10 : 1); round += 1) {
+    const before = childrenOf(gateway.proc.pid);
+    gateway.proc.kill("SIGUSR2");
+    await crowd.touch();
+    await until(() => before.every((pid) => !isAlive(pid)), "all are new", 60_000);
+    await crowd.touch();
+  }
+  await crowd.check();
+  await crowd[Symbol.asyncDispose]();
+  assert.deepEqual(crowd.failures, []);
+});
+
+test("workers: a port that is taken is refused, also where others share it", limits, async () => {
+  await using gateway = await Gateway.start({ backends: {} }, "--workers", "1");
+  const { port } = new URL(gateway.url());
+  await assert.rejects(Gateway.start({ backends: {} }, "--workers", "2", "--port", port), /given twice|is in use/);
+  const client = new RawClient(gateway.url());
+  await client.initialize();
+});
