@@ -3,6 +3,7 @@
 import { isSafeUrl } from "../config/rules-auth.ts";
 import { ask as askServer, readObject } from "../core/ask.ts";
 import { GatewayError } from "../core/errors.ts";
+import { isLoopback } from "../core/loopback.ts";
 
 type Document = Readonly<Record<string, unknown>>;
 
@@ -48,8 +49,13 @@ export class Authority {
   /** An address that its metadata names; rejects with `authUnavailable` where that cannot be read, or names none. */
   async endpoint(name: "jwks_uri" | "introspection_endpoint"): Promise<string> {
     const url = (await this.#metadata())[name];
-    if (typeof url === "string" && isSafeUrl(url)) return url;
+    if (typeof url === "string" && isSafeUrl(url) && this.#mayName(url)) return url;
     throw unavailable(this.#issuer, `names no ${name} that can be used`, undefined);
+  }
+
+  /** An issuer elsewhere must not make the gateway ask what listens on this machine alone. */
+  #mayName(url: string): boolean {
+    return !isLoopback(new URL(url).hostname) || isLoopback(new URL(this.#issuer).hostname);
   }
 
   #metadata(): Promise<Document> {
