@@ -11,6 +11,7 @@ import { runIsolation } from "./isolation.ts";
 import { runListing } from "./listing.ts";
 import { describeMachine } from "./machine.ts";
 import { runMemory, runStart } from "./memory.ts";
+import { runObserving } from "./observing.ts";
 import { Stage } from "./programs.ts";
 import { proxyCaseNames, runProxyCase } from "./proxying.ts";
 import { type Finding, formatFinding, formatLimits, formatReport, type Limit } from "./report.ts";
@@ -27,6 +28,7 @@ const cases: ReadonlyMap<string, RunCase> = new Map<string, RunCase>([
   ["start", runStart],
   ["isolation", runIsolation],
   ["security", runSecurity],
+  ["observe", runObserving],
 ]);
 
 const full: Effort = { quick: false, rounds: 7, seconds: 2, warmSeconds: 3 };
