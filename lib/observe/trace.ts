@@ -24,6 +24,7 @@ export interface Sampling {
 }
 
 const maxIdChars = 100;
+const maxDigests = 1_000;
 const jsonRpcCode = /^-?\d+$/;
 
 export class CallTracer implements Tracer {
@@ -31,6 +32,8 @@ export class CallTracer implements Tracer {
   readonly #sampling: Sampling;
   /** Requests that are to be recorded, and have not begun yet. */
   #due = 0;
+  /** What spans say of sessions: whoever holds the id of one can use it. */
+  readonly #digests = new Map<string, string>();
 
   constructor(otel: OtelTracer, sampling: Sampling) {
     this.#otel = otel;
@@ -46,7 +49,19 @@ export class CallTracer implements Tracer {
   begin(context: TraceContext | undefined, facts: CallFacts): CallTrace | undefined {
     const parent = context && parentOf(context);
     if (!this.#samples(parent)) return undefined;
-    return new RecordedCall(this.#otel, parent ?? ROOT_CONTEXT, context, facts);
+    const { method, version, session } = facts;
+    const attributes: Attributes = { "mcp.method.name": method, "mcp.protocol.version": version };
+    if (session !== "") attributes["mcp.session.id"] = this.#digestOf(session);
+    return new RecordedCall(this.#otel, parent ?? ROOT_CONTEXT, context, attributes);
+  }
+
+  #digestOf(session: string): string {
+    const known = this.#digests.get(session);
+    if (known !== undefined) return known;
+    const digest = createHash("sha256").update(session).digest("hex").slice(0, 16);
+    if (this.#digests.size >= maxDigests) this.#digests.clear();
+    this.#digests.set(session, digest);
+    return digest;
   }
 
   #samples(parent: Context | undefined): boolean {
@@ -68,14 +83,11 @@ class RecordedCall implements CallTrace {
   readonly #open = new Set<RecordedPart>();
   #attempts = 0;
 
-  constructor(otel: OtelTracer, parent: Context, context: TraceContext | undefined, facts: CallFacts) {
-    const { method, version, session } = facts;
+  constructor(otel: OtelTracer, parent: Context, context: TraceContext | undefined, attributes: Attributes) {
     this.#otel = otel;
     this.#context = context;
-    const attributes: Attributes = { "mcp.method.name": method, "mcp.protocol.version": version };
-    // Whoever holds the id of a session can use it.
-    if (session !== "") attributes["mcp.session.id"] = createHash("sha256").update(session).digest("hex").slice(0, 16);
-    this.#span = otel.startSpan(method, { kind: SpanKind.SERVER, attributes }, parent);
+    // It gets its name when that is known.
+    this.#span = otel.startSpan("", { kind: SpanKind.SERVER, attributes }, parent);
     this.#inside = trace.setSpan(parent, this.#span);
     ({ traceId: this.traceId, spanId: this.spanId } = this.#span.spanContext());
   }
