@@ -98,21 +98,22 @@ export class HttpPool implements AsyncDisposable {
     }
   }
 
-  /** A connection for one call with this head: an idle one, or a new one; undefined where an idle one needs a look. */
+  /** A connection for one call with this head: an idle one, at once or after a look at it, or a new one. */
   straight(request: HttpRequest, carrier: Carrier): StraightWay | undefined {
     if (this.#scope.cancelled) return undefined;
     const begin = this.#beginOf(request);
     if (begin.length > maxBeginBytes) return undefined;
     const fresh = this.#takeFresh();
-    if (fresh) this.#reused++;
-    else if (this.#idle.length === 0)
-      return { carry: (flight, call) => void this.#carry(begin, carrier, flight, call) };
-    return fresh?.lend(begin, carrier);
+    if (!fresh) return { carry: (flight, call) => void this.#carry(begin, carrier, flight, call) };
+    this.#reused++;
+    return fresh.lend(begin, carrier);
   }
 
   async #carry(begin: Uint8Array, carrier: Carrier, flight: InFlight, call: StraightCall): Promise<void> {
     try {
-      const connection = await this.#connect(flight.wire);
+      const warm = this.#idle.length > 0 ? await this.#takeWarm(flight.wire) : undefined;
+      if (warm) this.#reused++;
+      const connection = warm ?? (await this.#connect(flight.wire));
       // Its caller may have gone away in the meantime.
       if (flight.isCut) this.#release(connection, undefined);
       else if (connection.usable) connection.lend(begin, carrier).carry(flight, call);
