@@ -1,0 +1,6 @@
+// The matrix of eras and features, with three processes behind nginx in the place of one.
+import process from "node:process";
+import { lacksFleet } from "../kit/engine.ts";
+
+process.env["MCPCTL_TEST_FLEET"] = "3";
+if (lacksFleet === false) await import("../e2e/matrix.test.ts");
