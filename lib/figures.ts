@@ -39,6 +39,8 @@ export interface BackendFigures {
   readonly inFlight: number;
   /** Of requests that were answered well. */
   readonly latency: Latency;
+  /** What these took together since the start: of two looks, the difference says how long one took in between. */
+  readonly seconds: number;
   /** Those with the highest 95th percentile first. */
   readonly slowest: readonly ToolFigures[];
 }
@@ -66,6 +68,7 @@ export function figuresOf(backend: Backend, meter: BackendMeter | undefined): Ba
     errors: countOf(series) - countOf(good),
     inFlight: backend.counts.inFlight,
     latency: latencyOf(good),
+    seconds: good.reduce((sum, { durations }) => sum + durations.sum, 0),
     slowest: slowestOf(series),
   };
 }

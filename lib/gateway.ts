@@ -7,13 +7,13 @@ import { GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import { Auditing } from "./auditing.ts";
 import type { Observing } from "./observing.ts";
+import { Operating } from "./operating.ts";
 import { required } from "./core/required.ts";
 import { Scope, sleep } from "./core/scope.ts";
 import { anonymous, type Principal } from "./core/principal.ts";
 import { preflight, share } from "./front/cors.ts";
 import type { Clustering } from "./clustering.ts";
 import type { Wire } from "./core/wire.ts";
-import type { Admin } from "./front/admin.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import { type Features, loadFeatures } from "./features.ts";
 import type { Gate, Route } from "./front/gate.ts";
@@ -76,8 +76,7 @@ export class Gateway {
   readonly #tenures = new Tenures();
   /** The other processes of the gateway; undefined where this one is alone. */
   readonly clustering: Clustering | undefined;
-  /** There from the first time that somebody asks for it. */
-  #admin: Admin | undefined;
+  readonly #operating: Operating;
   readonly #plainly: Enter = (request, view, who) => this.#front.handle(request, view, who);
   #enter: Enter = this.#plainly;
   /** Absent where everybody may come in. */
@@ -104,6 +103,11 @@ export class Gateway {
     this.#front = new HttpFront({ ...this.#routes, modern: () => this.#modernRouter() });
     this.#status = new Status(this.#hub, this.#router.listings, options.version, options.faults);
     this.observing = features.observing && new features.observing.Observing(this.#routes, () => this.#inFlight);
+    this.#operating = new Operating(this.#hub, this.#status, this.observing, options.stop, {
+      inFlight: () => this.#inFlight,
+      drain: () => this.drain(),
+      listen: (wrap) => (this.#enter = wrap ? wrap(this.#plainly) : this.#plainly),
+    });
     const about = { ...this.#routes, observer: options.observer, receive: this.#route };
     this.clustering = wire && new (required(features.clustering).Clustering)({ wire, ...about });
     this.#status.cluster = this.clustering;
@@ -175,8 +179,10 @@ export class Gateway {
 
   handle(request: HttpRequest): HttpReply | Promise<HttpReply> {
     if (this.#welcome.has(request.head)) return this.#answer(request);
-    const { listen, allowedHosts, allowedOrigins } = this.#hub.plan;
-    const foreign = refuseForeign(request, { host: listen.host, allowedHosts, allowedOrigins });
+    const { listen, allowedHosts, allowedOrigins, publicUrl } = this.#hub.plan;
+    // Its own pages are no strangers.
+    const own = publicUrl === undefined ? allowedOrigins : [...allowedOrigins, new URL(publicUrl).origin];
+    const foreign = refuseForeign(request, { host: listen.host, allowedHosts, allowedOrigins: own });
     const early = foreign ? errorReply(foreign, undefined) : preflight(request);
     if (early) return early;
     const answer = this.#answer(request);
@@ -191,6 +197,8 @@ export class Gateway {
     const path = plainPath(request);
     const page = this.#signIn?.handle(request, path);
     if (page) return page;
+    // The page itself is open: what it shows is not.
+    if (path === "/") return this.#operating.page(request);
     return this.#gate ? this.#gate.pass(request, path, this.#route) : this.#route(request, path, anonymous);
   }
 
@@ -209,22 +217,10 @@ export class Gateway {
   }
 
   async #state(request: HttpRequest, path: string, who: Principal | undefined): Promise<HttpReply> {
-    if (who && path.startsWith("/admin/")) {
-      const reply = (await this.#operators()).handle(request, path, who);
-      if (reply) return this.#kept(request, who, reply);
-    }
-    const asked = [request, path, !who || !this.#hub.mayWatch(who)] as const;
-    const answer = await (this.observing?.handle(...asked) ?? this.#status.handle(...asked));
-    return answer ?? errorReply(new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`), undefined);
-  }
-
-  async #operators(): Promise<Admin> {
-    const { createAdmin } = await import("./admin.ts");
-    return (this.#admin ??= createAdmin(this.#hub, this.#options.stop, {
-      inFlight: () => this.#inFlight,
-      drain: () => this.drain(),
-      listen: (wrap) => (this.#enter = wrap ? wrap(this.#plainly) : this.#plainly),
-    }));
+    const answer = await this.#operating.answer(request, path, who);
+    if (!answer)
+      return errorReply(new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`), undefined);
+    return who ? this.#kept(request, who, answer) : answer;
   }
 
   /** How the backends are once each of them has come up or failed, or after `patienceMs`. */
@@ -288,7 +284,7 @@ export class Gateway {
   /** Takes no new calls, lets those in flight end within `drain`, then ends all links and children. */
   async close(): Promise<void> {
     this.drain();
-    this.#admin?.close();
+    await this.#operating.close();
     using scope = new Scope(undefined, this.#hub.plan.timeouts.drainMs);
     while (this.#inFlight > 0 && !scope.cancelled) await sleep(drainStepMs, scope).catch(() => {});
     await Promise.all([this.#sse?.close(), ...[...this.#stdio].map((front) => front.stop())]);

@@ -4,11 +4,13 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createFolder } from "../cli/kit.ts";
+import { findProgram, provide } from "./packages.ts";
 
-const names = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-const program: string | undefined = names.find((name) => spawnSync(name, ["--version"]).status === 0);
+const find = (): string | undefined =>
+  findProgram("chromium", "chromium-browser", "google-chrome", "google-chrome-stable");
+const program: string | undefined = find() ?? (provide("chromium", "chromium") ? find() : undefined);
 
-/** What it is called here. */
+/** Its path. */
 export const chromium: string = program ?? "chromium";
 
 /** False where there is none: tests that need it are skipped. */

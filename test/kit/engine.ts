@@ -3,16 +3,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
-import { existsSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
+import { findProgram } from "./packages.ts";
 import { type Proc, startProcess } from "./process.ts";
-
-/** The path of the first of these programs that is installed. */
-function findProgram(...names: readonly string[]): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/bin"];
-  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
-}
 
 const engine = findProgram("valkey-server", "redis-server");
 const nginx = findProgram("nginx");

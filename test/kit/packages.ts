@@ -1,5 +1,7 @@
 // Programs of other people that some tests drive: Debian's packages are installed where that is allowed.
 import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import process from "node:process";
 
 /** Whether a program is there; in a container, where root runs the tests, its package is installed first. */
@@ -14,4 +16,10 @@ export function provide(program: string, debianPackage: string, versionFlag: str
     spawnSync("apt-get", [...lock, ...args], { env, timeout: 180_000 }).status === 0;
   const install = (): boolean => apt("install", "-y", "--no-install-recommends", debianPackage);
   return (install() || (apt("update") && install())) && isHere();
+}
+
+/** The path of the first of these programs that is installed. */
+export function findProgram(...names: readonly string[]): string | undefined {
+  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin", "/usr/bin"];
+  return names.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
 }

@@ -1,0 +1,115 @@
+// The status page at `/`: a shell that says nothing, and what it shows, told to those who may see it while they look.
+
+import { createHash } from "node:crypto";
+import { GatewayError } from "../core/errors.ts";
+import { isLoopback } from "../core/loopback.ts";
+import { every } from "../core/scope.ts";
+import { frameComment, frameEvent } from "../core/sse-frames.ts";
+import { encodeJson, encodeText } from "../core/text.ts";
+import type { Hub } from "../route/hub.ts";
+import type { EventSink } from "./eventlog.ts";
+import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { pageHtml, pageScript, pageStyle } from "./page-html.ts";
+import { errorReply, eventReply } from "./reply.ts";
+
+/** Everything that the page shows, as JSON. */
+export type Snapshot = () => Promise<object>;
+
+const pagePath = "/";
+const livePath = "/page/live";
+
+const tickMs = 1_000;
+const maxWatchers = 64;
+
+const hashOf = (text: string): string => `'sha256-${createHash("sha256").update(text).digest("base64")}'`;
+const htmlHeaders = {
+  "content-type": "text/html; charset=utf-8",
+  "cache-control": "no-store",
+  "content-security-policy": [
+    "default-src 'none'",
+    `script-src ${hashOf(pageScript)}`,
+    `style-src ${hashOf(pageStyle)}`,
+    "connect-src 'self'",
+    "img-src data:",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join("; "),
+  "referrer-policy": "no-referrer",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+};
+
+export class StatusPage {
+  readonly #hub: Hub;
+  readonly #snapshot: Snapshot;
+  readonly #html = encodeText(pageHtml);
+  readonly #watchers = new Set<EventSink>();
+  #stopTicking: (() => void) | undefined;
+  /** A look is under way. */
+  #isLooking = false;
+
+  constructor(hub: Hub, snapshot: Snapshot) {
+    this.#hub = hub;
+    this.#snapshot = snapshot;
+  }
+
+  /** The page itself. It holds nothing of the gateway: what it shows it asks for, with what its reader shows. */
+  shell(request: HttpRequest): HttpReply {
+    const refusal = this.#refusal(request, pagePath);
+    if (refusal) return refusal;
+    return { status: 200, headers: htmlHeaders, body: this.#html };
+  }
+
+  /** What the page shows, once a second. */
+  live(request: HttpRequest): HttpReply {
+    const refusal = this.#refusal(request, livePath);
+    if (refusal) return refusal;
+    if (this.#watchers.size >= maxWatchers)
+      return errorReply(new GatewayError("overloaded", `${maxWatchers} others look at this page already`), undefined);
+    return eventReply((sink) => {
+      this.#watchers.add(sink);
+      sink.write(frameComment("live"));
+      this.#stopTicking ??= every(tickMs, () => void this.#look());
+      void this.#look();
+      return () => this.#leave(sink);
+    });
+  }
+
+  close(): void {
+    for (const sink of [...this.#watchers]) {
+      sink.end();
+      this.#leave(sink);
+    }
+  }
+
+  #leave(sink: EventSink): void {
+    if (!this.#watchers.delete(sink) || this.#watchers.size > 0) return;
+    this.#stopTicking?.();
+    this.#stopTicking = undefined;
+  }
+
+  /** One look for all who watch; none begins before the last one is over. */
+  async #look(): Promise<void> {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    try {
+      const frame = frameEvent(encodeJson(await this.#snapshot()));
+      for (const sink of this.#watchers) if (!sink.congestion) sink.write(frame);
+    } catch (error) {
+      this.#hub.observer.log("error", "gateway", `the status page failed: ${String(error)}`);
+    } finally {
+      this.#isLooking = false;
+    }
+  }
+
+  #refusal({ method }: HttpRequest, path: string): HttpReply | undefined {
+    if (method !== "GET" && method !== "HEAD") {
+      const error = new GatewayError("methodNotAllowed", `${path} does not take ${method}`);
+      return errorReply(error, undefined, { allow: "GET, HEAD" });
+    }
+    if (this.#hub.plan.auth || isLoopback(this.#hub.plan.listen.host)) return undefined;
+    const text = "the status page is not for everybody: configure auth, or listen on loopback";
+    return { ...errorReply(new GatewayError("denied", text), undefined), status: 403 };
+  }
+}
