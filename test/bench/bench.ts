@@ -6,6 +6,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { runCatalog } from "./catalog.ts";
+import { runCrowd } from "./crowd.ts";
 import { type Effort, Field } from "./field.ts";
 import { runIsolation } from "./isolation.ts";
 import { runListing } from "./listing.ts";
@@ -25,6 +26,7 @@ const cases: ReadonlyMap<string, RunCase> = new Map<string, RunCase>([
   ["list", runListing],
   ["catalog", runCatalog],
   ["memory", runMemory],
+  ["crowd", runCrowd],
   ["start", runStart],
   ["isolation", runIsolation],
   ["security", runSecurity],

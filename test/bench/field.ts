@@ -83,11 +83,11 @@ export class Field {
   async startMcpctl(
     name: string,
     backends: Readonly<Record<string, Endpoint>>,
-    options: { readonly ca?: string; readonly settings?: object } = {},
+    options: { readonly ca?: string; readonly settings?: object; readonly flags?: readonly string[] } = {},
   ): Promise<Mcpctl> {
     const { file, url } = await this.writeConfig(name, backends, options.settings);
     const env = options.ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: options.ca };
-    const program = this.stage.start(name, this.binary, ["serve", "-c", file], { env });
+    const program = this.stage.start(name, this.binary, ["serve", "-c", file, ...(options.flags ?? [])], { env });
     const prefix = `${Object.keys(backends)[0] ?? ""}__`;
     return { name: "mcpctl", url, prefix, pid: program.pid, stop: () => program.stop() };
   }
