@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
+import { until } from "./kit.ts";
 import { connectClient } from "../kit/client.ts";
 import { bunExecutable, projectRoot, startProcess } from "../kit/process.ts";
 
@@ -109,6 +110,27 @@ test("binary: the demo backends run in it", limits, async () => {
   const { code, stdout } = run(["health", url, "-o", "json"], folder);
   assert.equal(code, 0);
   assert.equal(JSON.parse(stdout).status, "ok");
+});
+
+test("binary: two workers serve on one port", limits, async () => {
+  const cwd = write("workers", {
+    "mcpctl.json": JSON.stringify({ backends: { demo: { command: build(), args: ["demo", "text"] } } }),
+  });
+  await using proc = startProcess(build(), ["serve", "-c", "mcpctl.json", "--port", "0", "--workers", "2"], { cwd });
+  const [url] = await proc.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
+  const nodes = new Set<string>();
+  await until(async () => {
+    const response = await fetch(new URL("/health", url), { headers: { connection: "close" } }).catch(() => undefined);
+    const node = /"node": ?"([0-9a-f]+)"/.exec((await response?.text()) ?? "")?.[1];
+    if (node !== undefined) nodes.add(node);
+    return nodes.size === 2;
+  }, "both answer");
+  {
+    await using peer = await connectClient({ url });
+    const { tools } = await peer.client.listTools();
+    assert.ok(tools.length > 0);
+  }
+  assert.deepEqual(await proc.stop(), { code: 0, signal: null });
 });
 
 /** Runs when anything imports it, and tells by the canary. */
