@@ -105,3 +105,12 @@ test("workers: a port that is taken is refused, also where others share it", lim
   const client = new RawClient(gateway.url());
   await client.initialize();
 });
+
+test("workers: an address for metrics is refused, at the start and later", limits, async () => {
+  const metrics = { listen: "127.0.0.1:0" };
+  await assert.rejects(Gateway.start({ backends: {}, metrics }, "--workers", "2"), /metrics\.listen .* --workers/);
+  await using gateway = await Gateway.start({ backends: {} }, "--workers", "2");
+  gateway.replace({ backends: {}, metrics });
+  await gateway.proc.line(/the changed config is not applied: metrics\.listen .* --workers/, "stderr");
+  assert.equal((await fetch(new URL("/health", gateway.url()))).status, 200);
+});
