@@ -198,7 +198,7 @@ export class Gateway {
     const page = this.#signIn?.handle(request, path);
     if (page) return page;
     // The page itself is open: what it shows is not.
-    if (path === "/") return this.#operating.page(request);
+    if (path === "/" && (request.method === "GET" || request.method === "HEAD")) return this.#operating.page();
     return this.#gate ? this.#gate.pass(request, path, this.#route) : this.#route(request, path, anonymous);
   }
 

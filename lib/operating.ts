@@ -48,8 +48,8 @@ export class Operating {
   }
 
   /** The status page, without what it shows. */
-  async page(request: HttpRequest): Promise<HttpReply> {
-    return (await this.#statusPage()).shell(request);
+  async page(): Promise<HttpReply> {
+    return (await this.#statusPage()).shell();
   }
 
   /** Ends what is open. */

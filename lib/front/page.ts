@@ -15,9 +15,6 @@ import { errorReply, eventReply } from "./reply.ts";
 /** Everything that the page shows, as JSON. */
 export type Snapshot = () => Promise<object>;
 
-const pagePath = "/";
-const livePath = "/page/live";
-
 const tickMs = 1_000;
 const maxWatchers = 64;
 
@@ -55,16 +52,18 @@ export class StatusPage {
   }
 
   /** The page itself. It holds nothing of the gateway: what it shows it asks for, with what its reader shows. */
-  shell(request: HttpRequest): HttpReply {
-    const refusal = this.#refusal(request, pagePath);
-    if (refusal) return refusal;
-    return { status: 200, headers: htmlHeaders, body: this.#html };
+  shell(): HttpReply {
+    return this.#closed() ?? { status: 200, headers: htmlHeaders, body: this.#html };
   }
 
   /** What the page shows, once a second. */
-  live(request: HttpRequest): HttpReply {
-    const refusal = this.#refusal(request, livePath);
-    if (refusal) return refusal;
+  live({ method }: HttpRequest): HttpReply {
+    if (method !== "GET") {
+      const error = new GatewayError("methodNotAllowed", `the live stream does not take ${method}`);
+      return errorReply(error, undefined, { allow: "GET" });
+    }
+    const closed = this.#closed();
+    if (closed) return closed;
     if (this.#watchers.size >= maxWatchers)
       return errorReply(new GatewayError("overloaded", `${maxWatchers} others look at this page already`), undefined);
     return eventReply((sink) => {
@@ -103,11 +102,8 @@ export class StatusPage {
     }
   }
 
-  #refusal({ method }: HttpRequest, path: string): HttpReply | undefined {
-    if (method !== "GET" && method !== "HEAD") {
-      const error = new GatewayError("methodNotAllowed", `${path} does not take ${method}`);
-      return errorReply(error, undefined, { allow: "GET, HEAD" });
-    }
+  /** Why there is no page here. */
+  #closed(): HttpReply | undefined {
     if (this.#hub.plan.auth || isLoopback(this.#hub.plan.listen.host)) return undefined;
     const text = "the status page is not for everybody: configure auth, or listen on loopback";
     return { ...errorReply(new GatewayError("denied", text), undefined), status: 403 };

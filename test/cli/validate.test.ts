@@ -118,10 +118,9 @@ test("validate: --online asks the servers, and compares replicas", limits, () =>
   assert.equal(offline.code, 0, offline.stdout);
   const { code, stdout } = mcpctl(["validate", "m.json", "--online", "-o", "json"], folder.path);
   assert.equal(code, 1);
-  const found = JSON.parse(stdout).problems.map(({ code, message }: { code: string; message: string }) => [
-    code,
-    message,
-  ]);
+  const problems: { code: string; message: string }[] = JSON.parse(stdout).problems;
+  // Where this project lies is a path of this machine alone, in some places one to warn of.
+  const found = problems.filter((each) => each.code !== "E3160").map((each) => [each.code, each.message]);
   assert.deepEqual(found, [
     ["E3164", "the replicas of other list different tools"],
     ["E4101", "gone: 127.0.0.1:1 refused the connection (ECONNREFUSED)"],

@@ -178,7 +178,9 @@ test("front: what a modern client tries first gets a 400 after which it falls ba
 test("front: unknown paths are 404, a trailing slash is not another path", async () => {
   await using bench = await startBench();
   const client = await bench.client();
-  for (const path of ["/", "/mcp/unknown", "/mcpx", "/mcp//", "/mcp/peer/more", "/mcp/%", "/favicon.ico"]) {
+  client.path = "/";
+  assertRefused(await client.post(ping()), 404, -32600, "a client at the page for people");
+  for (const path of ["/mcp/unknown", "/mcpx", "/mcp//", "/mcp/peer/more", "/mcp/%", "/favicon.ico"]) {
     client.path = path;
     for (const method of ["GET", "HEAD", "DELETE"])
       assert.equal((await client.send(method)).status, 404, `${method} ${path}`);
