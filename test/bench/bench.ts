@@ -5,8 +5,11 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { runAgreement } from "./agreement.ts";
 import { runCatalog } from "./catalog.ts";
+import { runCompare } from "./comparing.ts";
 import { runCrowd } from "./crowd.ts";
+import { runFailover } from "./failing.ts";
 import { type Effort, Field } from "./field.ts";
 import { runIsolation } from "./isolation.ts";
 import { runListing } from "./listing.ts";
@@ -31,11 +34,14 @@ const cases: ReadonlyMap<string, RunCase> = new Map<string, RunCase>([
   ["isolation", runIsolation],
   ["security", runSecurity],
   ["observe", runObserving],
+  ["failover", runFailover],
+  ["agreement", runAgreement],
+  ["compare", runCompare],
 ]);
 
 const full: Effort = { quick: false, rounds: 7, seconds: 2, warmSeconds: 3 };
 const quick: Effort = { quick: true, rounds: 3, seconds: 0.8, warmSeconds: 1 };
-const limitMinutes = { full: 15, quick: 4 };
+const limitMinutes = { full: 25, quick: 6 };
 
 async function main(): Promise<number> {
   const { values } = parseArgs({

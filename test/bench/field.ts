@@ -150,7 +150,7 @@ export class Field {
         return startMcpHub(this.stage, { http: await this.backend() });
       case "mcp-proxy-stdio":
         await this.installPeers();
-        return startMcpProxy(this.stage, this.peer.path);
+        return startMcpProxy(this.stage, [this.peer.path, "stdio"]);
       case "supergateway-stdio":
         await this.installPeers();
         return startSupergateway(this.stage, this.peer.path);

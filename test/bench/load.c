@@ -1,5 +1,6 @@
 // The load generator: C connections, each with one request in flight; it checks every answer and prints one line of JSON.
 //   peer load URL [--connections C] [--requests N | --seconds S] [--tool small|large|sink|stream|list] [--name NAME]
+//             [--rate N]  (calls a second by the clock, whose times count from when they were due; with --seconds)
 //             [--size BYTES] [--count N] [--interval MS] [--session ID] [--timeout S]
 //             [--old-transport]  (HTTP+SSE: replies come on the stream of a GET)
 //   peer hold URL --connections N [--name NAME] [--no-event | --no-head]     (until stdin ends)
@@ -8,12 +9,13 @@
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 static Job job = {.check = SMALL, .size = 100 * 1024, .count = 10, .open = true, .greeted = true};
 static long connections = 1, requests, timeout_s = 60;
-static double seconds;
+static double seconds, rate;
 static bool own_session, old_transport;
 
 static uint64_t now(void) {
@@ -33,7 +35,9 @@ static struct {
   size_t room;
 } run;
 
-static int epoll;
+static int epoll, clock_fd;
+static Client **idle; // with --rate: those that wait for the next call that is due
+static long idle_count;
 
 static void watch(Client *c, int how) {
   bool left = c->sent < c->out.len;
@@ -51,8 +55,19 @@ static void reopen(Client *c) {
   watch(c, EPOLL_CTL_ADD);
 }
 
+static uint64_t next_due(void) { return run.first + (uint64_t)((double)run.issued * 1e9 / rate); }
+
 static void next_call(Client *c) {
   uint64_t at = now();
+  if (rate > 0) {
+    uint64_t due = next_due();
+    if (due >= run.stop) return;
+    if (due > at) {
+      idle[idle_count++] = c;
+      return;
+    }
+    at = due;
+  }
   if ((requests && run.issued >= requests) || (seconds > 0 && at >= run.stop) || run.wrong > 100) return;
   write_call(c, 1000000000 + ++run.issued);
   c->started = at;
@@ -89,6 +104,18 @@ static void on_ready(Client *at, uint32_t events) {
   next_call(c);
 }
 
+/** Calls that are still to be started by the clock. */
+static bool is_due_later(void) { return rate > 0 && idle_count > 0 && next_due() < run.stop && run.wrong <= 100; }
+
+/** Starts what is due, as long as there are clients for it, and sets the clock to the next call. */
+static void start_due(void) {
+  while (is_due_later() && next_due() <= now()) next_call(idle[--idle_count]);
+  // Nothing to wait for but answers: a time that has passed would wake it again and again.
+  uint64_t due = is_due_later() ? next_due() : 0;
+  struct itimerspec at = {{0, 0}, {(time_t)(due / 1000000000u), (long)(due % 1000000000u)}};
+  timerfd_settime(clock_fd, TFD_TIMER_ABSTIME, &at, NULL);
+}
+
 static double quantile(double q) {
   if (run.right == 0) return 0;
   return (double)run.times[(size_t)((double)(run.right - 1) * q)] / 1000;
@@ -100,26 +127,37 @@ static int drive(Client *clients) {
   run.stop = run.first + (uint64_t)(seconds * 1e9);
   uint64_t until = run.first + (uint64_t)timeout_s * 1000000000u;
   for (long i = 0; i < connections; i++) {
+    // What was built is not sent before its time has come.
+    clients[i].sent = clients[i].out.len;
     watch(&clients[i], EPOLL_CTL_ADD);
     if (clients[i].stream) watch(clients[i].stream, EPOLL_CTL_ADD);
   }
+  if (rate > 0) {
+    idle = calloc((size_t)connections, sizeof *idle);
+    clock_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    struct epoll_event event = {EPOLLIN, {.ptr = &clock_fd}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, clock_fd, &event);
+  }
   for (long i = 0; i < connections; i++) next_call(&clients[i]);
-  while (run.in_flight > 0 && now() < until) {
+  while ((run.in_flight > 0 || is_due_later()) && now() < until) {
+    if (rate > 0) start_due();
     int count = epoll_wait(epoll, events, 256, 1000);
-    for (int i = 0; i < count; i++) on_ready(events[i].data.ptr, events[i].events);
+    for (int i = 0; i < count; i++)
+      if (events[i].data.ptr != &clock_fd) on_ready(events[i].data.ptr, events[i].events);
   }
   if (run.in_flight > 0 && !failure[0]) snprintf(failure, sizeof failure, "%ld unanswered in time", run.in_flight);
   run.wrong += run.in_flight;
   if (run.right) qsort(run.times, (size_t)run.right, sizeof *run.times, by_value);
-  double took = (double)(run.last - run.first) / 1e9;
+  // By the clock the last answers come after the time in which calls were started.
+  double took = rate > 0 ? seconds : (double)(run.last - run.first) / 1e9;
   struct rusage used;
   getrusage(RUSAGE_SELF, &used);
   double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e6 +
                (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
-  printf("{\"requests\":%ld,\"errors\":%ld,\"seconds\":%.4f,\"rate\":%.1f,\"p50\":%.1f,\"p99\":%.1f,\"events\":%ld,"
-         "\"reconnects\":%ld,\"cpuUs\":%.2f,\"firstError\":\"%s\"}\n",
-         run.right, run.wrong, took, run.right ? (double)run.right / took : 0, quantile(0.5), quantile(0.99), run.events,
-         run.reconnects, run.right ? cpu / (double)run.right : 0, failure);
+  printf("{\"requests\":%ld,\"errors\":%ld,\"seconds\":%.4f,\"rate\":%.1f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,"
+         "\"events\":%ld,\"reconnects\":%ld,\"cpuUs\":%.2f,\"firstError\":\"%s\"}\n",
+         run.right, run.wrong, took, run.right ? (double)run.right / took : 0, quantile(0.5), quantile(0.9), quantile(0.99),
+         run.events, run.reconnects, run.right ? cpu / (double)run.right : 0, failure);
   return run.wrong > 0 || run.right == 0;
 }
 
@@ -189,6 +227,7 @@ int load_main(int argc, char **argv) {
     if (!strcmp(flag, "--connections")) connections = atol(value);
     else if (!strcmp(flag, "--requests")) requests = atol(value);
     else if (!strcmp(flag, "--seconds")) seconds = atof(value);
+    else if (!strcmp(flag, "--rate")) rate = atof(value);
     else if (!strcmp(flag, "--tool")) tool = value;
     else if (!strcmp(flag, "--name")) snprintf(job.name, sizeof job.name, "%s", value);
     else if (!strcmp(flag, "--size")) job.size = atol(value);

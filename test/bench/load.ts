@@ -23,6 +23,8 @@ export interface Load {
   readonly connections: number;
   readonly seconds?: number;
   readonly requests?: number;
+  /** Calls a second by the clock, whose times count from when they were due; with `seconds`. */
+  readonly rate?: number;
   /** Of the argument, in bytes. */
   readonly size?: number;
   /** Events of a stream, or tools of a listing. */
@@ -37,6 +39,7 @@ export interface Sample {
   readonly events: number;
   readonly rate: number;
   readonly p50: number;
+  readonly p90: number;
   readonly p99: number;
   /** The gateway's processor time; NaN on the straight way. */
   readonly cpuPerRequest: number;
@@ -71,7 +74,7 @@ export class Peer {
   /** Puts a load on a way; throws if one answer was wrong. */
   async load(way: Way, load: Load): Promise<Sample> {
     const flags: (string | number)[] = ["--tool", load.tool, "--name", `${way.prefix}${load.tool}`];
-    for (const key of ["connections", "seconds", "requests", "size", "count", "interval"] as const) {
+    for (const key of ["connections", "seconds", "requests", "rate", "size", "count", "interval"] as const) {
       const value = load[key];
       if (value !== undefined) flags.push(`--${key}`, value);
     }
@@ -92,6 +95,7 @@ export class Peer {
       events,
       rate: result.number("rate"),
       p50: result.number("p50"),
+      p90: result.number("p90"),
       p99: result.number("p99"),
       cpuPerRequest: cpu / requests,
       cpuPerEvent: cpu / events,

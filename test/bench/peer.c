@@ -1,6 +1,7 @@
 // The bench's other ends in one program: a backend that costs next to nothing (HTTP or stdio), and the load generator.
 // cc -O2 -o peer peer.c serve.c load.c client.c start.c
-//   peer serve PORT [--tools N] [--mute]   peer stdio [--tools N]   peer load|hold URL …   peer start URL COMMAND …
+//   peer serve PORT [--tools N] [--mute] [--spread MS]   peer stdio [--tools N]   peer load|hold URL …
+//   peer start URL COMMAND …
 #include "peer.h"
 #include <sys/resource.h>
 #include <unistd.h>
@@ -163,15 +164,17 @@ int main(int argc, char **argv) {
   const char *mode = argc > 1 ? argv[1] : "";
   int tool_count = 5;
   bool mute = false;
+  long spread = 0; // of the time that calls of `stream` take, in ms
   for (int i = 2; i < argc; i++) {
     if (!strcmp(argv[i], "--tools") && i + 1 < argc) tool_count = atoi(argv[i + 1]);
+    if (!strcmp(argv[i], "--spread") && i + 1 < argc) spread = atol(argv[i + 1]);
     if (!strcmp(argv[i], "--mute")) mute = true;
   }
   if (!strcmp(mode, "load") || !strcmp(mode, "hold")) return load_main(argc, argv);
   if (!strcmp(mode, "start") && argc > 3) return start_main(argc, argv);
   prepare_tools(tool_count);
   if (!strcmp(mode, "stdio")) return stdio_main();
-  if (!strcmp(mode, "serve") && argc > 2) return serve_main(atoi(argv[2]), mute);
+  if (!strcmp(mode, "serve") && argc > 2) return serve_main(atoi(argv[2]), mute, spread);
   fprintf(stderr, "peer serve PORT | stdio | load URL | hold URL | start URL COMMAND\n");
   return 2;
 }

@@ -60,8 +60,8 @@ function launch(stage: Stage, { name, port, args, oldTransport = false }: Launch
 }
 
 /** Always in front of a child process: it has no other backend. */
-export async function startMcpProxy(stage: Stage, peer: string): Promise<Way> {
-  return launch(stage, { name: "mcp-proxy", port: await freePort(), args: ["--", peer, "stdio"] });
+export async function startMcpProxy(stage: Stage, child: readonly string[]): Promise<Way> {
+  return launch(stage, { name: "mcp-proxy", port: await freePort(), args: ["--", ...child] });
 }
 
 /** Stateful, because it starts a child for each request otherwise. */

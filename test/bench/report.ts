@@ -30,6 +30,17 @@ export function atLeast(what: string, found: number, limit: number, unit: string
   return { what, limit: `at least ${limit}${unit}`, found: describeFound(found, unit), reached: found >= limit };
 }
 
+/** A ratio that may differ from 1 by so much on either side. */
+export function within(what: string, found: number, share: number): Limit {
+  const reached = found >= 1 - share && found <= 1 + share;
+  return { what, limit: `${1 - share} to ${1 + share} ×`, found: describeRatio(found), reached };
+}
+
+/** Two digits behind the point would hide a percent. */
+export function describeRatio(found: number): string {
+  return Number.isNaN(found) ? "not measured" : `${found.toFixed(3)} ×`;
+}
+
 function describeFound(found: number, unit: string): string {
   return Number.isNaN(found) ? "not measured" : `${round(found)}${unit}`;
 }

@@ -25,7 +25,7 @@ typedef struct Conn {
 static int epoll, timer;
 static Conn **streams;
 static int stream_count, stream_room;
-static long tick;
+static long tick, spread_ms;
 static bool silent;
 static Buf scratch;
 
@@ -119,7 +119,9 @@ static void respond(Conn *c, Span head, Span body) {
   if (kind == HANG_OPEN && c->plan.count > 0) add_event(c);
   if (kind != STREAM) return;
   if (c->plan.interval > 0) {
-    c->due = tick + c->plan.interval;
+    static long spread;
+    if (spread_ms > 0) spread = (spread + 7) % spread_ms;
+    c->due = tick + c->plan.interval + spread;
     join_streams(c);
     return;
   }
@@ -197,8 +199,9 @@ static void on_tick(void) {
   }
 }
 
-int serve_main(int port, bool mute) {
+int serve_main(int port, bool mute, long spread) {
   silent = mute;
+  spread_ms = spread;
   signal(SIGPIPE, SIG_IGN);
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

@@ -196,5 +196,5 @@ static inline ssize_t unchunk(Chunks *c, const char *at, size_t len, Buf *out) {
 
 int load_main(int argc, char **argv);
 int start_main(int argc, char **argv);
-int serve_main(int port, bool mute);
+int serve_main(int port, bool mute, long spread);
 #endif
