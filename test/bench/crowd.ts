@@ -107,6 +107,8 @@ async function measureWorkers(field: Field, effort: Effort): Promise<Part> {
   ] as const) {
     const way = await field.startMcpctl(`crowd-${contestants.length}`, backends, { flags });
     await field.awaitReady(way);
+    // Each worker compiles for itself: with half of the calls it takes twice as long to be warm.
+    await field.peer.load(way, { ...load, seconds: effort.warmSeconds * 4 });
     contestants.push({ via, way });
   }
   const rounds = await takeTurns(field, contestants, load, effort);
