@@ -1,6 +1,7 @@
 // How often `mcpctl bench compare` finds a slowdown that was planted, and one that is not there.
+import { join } from "node:path";
 import type { Effort, Field } from "./field.ts";
-import { atLeast, atMost, type Finding } from "./report.ts";
+import { atLeast, atMost, type Finding, type Limit } from "./report.ts";
 import { runBenchCommand, startFixture } from "./toolbox.ts";
 
 const runs = { full: 20, quick: 4 };
@@ -28,6 +29,7 @@ export async function runCompare(field: Field, effort: Effort): Promise<Finding>
       said[kind].push(report.text("verdict"));
       ratios[kind].push(report.list("differences")[0]?.number("estimate", "ratio") ?? Number.NaN);
     }
+  const baseline = await compareWithStored(field, a, { slower, equal });
   const found = said.planted.filter((verdict) => verdict === "slower").length;
   const wrong = said.none.filter((verdict) => verdict !== "no difference").length;
   const row = (what: string, kind: "planted" | "none"): readonly string[] => {
@@ -47,7 +49,28 @@ export async function runCompare(field: Field, effort: Effort): Promise<Finding>
     limits: [
       atLeast("runs of bench compare that find 5 % more", found, Math.ceil(count * 0.95), ` of ${count}`),
       atMost("runs of bench compare that find what is not there", wrong, Math.floor(count * 0.1), ` of ${count}`),
+      baseline,
     ],
     failures: new Map(),
+  };
+}
+
+/** A run that is stored, and what `--baseline` says of one that is slower and of one that is not. */
+async function compareWithStored(
+  field: Field,
+  url: string,
+  others: Readonly<Record<"slower" | "equal", string>>,
+): Promise<Limit> {
+  const file = join(field.stage.folder, "baseline.json");
+  await runBenchCommand(field, [url, "work", ...call, "--report", file]);
+  const isKept = async (other: string): Promise<boolean> =>
+    (await runBenchCommand(field, [other, "work", ...call, "--baseline", file])).flag("ok");
+  const [slower, equal] = [await isKept(others.slower), await isKept(others.equal)];
+  const say = (kept: boolean): string => (kept ? "kept" : "missed");
+  return {
+    what: "a stored run as the baseline of 5 % more, and of as much",
+    limit: "missed, kept",
+    found: `${say(slower)}, ${say(equal)}`,
+    reached: !slower && equal,
   };
 }

@@ -42,7 +42,7 @@ export function describeRatio(found: number): string {
 }
 
 function describeFound(found: number, unit: string): string {
-  return Number.isNaN(found) ? "not measured" : `${round(found)}${unit}`;
+  return Number.isNaN(found) ? "not measured" : `${Number.isInteger(found) ? found : round(found)}${unit}`;
 }
 
 /** Three significant digits are more than the noise allows. */
