@@ -5,11 +5,12 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
-import { findProgram } from "./packages.ts";
+import { findProgram, provide } from "./packages.ts";
 import { type Proc, startProcess } from "./process.ts";
 
-const engine = findProgram("valkey-server", "redis-server");
-const nginx = findProgram("nginx");
+const findEngine = (): string | undefined => findProgram("valkey-server", "redis-server");
+const engine = findEngine() ?? (provide("redis-server", "redis-server") ? findEngine() : undefined);
+const nginx = findProgram("nginx") ?? (provide("nginx", "nginx", "-v") ? findProgram("nginx") : undefined);
 
 /** Why tests that need both cannot run here; false where they can. */
 export const lacksEngine: string | false =
