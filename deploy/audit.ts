@@ -2,6 +2,7 @@
 // written down in advisories.json, and then it says so.
 // Usage: bun deploy/audit.ts [--registry url]
 
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -25,9 +26,14 @@ export interface Advisory {
   readonly title: string;
 }
 
-const registry = "https://registry.npmjs.org";
 const patienceMs = 20_000;
 const exact = /^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?$/;
+
+/** The registry that npm is told to use. */
+function ownRegistry(): string {
+  const { status, stdout } = spawnSync("npm", ["config", "get", "registry"], { encoding: "utf8", timeout: patienceMs });
+  return status === 0 ? stdout.trim() : "";
+}
 
 /** What is not pinned: versions that may move, and packages that nobody could tell from others. */
 export function findUnpinned({ dependencies }: Manifest, lock: Lock): readonly string[] {
@@ -39,7 +45,8 @@ export function findUnpinned({ dependencies }: Manifest, lock: Lock): readonly s
   const loose = productionOf(lock).flatMap(({ path, version, resolved, integrity }) => [
     ...(exact.test(version) ? [] : [`${path} has no version`]),
     ...(/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity) ? [] : [`${path} has no SHA-512`]),
-    ...(resolved === "" || resolved.startsWith(`${registry}/`) ? [] : [`${path} is not from ${registry}`]),
+    // An address in the lock file would win over the registry that npm is told to use.
+    ...(resolved === "" ? [] : [`${path} comes from an address of its own`]),
   ]);
   return [...ranges, ...loose];
 }
@@ -58,10 +65,7 @@ export function readAdvisories(): { readonly asOf: string; readonly advisories: 
 }
 
 /** What a registry knows of these packages; undefined where it does not answer. */
-export async function askRegistry(
-  all: readonly Dependency[],
-  base: string = registry,
-): Promise<readonly Advisory[] | undefined> {
+export async function askRegistry(all: readonly Dependency[], base: string): Promise<readonly Advisory[] | undefined> {
   const versions: Record<string, string[]> = {};
   for (const { name, version } of all) (versions[name] ??= []).push(version);
   try {
@@ -95,14 +99,15 @@ function readAdvisory(name: string, said: Readonly<Record<string, unknown>>): Ad
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { registry: { type: "string", default: registry } } });
+  const { values } = parseArgs({ options: { registry: { type: "string" } } });
   const lock = readLock();
   const all = productionOf(lock);
   const known = readAdvisories();
-  const online = await askRegistry(all, values.registry);
+  const base = values.registry ?? ownRegistry();
+  const online = await askRegistry(all, base);
   const source = online
-    ? `asked ${values.registry}`
-    : `${values.registry} does not answer; only the ${known.advisories.length} advisories written down on ${known.asOf} were looked at`;
+    ? "asked the registry"
+    : `the registry does not answer; only the ${known.advisories.length} advisories written down on ${known.asOf} were looked at`;
   const problems = [
     ...findUnpinned(readManifest(), lock),
     ...findVulnerable(all, [...known.advisories, ...(online ?? [])]),

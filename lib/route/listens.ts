@@ -127,7 +127,7 @@ export class Listens {
   }
 
   async #write(session: Session, fields: Readonly<Record<string, string>>): Promise<void> {
-    // As long as any process may still have it.
+    // Until no process has it any more.
     const ttlMs = this.#hub.plan.timeouts.sessionIdleMs * 2;
     await this.#bus.wire.write(key(session), fields, ttlMs).catch(() => {});
   }

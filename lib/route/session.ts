@@ -237,7 +237,7 @@ export class Session {
     if (this.#calls.get(call.key) === call) this.#calls.delete(call.key);
   }
 
-  /** A task belongs to this session; `backend` is who made it. */
+  /** A task is of the session; `backend` is who made it. */
   noteTask(backend: string, id: string): void {
     this.tasks.set(id, backend);
     const [oldest] = this.tasks.keys();
@@ -252,7 +252,7 @@ export class Session {
     if (this.#elicitations.size > maxElicitations && oldest !== undefined) this.#elicitations.delete(oldest);
   }
 
-  /** True once for an elicitation of this session that is complete. */
+  /** True once for an elicitation of the session that is complete. */
   completeElicitation(backend: string, id: unknown): boolean {
     return this.#elicitations.delete(JSON.stringify([backend, id]));
   }

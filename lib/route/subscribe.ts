@@ -153,7 +153,7 @@ export class Subscriptions {
     void settled.then(() => this.#asking.get(key) === settled && this.#asking.delete(key));
   }
 
-  /** Whether any session still wants it on the link that this session uses. */
+  /** Whether any session with the same link still wants it. */
   #isWanted(backend: Backend, { facts }: Session, local: string): boolean {
     const owner = backend.ownerOf(facts.principal, facts.key);
     return this.#hub

@@ -30,7 +30,7 @@ export class Tasks {
     this.#forwarder = forwarder;
   }
 
-  /** `tasks/get`, `tasks/result`, `tasks/cancel`. An id that this session did not see is asked for at each backend. */
+  /** `tasks/get`, `tasks/result`, `tasks/cancel`. An id that the session did not see is asked for at each backend. */
   async byId(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
     const { session } = call;
     const id = spanText(request, "params.taskId");
