@@ -34,7 +34,8 @@ const word = fc.oneof(
   ),
   fc.constantFrom("--config", "--config=", "--config=a=b", "--wide", "--wide=x", "--nothing", "--nothing=1", "--=x"),
   fc.constantFrom("--toString", "--constructor", "--__proto__=1", "-é", "-éw", "word"),
-  fc.string({ maxLength: 6 }),
+  // A dash among short flags ends the options on Node and Deno, and is an unknown flag on Bun and here.
+  fc.string({ maxLength: 6 }).filter((text) => !/^-[^-].*-/su.test(text)),
 );
 
 test("words: are read as node:util reads them", () => {
