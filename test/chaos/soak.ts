@@ -22,6 +22,8 @@ export interface Held {
 }
 
 export interface SoakResult {
+  /** Before the first call. */
+  readonly rest: Held;
   readonly seen: readonly Held[];
   readonly end: Held;
   readonly outcomes: readonly Outcome[];
@@ -50,10 +52,13 @@ const timeouts = { call: "5s", first: "1s", down: "50ms" };
 /** Of calls whose client never comes back with its input. */
 const inputMs = 3_000;
 const perSecond = 100;
-/** Children of all backends while everything is up. */
-export const steadyChildren = 3;
+/** Longer than a connection to a backend stays open without a call, with the pause between two looks at that. */
+const idleMs = 10_000;
 
-/** Runs for `seconds`, and looks `slices` times. `told` hears of each look. */
+/**
+ * Runs for `seconds`, and looks `slices` times; `told` hears of each look. Throws where it does not come to rest in the end as
+ * it was before the first call: no call, every child there once, and not one socket more.
+ */
 export async function soak(
   seconds: number,
   slices: number,
@@ -75,6 +80,9 @@ export async function soak(
     chaosFile(records.folder),
   );
   await whenUp(gateway, backends);
+  // A short run has no time for that: what connected is still there, which are few.
+  if (seconds > 60) await pause(idleMs);
+  const rest = await heldBy(gateway);
   const outcomes: Outcome[] = [];
   const seen: Held[] = [];
   let surveys = 0;
@@ -97,14 +105,27 @@ export async function soak(
       `${slice + 1} of ${slices}: ${JSON.stringify({ ...held, rssMiB: Math.round(held.rssMiB), heapMiB: held.heapMiB.toFixed(2) })}`,
     );
   }
-  await until(async () => isCalm(await heldBy(gateway)), "no call is left over", inputMs + 20_000);
-  const health = await healthOf(gateway);
-  const injected = Number(recordOf(health["chaos"])["injected"]);
-  return { seen, end: await heldBy(gateway), outcomes, executions: records.executions("r"), surveys, injected };
+  const end = await restOf(gateway, rest);
+  const injected = Number(recordOf((await healthOf(gateway))["chaos"])["injected"]);
+  return { rest, seen, end, outcomes, executions: records.executions("r"), surveys, injected };
 }
 
-function isCalm({ calls, parked, children }: Held): boolean {
-  return calls === 0 && parked === 0 && children === steadyChildren;
+/** What is held when all is done; it has the time that calls without input have, and idle connections. */
+async function restOf(gateway: Gateway, { children, sockets, intervals }: Held): Promise<Held> {
+  let held = await heldBy(gateway);
+  const isAtRest = async (): Promise<boolean> => {
+    await pause(200);
+    held = await heldBy(gateway);
+    const isCalm = held.calls === 0 && held.parked === 0 && held.children === children;
+    return isCalm && held.sockets <= sockets && held.intervals <= intervals;
+  };
+  await until(isAtRest, "it is at rest", inputMs + idleMs + 20_000).catch((error: unknown) => {
+    const told = JSON.stringify({ ...held, peers: Object.fromEntries(socketsOf(gateway)) });
+    throw new Error(`there were ${children} children, ${sockets} sockets, ${intervals} intervals; left are ${told}`, {
+      cause: error,
+    });
+  });
+  return held;
 }
 
 function chaosFile(folder: string): string {
@@ -146,7 +167,7 @@ async function heldBy(gateway: Gateway): Promise<Held> {
     rssMiB: Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024,
     heapMiB: Number(heapBytes) / 2 ** 20,
     children: readdirSync("/proc").filter((name) => /^\d+$/.test(name) && parentOf(name) === pid).length,
-    sockets: ownSockets(pid, Number(new URL(gateway.url()).port)),
+    sockets: [...socketsOf(gateway).values()].reduce((sum, count) => sum + count, 0),
     timers: Number(timers),
     intervals: Number(intervals),
     deadlines: Number(deadlines),
@@ -163,16 +184,29 @@ function parentOf(pid: string): number {
   }
 }
 
-function ownSockets(pid: number, listening: number): number {
-  const port = `:${listening.toString(16).toUpperCase().padStart(4, "0")}`;
+/** Its sockets but for those of its clients, by what they lead to. */
+function socketsOf(gateway: Gateway): ReadonlyMap<string, number> {
+  const { pid } = gateway.proc;
+  const listening = Number(new URL(gateway.url()).port);
   const rows = readFileSync(`/proc/${pid}/net/tcp`, "utf8").split("\n");
   // Local address, remote address, state, queues, timers, retransmits, user, timeout, inode.
-  const ofClients = rows.map((row) => row.trim().split(/\s+/)).filter(([, local = ""]) => local.endsWith(port));
-  const theirs = new Set(ofClients.map((fields) => `socket:[${fields[9]}]`));
-  return readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+  const byInode = new Map(
+    rows.map((row) => row.trim().split(/\s+/)).map((fields) => [`socket:[${fields[9]}]`, fields]),
+  );
+  const counts = new Map<string, number>();
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
     const target = targetOf(pid, fd);
-    return target.startsWith("socket:") && !theirs.has(target);
-  }).length;
+    if (!target.startsWith("socket:")) continue;
+    const [, local, remote, state] = byInode.get(target) ?? [];
+    if (local !== undefined && portOf(local) === listening) continue;
+    const peer = remote === undefined ? "a child, or nobody" : `port ${portOf(remote)}, state ${state}`;
+    counts.set(peer, (counts.get(peer) ?? 0) + 1);
+  }
+  return counts;
+}
+
+function portOf(address: string): number {
+  return Number.parseInt(address.split(":")[1] ?? "", 16);
 }
 
 function targetOf(pid: number, fd: string): string {
