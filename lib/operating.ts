@@ -42,9 +42,16 @@ export class Operating {
       if (reply) return reply;
     }
     const isStranger = !who || !this.#hub.mayWatch(who);
-    if (path === livePath && !isStranger) return (await this.#statusPage()).live(request);
+    const of = who && this.#ownOnly(who);
+    if (path === livePath && !isStranger) return (await this.#statusPage()).live(request, of);
     const metrics = await this.#observing?.handle(request, path, isStranger);
-    return metrics ?? (await this.#status.handle(request, path, isStranger));
+    return metrics ?? (await this.#status.handle(request, path, isStranger, of));
+  }
+
+  /** Whose calls alone somebody is shown; undefined: those of all, where nobody signs in, or a rule says so. */
+  #ownOnly(who: Principal): string | undefined {
+    const seesAll = this.#hub.plan.auth === undefined || this.#hub.mayOperate(who, "mcpctl/watch");
+    return seesAll ? undefined : who.id;
   }
 
   /** The status page, without what it shows. */

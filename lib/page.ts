@@ -15,13 +15,13 @@ export function createPage(hub: Hub, status: Status, observing: Observing | unde
     const codes = Object.values(health.backends).flatMap(({ error, replicas = [] }) =>
       [error, ...replicas.map((replica) => replica.error)].flatMap((each) => each?.code ?? []),
     );
-    return {
+    return (of) => ({
       at: Date.now(),
       health,
       figures,
       /** What to do, by error code. */
       hints: Object.fromEntries(codes.map((code) => [code, errorTable[errorCodeOf(code)].hint])),
-      calls: hub.flights.find(undefined, maxCalls),
-    };
+      calls: hub.flights.find(undefined, maxCalls, of),
+    });
   });
 }

@@ -133,13 +133,17 @@ export class Flights {
     this.#next = (this.#next + 1) % this.#room;
   }
 
-  /** Those with this id, as the client wrote it or as JSON, the latest first; without an id the latest of all. */
-  find(id: string | undefined, most: number): readonly FlightReport[] {
+  /**
+   * Those with this id, as the client wrote it or as JSON, the latest first; without an id the latest of all. With `of`
+   * those of this principal alone.
+   */
+  find(id: string | undefined, most: number, of?: string): readonly FlightReport[] {
     const found: FlightReport[] = [];
     for (let back = 1; back <= this.#ring.length && found.length < most; back += 1) {
       const flight = this.#ring.at(this.#next - back);
       if (!flight) break;
-      const { ids } = flight;
+      const { ids, principal } = flight;
+      if (of !== undefined && principal !== of) continue;
       if (id === undefined || ids.includes(id) || ids.includes(JSON.stringify(id))) found.push(reportOf(flight));
     }
     return found;

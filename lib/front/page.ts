@@ -12,8 +12,8 @@ import type { HttpReply, HttpRequest } from "./exchange.ts";
 import { pageHtml, pageScript, pageStyle } from "./page-html.ts";
 import { errorReply, eventReply } from "./reply.ts";
 
-/** Everything that the page shows, as JSON. */
-export type Snapshot = () => Promise<object>;
+/** Everything that the page shows, as JSON; with `of`, of calls those of this principal alone. */
+export type Snapshot = () => Promise<(of: string | undefined) => object>;
 
 const tickMs = 1_000;
 const maxWatchers = 64;
@@ -41,7 +41,8 @@ export class StatusPage {
   readonly #hub: Hub;
   readonly #snapshot: Snapshot;
   readonly #html = encodeText(pageHtml);
-  readonly #watchers = new Set<EventSink>();
+  /** With the principal whose calls alone each is shown. */
+  readonly #watchers = new Map<EventSink, string | undefined>();
   #stopTicking: (() => void) | undefined;
   /** A look is under way. */
   #isLooking = false;
@@ -56,8 +57,8 @@ export class StatusPage {
     return this.#closed() ?? { status: 200, headers: htmlHeaders, body: this.#html };
   }
 
-  /** What the page shows, once a second. */
-  live({ method }: HttpRequest): HttpReply {
+  /** What the page shows, once a second; with `of`, of calls those of this principal alone. */
+  live({ method }: HttpRequest, of: string | undefined): HttpReply {
     if (method !== "GET") {
       const error = new GatewayError("methodNotAllowed", `the live stream does not take ${method}`);
       return errorReply(error, undefined, { allow: "GET" });
@@ -67,7 +68,7 @@ export class StatusPage {
     if (this.#watchers.size >= maxWatchers)
       return errorReply(new GatewayError("overloaded", `${maxWatchers} others look at this page already`), undefined);
     return eventReply((sink) => {
-      this.#watchers.add(sink);
+      this.#watchers.set(sink, of);
       sink.write(frameComment("live"));
       this.#stopTicking ??= every(tickMs, () => void this.#look());
       void this.#look();
@@ -76,7 +77,7 @@ export class StatusPage {
   }
 
   close(): void {
-    for (const sink of [...this.#watchers]) {
+    for (const sink of [...this.#watchers.keys()]) {
       sink.end();
       this.#leave(sink);
     }
@@ -93,8 +94,13 @@ export class StatusPage {
     if (this.#isLooking) return;
     this.#isLooking = true;
     try {
-      const frame = frameEvent(encodeJson(await this.#snapshot()));
-      for (const sink of this.#watchers) if (!sink.congestion) sink.write(frame);
+      const seen = await this.#snapshot();
+      const frames = new Map<string | undefined, Uint8Array>();
+      for (const [sink, of] of this.#watchers) {
+        const frame = frames.get(of) ?? frameEvent(encodeJson(seen(of)));
+        frames.set(of, frame);
+        if (!sink.congestion) sink.write(frame);
+      }
     } catch (error) {
       this.#hub.observer.log("error", "gateway", `the status page failed: ${String(error)}`);
     } finally {

@@ -149,8 +149,11 @@ export class Status {
     };
   }
 
-  /** Answers one of these paths, or undefined for any other. A stranger hears how it is, and nothing of who is behind it. */
-  async handle({ method }: HttpRequest, path: string, isStranger = false): Promise<HttpReply | undefined> {
+  /**
+   * Answers one of these paths, or undefined for any other. A stranger hears how it is, and nothing of who is behind it;
+   * `of`: the only principal whose calls are shown.
+   */
+  async handle({ method }: HttpRequest, path: string, isStranger = false, of?: string): Promise<HttpReply | undefined> {
     const asked = path.startsWith(whyPrefix) ? decodePath(path.slice(whyPrefix.length)) : undefined;
     if (asked === undefined && !paths.has(path)) return undefined;
     if (method !== "GET" && method !== "HEAD") {
@@ -160,7 +163,7 @@ export class Status {
     if (path === "/livez") return textReply("ok\n", headers);
     if (isStranger && (asked !== undefined || path === "/why")) return undefined;
     if (asked !== undefined || path === "/why")
-      return jsonReply(encodeJson({ calls: this.#hub.flights.find(asked, maxFlights) }), headers);
+      return jsonReply(encodeJson({ calls: this.#hub.flights.find(asked, maxFlights, of) }), headers);
     const health = await this.health();
     const said = isStranger ? { status: health.status } : health;
     const status = health.status === "ok" || health.status === "degraded" ? 200 : 503;

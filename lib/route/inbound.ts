@@ -103,7 +103,9 @@ export class Inbound {
     const owners = sessions.filter((session) => id !== undefined && session.tasks.get(id) === link.backend);
     for (const session of owners) session.outlet.send(message.bytes);
     // A task of nobody that is known here (made before a restart) is the only client's, or nobody's.
-    if (owners.length === 0 && (caller || sessions.length <= 1)) this.other(link, message, caller);
+    const { taskOwners } = this.#hub.sessions;
+    const isForeign = sessions.some(({ facts }) => taskOwners.isForeign(link.backend, id ?? "", facts.principal));
+    if (owners.length === 0 && !isForeign && (caller || sessions.length <= 1)) this.other(link, message, caller);
   }
 
   /** Sampling, elicitation, roots: to the client that caused it, if it declared that it can. */

@@ -16,6 +16,7 @@ import type { View } from "../merge/names.ts";
 import type { Era } from "../protocol/codec.ts";
 import { Asks } from "./asks.ts";
 import type { Outlet, Port } from "./outlet.ts";
+import type { TaskOwners } from "./task-owners.ts";
 
 export interface SessionFacts {
   /** Unique; links of `isolation: session` are keyed by it. Empty for a modern client. */
@@ -156,6 +157,7 @@ export class ActiveCall implements Caller {
   /** The call became a task, which belongs to its client. */
   created(backend: string, taskId: string): void {
     this.session.noteTask(backend, taskId);
+    this.session.taskOwners?.note(backend, taskId, this.principal);
     this.#isTask = true;
   }
 
@@ -200,10 +202,14 @@ export class Session {
   /** While other processes are asked about it; resolves to whether it goes on. */
   joining: Promise<boolean> | undefined;
 
+  /** Those of all sessions; undefined for one that makes no task of the legacy era. */
+  readonly taskOwners: TaskOwners | undefined;
+
   /** `node`: this process, where there are others. */
-  constructor(facts: SessionFacts, outlet: Outlet, node: string = "") {
+  constructor(facts: SessionFacts, outlet: Outlet, node: string = "", taskOwners?: TaskOwners) {
     this.facts = facts;
     this.outlet = outlet;
+    this.taskOwners = taskOwners;
     this.asks = new Asks(node);
   }
 

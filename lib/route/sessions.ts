@@ -9,6 +9,7 @@ import type { View } from "../merge/names.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Outlet } from "./outlet.ts";
 import { Session, type SessionFacts } from "./session.ts";
+import { TaskOwners } from "./task-owners.ts";
 
 export interface SessionLimits {
   readonly sessions: number;
@@ -29,6 +30,7 @@ export class Sessions {
   readonly #ended = new Set<string>();
   /** That were made so far. */
   created = 0;
+  readonly taskOwners: TaskOwners = new TaskOwners();
   /** What stands for the listen streams of modern clients. */
   readonly #listeners = new Set<Session>();
   readonly #sealer: Sealer;
@@ -80,6 +82,7 @@ export class Sessions {
       { ...facts, key: crypto.randomUUID(), capabilities: bounded(facts.capabilities) },
       outlet,
       this.cluster?.node,
+      this.taskOwners,
     );
     this.#byKey.set(session.facts.key, session);
     this.created += 1;
@@ -114,7 +117,7 @@ export class Sessions {
     if (this.#ended.has(facts.key)) return undefined;
     let session = this.#byKey.get(facts.key);
     if (!session) {
-      session = new Session(facts, createOutlet(), this.cluster?.node);
+      session = new Session(facts, createOutlet(), this.cluster?.node, this.taskOwners);
       this.#byKey.set(facts.key, session);
       this.cluster?.joins(session);
     }

@@ -3,6 +3,7 @@
 import type { Backend } from "../backend/backend.ts";
 import { type Envelope, type Span, spanText } from "../core/envelope.ts";
 import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { anonymous } from "../core/principal.ts";
 import { resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeText, joinBytes } from "../core/text.ts";
@@ -41,6 +42,7 @@ export class Tasks {
     let refusal: Uint8Array | undefined;
     let failure: unknown;
     for (const backend of this.#able(session)) {
+      if (this.#isForeign(backend.plan.name, id, session)) continue;
       try {
         const reply = await this.#forwarder.send(request, call, { backend, edits: [] });
         if (errorCode(reply) !== invalidParams) return reply;
@@ -62,7 +64,9 @@ export class Tasks {
     const backends = this.#able(session);
     const [only, ...others] = backends;
     if (!only) throw new GatewayError("unknownMethod", "no backend has tasks");
-    if (others.length === 0) return this.#forwarder.send(request, call, { backend: only, edits: [] });
+    // Its own pages may hold tasks of others.
+    const isAlone = others.length === 0 && call.principal === anonymous.id;
+    if (isAlone) return this.#forwarder.send(request, call, { backend: only, edits: [] });
     if (request.spans["params.cursor"]) throw new GatewayError("invalidParams", "unknown cursor");
     const listings = await Promise.all(backends.map((backend) => this.#listOf(backend, session, call.scope)));
     call.scope.throwIfCancelled();
@@ -73,8 +77,9 @@ export class Tasks {
       if (listing instanceof GatewayError)
         partial.push({ backend: name, state: "missing", code: listing.row.id, message: listing.message });
       else {
-        for (const { id } of listing) session.noteTask(name, id);
-        tasks.push(...listing.map(({ bytes }) => bytes));
+        const own = listing.filter((task) => !this.#isForeign(name, task.id, session));
+        for (const task of own) session.noteTask(name, task.id);
+        tasks.push(...own.map(({ bytes }) => bytes));
       }
     }
     const meta =
@@ -107,6 +112,10 @@ export class Tasks {
     } catch (error) {
       return asGatewayError(error);
     }
+  }
+
+  #isForeign(backend: string, id: string, { facts }: Session): boolean {
+    return this.#hub.sessions.taskOwners.isForeign(backend, id, facts.principal);
   }
 
   #able(session: Session): readonly Backend[] {
