@@ -13,7 +13,8 @@ import { logLevels } from "../protocol/legacy.ts";
 import type { Forwarder } from "./forward.ts";
 import { errorCode } from "./reply-code.ts";
 import type { Hub } from "./hub.ts";
-import type { ActiveCall, Session } from "./session.ts";
+import type { ActiveCall, Session, Subscription } from "./session.ts";
+import { Turns } from "./turns.ts";
 
 const emptyResult = encodeText("{}");
 /** Housekeeping at a backend must not wait longer. */
@@ -23,8 +24,8 @@ const maxSubscriptions = 10_000;
 export class Subscriptions {
   readonly #hub: Hub;
   readonly #forwarder: Forwarder;
-  /** Resources that a backend is being asked for. */
-  readonly #asking = new Map<string, Promise<void>>();
+  /** Resources that a backend is being asked for, or to forget. */
+  readonly #turns = new Turns();
   /** What each link was told of the log level. */
   readonly #levels = new WeakMap<Link, Promise<string | undefined>>();
   /** The least severe level that a modern request asked for; it stays, for the next one will ask again. */
@@ -42,12 +43,11 @@ export class Subscriptions {
     if (!session.subscriptions.has(exposed) && session.subscriptions.size >= maxSubscriptions) {
       throw new GatewayError("invalidParams", `a session may have ${maxSubscriptions} subscriptions`);
     }
-    const key = keyOf(session, exposed);
-    for (let other = this.#asking.get(key); other; other = this.#asking.get(key)) await other;
-    if (this.#join(session, exposed)) return resultMessage(spanBytes(request, "id") ?? new Uint8Array(), emptyResult);
-    const asked = this.#subscribe(request, call, exposed);
-    this.#wait(key, asked);
-    return await asked;
+    return await this.#turns.take(keyOf(session, exposed), call.scope, async () => {
+      const isHeld = this.#join(session, exposed);
+      if (isHeld) return resultMessage(spanBytes(request, "id") ?? new Uint8Array(), emptyResult);
+      return await this.#subscribe(request, call, exposed);
+    });
   }
 
   /** For a listen stream: true where the backend has agreed. */
@@ -103,6 +103,19 @@ export class Subscriptions {
     const exposed = spanText(request, "params.uri") ?? "";
     const subscription = session.subscriptions.get(exposed);
     session.subscriptions.delete(exposed);
+    return await this.#turns.take(keyOf(session, exposed), call.scope, () =>
+      this.#unsubscribe(request, call, id, exposed, subscription),
+    );
+  }
+
+  async #unsubscribe(
+    request: Envelope,
+    call: ActiveCall,
+    id: Uint8Array,
+    exposed: string,
+    subscription: Subscription | undefined,
+  ): Promise<Uint8Array> {
+    const { session } = call;
     const backend = subscription && this.#hub.topology.get(subscription.backend);
     if (!subscription || !backend) return this.#unsubscribeUnknown(request, call, id, exposed);
     if (this.#isWanted(backend, session, subscription.local)) return resultMessage(id, emptyResult);
@@ -139,18 +152,8 @@ export class Subscriptions {
       const backend = this.#hub.topology.get(name);
       if (!backend || isLeft(backend) || this.#isWanted(backend, session, local)) continue;
       const link = backend.find(backend.ownerOf(session.facts.principal, session.facts.key))?.link;
-      if (link) this.#wait(keyOf(session, exposed), housekeep(link, "resources/unsubscribe", { uri: local }));
+      if (link) this.#turns.hold(keyOf(session, exposed), housekeep(link, "resources/unsubscribe", { uri: local }));
     }
-  }
-
-  /** Who wants it next asks behind this: over HTTP the earlier of two requests may arrive last. */
-  #wait(key: string, asked: Promise<unknown>): void {
-    const settled = asked.then(
-      () => {},
-      () => {},
-    );
-    this.#asking.set(key, settled);
-    void settled.then(() => this.#asking.get(key) === settled && this.#asking.delete(key));
   }
 
   /** Whether any session with the same link still wants it. */

@@ -177,8 +177,10 @@ export async function callOnce(
  */
 export class Load {
   readonly #pending: Promise<Outcome>[] = [];
+  #settled = 0;
   readonly since: number = performance.now();
   readonly #done: Promise<void>;
+  #awaited: { readonly count: number; readonly resolve: () => void } | undefined;
   #stopped = false;
 
   constructor(clients: readonly RawClient[], tools: readonly string[], perSecond: number, args: object = {}) {
@@ -194,6 +196,11 @@ export class Load {
     return this.#pending.length;
   }
 
+  /** Calls that have no answer yet. */
+  get waiting(): number {
+    return this.sent - this.#settled;
+  }
+
   async #run(clients: readonly RawClient[], tools: readonly string[], perSecond: number, args: object): Promise<void> {
     let missed = 0;
     for (let sent = 0; !this.#stopped;) {
@@ -204,10 +211,20 @@ export class Load {
         const client = clients[sent % clients.length];
         const tool = tools[sent % tools.length];
         if (!client || tool === undefined) continue;
-        this.#pending.push(callOnce(client, tool, { ...args }, this.since));
+        const call = callOnce(client, tool, { ...args }, this.since);
+        void call.finally(() => (this.#settled += 1));
+        this.#pending.push(call);
       }
+      if (this.#awaited && sent >= this.#awaited.count) this.#awaited.resolve();
       await pause(2);
     }
+  }
+
+  /** Resolves when so many more calls have been sent. */
+  sends(more: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#awaited = { count: this.sent + more, resolve };
+    });
   }
 
   /** Ends the load; all outcomes, in the order of the calls. */

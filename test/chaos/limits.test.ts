@@ -1,6 +1,5 @@
 // What the config limits: calls at the same time, and the time of a call in total, until its first sign and between two.
 import assert from "node:assert/strict";
-import { setTimeout as pause } from "node:timers/promises";
 import { test } from "node:test";
 import { Gateway, recordOf, until } from "../e2e/kit.ts";
 import { ModernPeer } from "../kit/modern-peer.ts";
@@ -180,7 +179,7 @@ test("limits: a replica that mostly fails is left out, and the others serve", as
   });
   const clients = await Promise.all(Array.from({ length: 4 }, () => gateway.client()));
   const failing = new Load(clients, ["b__add"], 20, { fault: "resetAfter" });
-  await pause(600);
+  await failing.sends(12);
   await failing.stop();
   await until(async () => (await gateway.health()).status !== "starting", "health is known");
   const { replicas } = JSON.parse(await (await fetch(new URL("/health", gateway.url()))).text()).backends.b;

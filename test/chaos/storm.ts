@@ -8,6 +8,8 @@ export interface Storm {
   /** Executions a second, in each second after the recovery, and calls that were made. */
   readonly perSecond: readonly number[];
   readonly made: readonly number[];
+  /** Calls that waited for the recovery. */
+  readonly waiting: number;
   /** Calls made after the recovery that failed all the same. */
   readonly failed: readonly Outcome[];
   /** Calls that failed while all were away for longer than a call waits. */
@@ -37,6 +39,7 @@ export async function storm(seconds: number, offered: number, waitMs: number): P
   await pause(seconds * 1_000);
   await Promise.all([one.start(), two.start()]);
   const backMs = load.atMs;
+  const { waiting } = load;
   const perSecond: number[] = [];
   const made: number[] = [];
   let sent = load.sent;
@@ -55,6 +58,7 @@ export async function storm(seconds: number, offered: number, waitMs: number): P
   return {
     perSecond,
     made,
+    waiting,
     failed: outcomes.filter(({ atMs, text }) => atMs > backMs + 300 && text === undefined),
     down: outcomes.filter(
       ({ atMs, text }) => atMs > awayMs + waitMs + 500 && atMs < backMs - 200 && text === undefined,

@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, readdirSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
+import { until } from "../e2e/kit.ts";
 import { Browser } from "../kit/browser.ts";
 import { startOAuthWorld } from "../kit/oauth-world.ts";
 import { runtimeCommand, startScript } from "../kit/process.ts";
@@ -41,13 +41,9 @@ test("login: in a terminal, and the browser comes back by itself", { ...limits, 
   const line = [command, ...rest].map((word) => `'${word}'`).join(" ");
   const script = `cd '${folder.path}'; env HOME='${folder.path}' XDG_STATE_HOME='${folder.path}/state' ${line}; echo "(exit $?)"; sleep 60`;
   const untilShown = async (pattern: RegExp): Promise<string> => {
-    const end = Date.now() + 30_000;
-    for (;;) {
-      const shown = tmux("capture-pane", "-p", "-J");
-      if (pattern.test(shown)) return shown;
-      assert.ok(Date.now() < end, shown);
-      await pause(50);
-    }
+    let shown = "";
+    await until(() => pattern.test((shown = tmux("capture-pane", "-p", "-J"))), `${pattern} is shown`, 30_000);
+    return shown;
   };
   try {
     tmux("new-session", "-d", "-x", "200", "-y", "40", script);

@@ -230,7 +230,7 @@ export function recorded(file: string): string[] {
 }
 
 /** Waits for something that tells of itself in no other way: a process that is gone, a line in a file. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
+export async function until(holds: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
   const end = Date.now() + timeoutMs;
   while (!(await holds())) {
     if (Date.now() > end) throw new Error(`timed out: ${what}`);

@@ -3,9 +3,8 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import { createFolder } from "../cli/kit.ts";
-import { Gateway, recordOf } from "../e2e/kit.ts";
+import { Gateway, recordOf, until } from "../e2e/kit.ts";
 import { projectRoot, startProcess } from "../kit/process.ts";
 import { prometheusFolder, promtool } from "../kit/prometheus.ts";
 import { RawClient } from "../kit/raw-client.ts";
@@ -269,14 +268,14 @@ test(
           .filter(({ state }) => state === "firing")
           .map(({ labels: all }) => String(recordOf(all)["alertname"]));
       };
-      const until = async (holds: (alerts: readonly string[]) => boolean, what: string): Promise<void> => {
-        const end = Date.now() + 30_000;
-        for (let alerts = await firing(); !holds(alerts); alerts = await firing()) {
-          assert.ok(Date.now() < end, `${what}: ${alerts.join()}`);
-          await Promise.all([calls().catch(() => {}), pause(100)]);
-        }
+      const untilAlerts = async (holds: (alerts: readonly string[]) => boolean, what: string): Promise<void> => {
+        const isSo = async (): Promise<boolean> => {
+          await calls().catch(() => {});
+          return holds(await firing());
+        };
+        await until(isSo, what, 60_000);
       };
-      await until((alerts) => alerts.length === 0, "nothing fires");
+      await untilAlerts((alerts) => alerts.length === 0, "nothing fires");
       await server[Symbol.asyncDispose]();
       const bad = [
         "McpctlBackendDown",
@@ -285,9 +284,9 @@ test(
         "McpctlErrorBudgetBurnsFast",
         "McpctlCatalogStale",
       ];
-      await until((alerts) => bad.every((name) => alerts.includes(name)), "the fault is seen");
+      await untilAlerts((alerts) => bad.every((name) => alerts.includes(name)), "the fault is seen");
       server = await FaultyServer.start(Number(new URL(url).port));
-      await until((alerts) => !bad.some((name) => alerts.includes(name)), "the fault is over");
+      await untilAlerts((alerts) => !bad.some((name) => alerts.includes(name)), "the fault is over");
     } finally {
       await prometheus.stop(5_000);
       await server[Symbol.asyncDispose]();

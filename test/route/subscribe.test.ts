@@ -55,6 +55,35 @@ test("subscribe: two clients of one URI both hear of it, and the backend is told
   await peer.until(() => peer.count("resources/unsubscribe") === 1);
 });
 
+test("subscribe: who subscribes while another one is leaving is asked for behind it", async () => {
+  const left = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
+  const seen: string[] = [];
+  const note = (exchange: Exchange, step: string): void => {
+    seen.push(step);
+    exchange.reply({});
+  };
+  await using peer = await servePeer(capabilities, {
+    ...answers,
+    "resources/subscribe": (exchange) => note(exchange, "subscribe"),
+    "resources/unsubscribe": (exchange) => {
+      asked.resolve();
+      void left.promise.then(() => note(exchange, "unsubscribe"));
+    },
+  });
+  await using net = new TestNet([planOf("a", peer.url)]);
+  const [first, second] = [net.client(), net.client()];
+  await first.result("resources/subscribe", { uri });
+  const leaving = first.result("resources/unsubscribe", { uri });
+  await asked.promise;
+  const coming = second.result("resources/subscribe", { uri });
+  // Something else of its session has been there and back.
+  await second.result("resources/list");
+  left.resolve();
+  await Promise.all([leaving, coming]);
+  assert.deepEqual(seen, ["subscribe", "unsubscribe", "subscribe"]);
+});
+
 test("subscribe: a new link restores what was open, and the subscribers are told to look", async () => {
   await using peer = await peers();
   await using net = new TestNet([planOf("a", peer.url)]);
