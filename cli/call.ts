@@ -25,7 +25,7 @@ const command: Command = {
       const tool = await findItem(peer, "tools", item, bound);
       const values = readArguments(words, textFlag(flags, "args"), tool["inputSchema"]);
       if (!hasFlag(flags, "no-validate"))
-        (await loadArgumentChecks()).checkArguments(item ?? "", values, tool["inputSchema"]);
+        await (await loadArgumentChecks()).checkArguments(item ?? "", values, tool["inputSchema"]);
       return { method: "tools/call", params: { name: item, arguments: values } };
     }),
 };

@@ -3,11 +3,19 @@
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
 import { nearest } from "../config/problems.ts";
 import { GatewayError } from "../core/errors.ts";
+import { loadPatterns } from "../core/patterns.ts";
 import { asRecord } from "../core/text.ts";
 
-/** Throws `badArguments`, which names every mistake; a schema that cannot be read checks nothing. */
-export function checkArguments(tool: string, values: Readonly<Record<string, unknown>>, schema: unknown): void {
-  const ajv = new Ajv2020({ strict: false, allErrors: true, validateFormats: false, logger: false });
+/** Rejects with `badArguments`, which names every mistake; a schema that cannot be read checks nothing. */
+export async function checkArguments(
+  tool: string,
+  values: Readonly<Record<string, unknown>>,
+  schema: unknown,
+): Promise<void> {
+  // The schema is the server's: a pattern of it must not take for ever.
+  const regExp = JSON.stringify(schema ?? {}).includes('"pattern') ? await loadPatterns(true) : undefined;
+  const options = { strict: false, allErrors: true, validateFormats: false, logger: false } as const;
+  const ajv = new Ajv2020(regExp ? { ...options, code: { regExp } } : options);
   const plain = Object.fromEntries(Object.entries(asRecord(schema)).filter(([key]) => key !== "$schema"));
   let validate;
   try {

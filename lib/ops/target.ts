@@ -6,6 +6,7 @@ import { formatProblem, loadPlan, type Loaded, type Problem } from "../config/lo
 import { backendDefaults, type BackendPlan, freeze, type ReplicaPlan } from "../config/plan.ts";
 import { type FilePlace, nearest } from "../config/problems.ts";
 import { GatewayError } from "../core/errors.ts";
+import { matcherOf } from "../core/glob.ts";
 import type { BackendName } from "../core/nouns.ts";
 
 /** What somebody wrote, before any config is read. */
@@ -114,7 +115,7 @@ function choose(
   wanted: (TargetSpec & { readonly kind: "name" }) | undefined,
 ): readonly Target[] {
   const { backends } = loaded.plan;
-  const chosen = wanted ? backends.filter(({ name }) => matches(wanted.server, name)) : backends;
+  const chosen = wanted ? backends.filter(({ name }) => matcherOf([wanted.server])(name)) : backends;
   if (wanted && chosen.length === 0) {
     const names = backends.map(({ name }) => name);
     const near = nearest(wanted.server, names);
@@ -123,16 +124,6 @@ function choose(
     throw new GatewayError("unknownTarget", `no server is called ${JSON.stringify(wanted.server)}; ${meant}`);
   }
   return chosen.map((plan) => ({ name: plan.name, plan, place: loaded.places.get(plan.name), item: wanted?.item }));
-}
-
-/** True where `*` stands for any text and `?` for one character. */
-function matches(glob: string, name: string): boolean {
-  if (!/[*?]/.test(glob)) return glob === name;
-  const pattern = glob
-    .replaceAll(/[.+^${}()|[\]\\]/g, String.raw`\$&`)
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${pattern}$`, "s").test(name);
 }
 
 /** A target for an address alone. */

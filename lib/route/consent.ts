@@ -5,6 +5,7 @@ import type { PolicyRulePlan } from "../config/rules-policy.ts";
 import { hasDoubledKeys } from "../core/doubled.ts";
 import { type Envelope, scan, spanBytes, spanValue } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
+import { loadPatterns } from "../core/patterns.ts";
 import { plainUri } from "../core/plain-uri.ts";
 import { valueAt } from "../core/pointer.ts";
 import { requestMessage } from "../core/rpc.ts";
@@ -119,11 +120,19 @@ function argumentsFit({ arguments: wanted = {} }: PolicyRulePlan, args: unknown,
   });
 }
 
-/** Its library takes a while to load, and most policies do not need it. */
+/** Its libraries take a while to load, and most policies do not need them. */
 async function loadJudge(): Promise<Judge> {
-  const { Ajv2020 } = await import("ajv/dist/2020.js");
-  const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false });
-  return (schema, value) => ajv.validate(schema, value);
+  const [{ Ajv2020 }, regExp] = await Promise.all([import("ajv/dist/2020.js"), loadPatterns()]);
+  const ajv = new Ajv2020({ strict: false, validateFormats: false, logger: false, code: { regExp } });
+  return (schema, value) => {
+    try {
+      return ajv.validate(schema, value);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      // What cannot be judged is not allowed.
+      throw new GatewayError("denied", `a schema of the policy cannot be used: ${why}`, { cause: error });
+    }
+  };
 }
 
 /** Asks the user of the client that calls, on the way of its call; false where nobody can be asked. */
