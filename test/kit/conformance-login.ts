@@ -3,6 +3,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suiteScript } from "./conformance.ts";
+import { inCrew } from "./crew.ts";
 import { recordOf } from "./fixture-world.ts";
 import { bunExecutable, runtimeCommand, startProcess } from "./process.ts";
 
@@ -52,17 +53,13 @@ export interface LoginRun {
   readonly bad: readonly string[];
 }
 
-const atOnce = 2;
-
 /** Runs scenarios, a few at a time. */
 export async function runLogins(version: keyof typeof loginScenarios): Promise<Readonly<Record<string, LoginRun>>> {
-  const open: string[] = [...loginScenarios[version]];
-  const runs: Record<string, LoginRun> = {};
-  const work = async (): Promise<void> => {
-    for (let name = open.shift(); name !== undefined; name = open.shift()) runs[name] = await runLogin(name, version);
-  };
-  await Promise.all(Array.from({ length: atOnce }, work));
-  return runs;
+  const runs = await inCrew<string, readonly [string, LoginRun]>(loginScenarios[version], 4, async (name) => [
+    name,
+    await runLogin(name, version),
+  ]);
+  return Object.fromEntries(runs);
 }
 
 async function runLogin(scenario: string, version: string): Promise<LoginRun> {

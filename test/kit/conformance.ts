@@ -2,6 +2,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inCrew } from "./crew.ts";
 import { bunExecutable, projectRoot, startProcess } from "./process.ts";
 
 /** The revisions whose scenarios are run. */
@@ -62,7 +63,7 @@ export function runExtensions(url: string, scenarios: readonly string[] = extens
 async function runServer(url: string, selections: readonly (readonly string[])[]): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), "conformance-"));
   try {
-    for (const selection of selections) {
+    await inCrew(selections, 4, async (selection) => {
       const args = [suiteScript, "server", "--url", url, ...selection, "-o", folder];
       // The suite needs Bun or a recent Node, so Bun runs it, whatever runs the test.
       await using proc = startProcess(bunExecutable(), args, { cwd: folder });
@@ -70,7 +71,7 @@ async function runServer(url: string, selections: readonly (readonly string[])[]
       // A failed check makes the suite exit with 1 as well; only a run without results has not happened.
       if ((await readdir(folder)).length === 0)
         throw new Error(`the suite exited with ${code}: ${proc.stdout}${proc.stderr}`);
-    }
+    });
     return await readRun(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
