@@ -39,12 +39,13 @@ export function linkGone(backend: string): GatewayError {
   return new GatewayError("unreachable", text, { backend, data: { sent: false } });
 }
 
-/** No link can be had, because of `error`. */
-export function unavailable(backend: string, error: GatewayError): GatewayError {
+/** No link can be had, because of `error`; `retryAfterMs`: until somebody looks again. */
+export function unavailable(backend: string, error: GatewayError, retryAfterMs: number): GatewayError {
   // What is missing is a person, who must hear of it.
   if (error.code === "loginRequired") return error;
   const text = `backend "${backend}" is unavailable: ${error.message}`;
-  return new GatewayError("unavailable", text, { backend, cause: error, data: { sent: false, cause: error.row.id } });
+  const data = { sent: false, cause: error.row.id, retryAfterMs };
+  return new GatewayError("unavailable", text, { backend, cause: error, data });
 }
 
 /** What was tried before a call failed. */

@@ -2,7 +2,6 @@
 
 import type { BackendPlan } from "../config/plan.ts";
 import { type CallTimes, resilienceDefaults, type ResiliencePlan } from "../config/resilience.ts";
-import type { GatewayError } from "../core/errors.ts";
 import { matcherOf } from "../core/glob.ts";
 import type { Observer } from "../core/observer.ts";
 import { Balance } from "../resilience/balance.ts";
@@ -10,7 +9,6 @@ import { Breaker } from "../resilience/breaker.ts";
 import { Budget } from "../resilience/budget.ts";
 import { Bulkhead } from "../resilience/bulkhead.ts";
 import { Cache } from "../resilience/cache.ts";
-import type { Failing } from "../resilience/classes.ts";
 import type { Policies, RetryTerms } from "../resilience/course.ts";
 import { Hedge } from "../resilience/hedge.ts";
 import { Outliers } from "../resilience/outliers.ts";
@@ -103,17 +101,22 @@ export class BackendPolicies implements Policies {
   breakerOf(tool: string | undefined): Breaker | undefined {
     const { breaker } = this.plan;
     if (!breaker?.perTool || tool === undefined) return undefined;
-    const known = this.#toolBreakers.get(tool) ?? new Breaker(breaker);
+    const known = this.#toolBreakers.get(tool) ?? new Breaker(breaker, (ms, why) => this.#opened(tool, ms, why));
     if (this.#toolBreakers.size < maxTools) this.#toolBreakers.set(tool, known);
     return known;
   }
 
-  noted(site: Replica, failing: Failing | undefined, tookMs: number): void {
+  #opened(tool: string, ms: number, why: string): void {
+    this.tally.openings += 1;
+    this.#log(`its tool ${JSON.stringify(tool)} gets no calls for ${ms} ms: ${why}`);
+  }
+
+  noted(site: Replica, fault: string | undefined, tookMs: number): void {
     const now = Date.now();
-    const why = this.outliers?.note(site.index, failing !== undefined, tookMs, now);
+    const why = this.outliers?.note(site.index, fault !== undefined, tookMs, now);
     if (why !== undefined) this.#log(`replica ${site.index} is left out for a while: ${why}`);
-    if (failing) this.#fault(site, failing.error, now);
-    else this.#well(site, now);
+    if (fault === undefined) this.#well(site, now);
+    else this.#fault(site, fault, now);
   }
 
   closed(site: Replica | undefined, until: number): void {
@@ -153,7 +156,7 @@ export class BackendPolicies implements Policies {
     return this.outliers?.isEjected(index, now) === true ? "it does worse than the others" : undefined;
   }
 
-  #fault(site: Replica, error: GatewayError, now: number): void {
+  #fault(site: Replica, why: string, now: number): void {
     this.isCalm = false;
     this.#faultAt = now;
     const state = site.breaker?.state(now);
@@ -161,7 +164,7 @@ export class BackendPolicies implements Policies {
     this.#open.add(site.index);
     this.tally.openings += 1;
     this.told?.(site.index, state.until);
-    this.#log(`replica ${site.index} gets no calls for ${state.until - now} ms: ${error.message}`);
+    this.#log(`replica ${site.index} gets no calls for ${state.until - now} ms: ${why}`);
   }
 
   #well(site: Replica, now: number): void {

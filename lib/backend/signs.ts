@@ -15,6 +15,7 @@ export class Signs implements Disposable {
   readonly #times: SignTimes;
   readonly #scope: Scope;
   #limitMs: number;
+  #kind: "first" | "idle" = "first";
   #heardAt = Date.now();
   #stop: (() => void) | undefined;
 
@@ -30,6 +31,7 @@ export class Signs implements Disposable {
   /** Something came of the call: progress, a log message. */
   heard(): void {
     this.#heardAt = Date.now();
+    this.#kind = "idle";
     this.#set(this.#times.idleMs);
   }
 
@@ -59,12 +61,11 @@ export class Signs implements Disposable {
   }
 
   #late(): GatewayError {
-    const isFirst = this.#limitMs === this.#times.firstMs;
-    const text = `backend "${this.#backend}" gave no sign of the call for ${this.#limitMs} ms; see timeouts.${isFirst ? "first" : "idle"}`;
+    const text = `backend "${this.#backend}" gave no sign of the call for ${this.#limitMs} ms; see timeouts.${this.#kind}`;
     return new GatewayError("callTimeout", text, {
       backend: this.#backend,
       // Its caller may still have time: another replica may be better.
-      data: { sent: true, sign: isFirst ? "first" : "idle" },
+      data: { sent: true, sign: this.#kind },
     });
   }
 }

@@ -47,6 +47,8 @@ export class Strand {
   #state: StrandState = { kind: "connecting", since: Date.now() };
   #attempt = nextAttempt();
   #attemptedAt = 0;
+  /** When the next one is due at the latest, Unix ms. */
+  #nextAt = 0;
   #wake: Scope = new Scope();
   /** The last link ended soon after it was opened. */
   #unstable = false;
@@ -113,7 +115,7 @@ export class Strand {
     this.#scope.throwIfCancelled();
     const state = this.#state;
     if (state.kind !== "down") return;
-    if (this.#attemptedAt > askedAt) throw unavailable(this.#options.plan.name, state.error);
+    if (this.#attemptedAt > askedAt) throw this.#unavailable(state.error);
     this.#wake.cancel();
   }
 
@@ -158,8 +160,10 @@ export class Strand {
         if (this.#scope.cancelled) break;
         failures += 1;
         const error = asGatewayError(reason);
+        const waitMs = backoffMs(failures);
+        this.#nextAt = Date.now() + (this.replica.lookout ? Math.min(waitMs, this.#downMs) : waitMs);
         this.#down(error, failures);
-        await this.#pause(backoffMs(failures), error);
+        await this.#pause(waitMs, error);
       }
     }
   }
@@ -219,9 +223,13 @@ export class Strand {
   #down(error: GatewayError, failures: number): void {
     const since = this.#state.kind === "down" ? this.#state.since : Date.now();
     this.#state = { kind: "down", since, error, failures };
-    this.#attempt.reject(unavailable(this.#options.plan.name, error));
+    this.#attempt.reject(this.#unavailable(error));
     this.#attempt = nextAttempt();
     this.#events.down(this, error, failures);
+  }
+
+  #unavailable(error: GatewayError): GatewayError {
+    return unavailable(this.#options.plan.name, error, Math.max(this.#restMs, this.#nextAt - Date.now()));
   }
 
   async #pause(ms: number, { code }: GatewayError): Promise<void> {

@@ -112,7 +112,7 @@ export class Attempts<Each extends Site, Reply> {
       const fault = this.#course.faultOf(reply);
       this.settle(admitted, fault === undefined ? "succeeded" : "failed", fault, true);
       this.#policies.hedge?.note(tookMs);
-      this.#policies.noted(site, undefined, tookMs);
+      this.#policies.noted(site, fault, tookMs);
       this.#course.noted({ kind: "answered", replica: site.index, tookMs });
       return reply;
     } catch (error) {
@@ -135,8 +135,12 @@ export class Attempts<Each extends Site, Reply> {
     const isFault = isSilent || (failing.counts && !scope.cancelled);
     this.#close(site, failing, now);
     this.settle(admitted, isFault ? "failed" : "undecided", failing.error.message, failing.class === "unknown");
-    if (isFault) this.#policies.noted(site, failing, now - since);
-    this.#course.noted({ kind: "failed", replica: site.index, tookMs: now - since, failing });
+    const tookMs = now - since;
+    if (isFault) this.#policies.noted(site, failing.error.message, tookMs);
+    // No failure of anybody: neither the record nor the metrics should say so.
+    const isTakenBack = scope.cancelled && failing.error.code === "internal";
+    const [kind, replica] = ["failed" as const, site.index];
+    this.#course.noted(isTakenBack ? { kind: "cancelled", replica, tookMs } : { kind, replica, tookMs, failing });
     this.#outcomes.failed({ site, failing });
     return scope.cancelled ? error : failing.error;
   }

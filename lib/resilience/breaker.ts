@@ -29,6 +29,7 @@ const halfOpen: BreakerState = { kind: "halfOpen" };
 
 export class Breaker {
   readonly #terms: BreakerTerms;
+  readonly #opened: ((ms: number, why: string) => void) | undefined;
   #state: BreakerState = closed;
   /** Goes up with each change of state: what was admitted before it says nothing of what is now. */
   #life = 0;
@@ -40,8 +41,10 @@ export class Breaker {
   #openings = 0;
   #trialsOut = 0;
 
-  constructor(terms: BreakerTerms) {
+  /** `opened` hears when it opens, for how long and why. */
+  constructor(terms: BreakerTerms, opened?: (ms: number, why: string) => void) {
     this.#terms = terms;
+    this.#opened = opened;
   }
 
   /** As of `now`: what was open for its time is half open. */
@@ -114,10 +117,12 @@ export class Breaker {
 
   #open(now: number, why: string): void {
     const { openMs, maxOpenMs } = this.#terms;
-    const until = now + Math.min(maxOpenMs, openMs * 2 ** Math.min(this.#openings, 30));
+    const ms = Math.min(maxOpenMs, openMs * 2 ** Math.min(this.#openings, 30));
+    const until = now + ms;
     this.#openings += 1;
     this.#reset();
     this.#become({ kind: "open", until, why });
+    this.#opened?.(ms, why);
   }
 
   #reset(): void {

@@ -37,14 +37,16 @@ export interface Policies {
   waiting: number;
   /** A replica wants no calls until then, or where it speaks for all of them, the backend. */
   closed(site: Site | undefined, until: number): void;
-  /** How an attempt went; `failing` where its replica is to blame. */
-  noted(site: Site, failing: Failing | undefined, tookMs: number): void;
+  /** How an attempt went; `fault`: what its replica is to blame for. */
+  noted(site: Site, fault: string | undefined, tookMs: number): void;
 }
 
 /** What happened to a call on its way. */
 export type Step =
   | { readonly kind: "sent"; readonly replica: number; readonly hedge: boolean }
   | { readonly kind: "failed"; readonly replica: number; readonly tookMs: number; readonly failing: Failing }
+  /** Its caller took it back, or went away. */
+  | { readonly kind: "cancelled"; readonly replica: number; readonly tookMs: number }
   | { readonly kind: "answered"; readonly replica: number; readonly tookMs: number }
   | { readonly kind: "waited"; readonly ms: number; readonly why: string }
   | { readonly kind: "refused"; readonly why: string };

@@ -16,6 +16,8 @@ export function describeStep(step: Step, isAlone: boolean): string {
       const blame = counts ? "" : ", which is not held against it";
       return `failed at ${at(step.replica)} after ${step.tookMs} ms (${error.row.id}, ${ran}${blame}): ${error.message}`;
     }
+    case "cancelled":
+      return `taken back from ${at(step.replica)} after ${step.tookMs} ms`;
     case "answered":
       return `answered by ${at(step.replica)} after ${step.tookMs} ms`;
     case "waited":

@@ -6,11 +6,11 @@ import { GatewayError } from "../../lib/core/errors.ts";
 import { Scope } from "../../lib/core/scope.ts";
 
 /** Runs with a clock that only moves when it is told to. */
-function timed(run: (scope: Scope, signs: Signs, pass: (ms: number) => void) => void): void {
+function timed(run: (scope: Scope, signs: Signs, pass: (ms: number) => void) => void, idleMs = 50): void {
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   try {
     const scope = new Scope();
-    using signs = new Signs("b", { firstMs: 100, idleMs: 50 }, scope);
+    using signs = new Signs("b", { firstMs: 100, idleMs }, scope);
     run(scope, signs, (ms) => mock.timers.tick(ms));
   } finally {
     mock.timers.reset();
@@ -41,6 +41,25 @@ test("signs: each one gives a call its idle time anew", () => {
     pass(1);
     assert.deepEqual(whyOf(scope), ["callTimeout", "idle", true]);
   });
+});
+
+test("signs: the time that is over is told, also where both are the same", () => {
+  const why = (isHeard: boolean): unknown => {
+    let found: unknown;
+    timed((scope, signs, pass) => {
+      if (isHeard) signs.heard();
+      pass(100);
+      found = whyOf(scope);
+    }, 100);
+    return found;
+  };
+  assert.deepEqual(
+    [why(false), why(true)],
+    [
+      ["callTimeout", "first", true],
+      ["callTimeout", "idle", true],
+    ],
+  );
 });
 
 test("signs: while its client is asked a call has all the time there is", () => {

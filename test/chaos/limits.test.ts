@@ -162,7 +162,40 @@ test("limits: with a breaker for each tool one that fails is refused, and the ot
   assert.match(refused.message, /this tool failed too often/);
   assert.deepEqual([refused.data["class"], Number(refused.data["retryAfterMs"]) > 25_000], ["notSent", true]);
   assert.notEqual((await callOnce(client, "b__put")).text, undefined);
+  await gateway.proc.line(/its tool "add" gets no calls for 30000 ms: /, "stderr");
+  assert.equal(await openingsOf(gateway), 1);
 });
+
+test("limits: an error of the server opens the breaker where the config says so, and nowhere else", async () => {
+  using records = new Records();
+  await using server = await HttpReplica.start(records.file("r"));
+  const terms = { failures: 2, open: "30s" };
+  await using gateway = await startGateway({
+    told: { url: server.url, breaker: { ...terms, codes: [-32603] } },
+    other: { url: server.url, breaker: terms },
+  });
+  const client = await gateway.client();
+  for (const backend of ["told", "other"])
+    for (let call = 0; call < 2; call += 1) {
+      const { message } = await callOnce(client, `${backend}__add`, { fault: "internal" });
+      assert.equal(message, "it broke");
+    }
+  const refused = await callOnce(client, "told__put");
+  assert.match(refused.message, /its last calls failed/);
+  assert.deepEqual([refused.data["class"], refused.data["attempts"]], ["notSent", 0]);
+  assert.notEqual((await callOnce(client, "other__put")).text, undefined);
+  await gateway.proc.line(
+    /backend told: replica 0 gets no calls for 30000 ms: it answered with error -32603/,
+    "stderr",
+  );
+  assert.equal(await openingsOf(gateway), 1);
+});
+
+/** How often breakers opened, of all backends. */
+async function openingsOf(gateway: Gateway): Promise<number> {
+  const text = await (await fetch(new URL("/metrics", gateway.url()))).text();
+  return [...text.matchAll(/^mcpctl_breaker_openings_total\{.*\} (\d+)$/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+}
 
 test("limits: a replica that mostly fails is left out, and the others serve", async () => {
   using records = new Records();

@@ -129,6 +129,10 @@ async function handle(request: Request, wire: Wire): Promise<void> {
       return wire.answer(JSON.stringify({ jsonrpc: "2.0", id: 987_654, result: {} }));
     case "duplicate":
       return wire.answer(reply, reply);
+    case "internal":
+      return wire.answer(
+        JSON.stringify({ jsonrpc: "2.0", id: request.id, error: { code: -32603, message: "it broke" } }),
+      );
     case "hang":
       return;
     case "kill":

@@ -133,6 +133,28 @@ test("replicas: with a hedge one that stops answering costs next to nothing", as
   assert.ok(slowest < 2_000, `${slowest} ms`);
 });
 
+test("replicas: where all are away a caller hears what was tried, that nothing ran, and when to ask again", async () => {
+  using records = new Records();
+  const record = records.file("r");
+  await using one = await HttpReplica.start(record);
+  await using two = await HttpReplica.start(record);
+  await using gateway = await startGateway({
+    b: { replicas: [{ url: one.url }, { url: two.url }], retry: { wait: "0s" }, timeouts: { down: "700ms" } },
+  });
+  const client = await gateway.client();
+  await Promise.all([one.kill(), two.kill()]);
+  // The first call may find connections that are still open.
+  await until(async () => (await callOnce(client, "b__read")).data["code"] === "E4107", "the gateway knows");
+  for (const tool of ["b__read", "b__add"]) {
+    const { data, message } = await callOnce(client, tool);
+    assert.match(message, /backend "b" is unavailable: .* refused the connection/);
+    assert.deepEqual([data["backend"], data["class"], data["code"]], ["b", "notSent", "E4107"]);
+    assert.ok(Number(data["attempts"]) <= 3, JSON.stringify(data));
+    const retryAfterMs = Number(data["retryAfterMs"]);
+    assert.ok(retryAfterMs > 0 && retryAfterMs <= 700, JSON.stringify(data));
+  }
+});
+
 test("replicas: a killed child is back within the first step of the backoff, and the other serves meanwhile", async () => {
   using records = new Records();
   const record = records.file("r");

@@ -121,6 +121,10 @@ test("execute: an answer, a timeout, and a caller who goes away open no breaker"
     const pending = run(gone);
     gone.scope.cancel(new Error("went away"));
     assert.match(String((await pending).outcome), /went away/);
+    assert.deepEqual(
+      gone.steps.map(({ kind }) => kind),
+      ["sent", "cancelled"],
+    );
   }
   assert.equal(course.replicas[0]?.breaker?.state(Date.now()).kind, "closed");
 });
