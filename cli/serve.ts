@@ -1,6 +1,7 @@
 // `mcpctl serve`: the gateway over HTTP, or on stdin and stdout, until it is told to stop.
 
 import process from "node:process";
+import type { Supervisor } from "../lib/crew.ts";
 import {
   compileOnceBusy,
   defaultPlan,
@@ -14,7 +15,6 @@ import {
   type Observer,
   type Plan,
 } from "../lib/index.ts";
-import type { Supervisor } from "../lib/workers.ts";
 import { type Command, type Flags, hasFlag, listFlag, numberFlag, textFlag } from "./command.ts";
 import { configFlag, trustFlag } from "./common.ts";
 import { follow } from "./follow.ts";
@@ -38,6 +38,10 @@ const command: Command = {
       description: "Processes that share the port, under one supervisor",
       valueHint: "number",
     },
+    upgrade: {
+      type: "boolean",
+      description: "Have a gateway that runs with --workers exchange them for new ones, without a failed call",
+    },
     stdio: { type: "boolean", description: "Serve one client on stdin and stdout, not HTTP" },
     host: { type: "string", description: "Address to listen on", valueHint: "address" },
     port: { type: "string", alias: "p", description: "Port to listen on; 0 takes a free one", valueHint: "number" },
@@ -51,6 +55,7 @@ const command: Command = {
     "mcpctl serve -c mcpctl.yaml",
     "mcpctl serve --stdio",
     "mcpctl serve -c .mcp.json --port 8080",
+    "mcpctl serve -c mcpctl.yaml --upgrade",
   ],
   run: serve,
 };
@@ -65,6 +70,7 @@ export default command;
 async function serve(flags: Flags): Promise<number> {
   refuseConflicts(flags);
   portFlag(flags);
+  if (hasFlag(flags, "upgrade")) return await (await import("./upgrade.ts")).upgrade(flags);
   const isDemo = hasFlag(flags, "demo");
   const logFlags = readLogFlags(flags, isDemo);
   const count = numberFlag(flags, "workers");
@@ -80,9 +86,7 @@ async function serve(flags: Flags): Promise<number> {
   const faults = await chaos(flags, observer);
   const supervisor = await meet(signals);
   const plan = planOf(loaded.plan, supervisor);
-  // Where the config names a place to meet, the workers meet there, with those of other machines.
-  const wire = plan.cluster ? undefined : supervisor?.wire;
-  const gateway = await Gateway.open({ plan, version, observer, faults, stop: signals.stop, wire });
+  const gateway = await Gateway.open({ plan, version, observer, faults, stop: signals.stop, supervisor });
   const adjust = (next: Plan): Plan => planOf(withFlags(next, flags), supervisor);
   using _following = follow(loaded.files, listFlag(flags, "config"), { gateway, observer, signals, adjust });
   try {
@@ -123,6 +127,7 @@ function refuseConflicts(flags: Flags): void {
     ["stdio", "port"],
     ["stdio", "insecure"],
     ["stdio", "workers"],
+    ["stdio", "upgrade"],
   ] as const) {
     if (hasFlag(flags, one) && hasFlag(flags, other))
       throw new GatewayError("usage", `--${other} means nothing with --${one}`);

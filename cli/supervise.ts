@@ -5,11 +5,9 @@ import { GatewayError, listen, type Observer, type Plan } from "../lib/index.ts"
 import { Workers } from "../lib/workers.ts";
 import { ownCommand } from "./self.ts";
 import { listenForSignals } from "./signals.ts";
-import { refuseMetricsAddress } from "./worker.ts";
 
 /** Runs them until this process is told to stop; resolves to its exit code. */
 export async function supervise(plan: Plan, count: number, observer: Observer): Promise<number> {
-  refuseMetricsAddress(plan);
   // Workers share a port with whoever shares it: a second gateway on it would get every other connection unnoticed.
   if (plan.listen.port > 0) await (await listen({ ...plan.listen, handle: nobody })).close(true);
   using signals = listenForSignals();

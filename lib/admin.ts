@@ -1,5 +1,6 @@
 // What operators may do with a running gateway, put together when the first of them asks.
 
+import type { Crew } from "./crew.ts";
 import { Admin } from "./front/admin.ts";
 import { type Ears, type Enter, tapped } from "./front/tap.ts";
 import { maskMessage } from "./ops/mask.ts";
@@ -7,6 +8,8 @@ import type { Hub } from "./route/hub.ts";
 
 /** What the gateway lends. */
 export interface Controls {
+  /** Where this process is one of several workers. */
+  readonly crew: Crew | undefined;
   readonly inFlight: () => number;
   readonly drain: () => void;
   /** Puts somebody who listens in the way of requests, or nobody any more. */
@@ -18,6 +21,7 @@ export function createAdmin(hub: Hub, stop: (() => void) | undefined, controls: 
   return new Admin({
     hub,
     stop,
+    crew: controls.crew,
     get inFlight() {
       return controls.inFlight();
     },

@@ -14,6 +14,7 @@ import { anonymous, type Principal } from "./core/principal.ts";
 import { preflight, share } from "./front/cors.ts";
 import type { Clustering } from "./clustering.ts";
 import type { Wire } from "./core/wire.ts";
+import type { Supervisor } from "./crew.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import { type Features, loadFeatures } from "./features.ts";
 import type { Gate, Route } from "./front/gate.ts";
@@ -44,8 +45,8 @@ export interface GatewayOptions {
   readonly faults?: Faults | undefined;
   /** Ends the program that the gateway is; absent where it is a part of another one. */
   readonly stop?: (() => void) | undefined;
-  /** The way to the other workers of the same program; absent where there are none, or they meet elsewhere. */
-  readonly wire?: Wire | undefined;
+  /** Where this process is one of several workers of the same program. */
+  readonly supervisor?: Supervisor | undefined;
 }
 
 const endpoint = "/mcp";
@@ -85,9 +86,10 @@ export class Gateway {
 
   /** Loads what the plan asks for, and starts connecting to all backends, in the background and in parallel. */
   static async open(options: GatewayOptions): Promise<Gateway> {
-    const { plan } = options;
-    const features = await loadFeatures(plan, options.wire !== undefined);
-    const wire = options.wire ?? (plan.cluster && (await features.clustering?.engineAt(plan.cluster)));
+    const { plan, supervisor } = options;
+    const features = await loadFeatures(plan, supervisor !== undefined);
+    // Where the config names a place to meet, workers meet there, with those of other machines.
+    const wire = plan.cluster ? await features.clustering?.engineAt(plan.cluster) : supervisor?.wire;
     const gateway = new Gateway(options, features, wire);
     // The first client should find the others there.
     await gateway.clustering?.reached();
@@ -95,15 +97,17 @@ export class Gateway {
   }
 
   private constructor(options: GatewayOptions, features: Features, wire: Wire | undefined) {
+    const crew = options.supervisor?.crew;
     this.#options = options;
     this.#features = features;
     this.#hub = new Hub(options.plan, options.observer);
     this.#auditing = new Auditing(options.observer);
     this.#router = new Router(this.#hub);
     this.#front = new HttpFront({ ...this.#routes, modern: () => this.#modernRouter() });
-    this.#status = new Status(this.#hub, this.#router.listings, options.version, options.faults);
-    this.observing = features.observing && new features.observing.Observing(this.#routes, () => this.#inFlight);
+    this.#status = new Status(this.#hub, this.#router.listings, options.version, options.faults, crew);
+    this.observing = features.observing && new features.observing.Observing(this.#routes, () => this.#inFlight, crew);
     this.#operating = new Operating(this.#hub, this.#status, this.observing, options.stop, {
+      crew,
       inFlight: () => this.#inFlight,
       drain: () => this.drain(),
       listen: (wrap) => (this.#enter = wrap ? wrap(this.#plainly) : this.#plainly),
@@ -125,7 +129,7 @@ export class Gateway {
 
   /** Puts a new plan in place: unchanged backends keep their links, removed ones finish their calls. */
   async apply(plan: Plan): Promise<void> {
-    this.#features = await loadFeatures(plan, this.#options.wire !== undefined);
+    this.#features = await loadFeatures(plan, this.#options.supervisor !== undefined);
     // Backends that came after the end would have nobody who closes them.
     if (!this.#status.draining) this.#put(plan);
   }

@@ -2,14 +2,15 @@
 
 import type { MetricsPlan, TracesPlan } from "./config/observe.ts";
 import { GatewayError } from "./core/errors.ts";
+import type { Crew } from "./crew.ts";
+import { answerMetrics, metricsPath, openDoor, type Write, type Written } from "./door.ts";
 import type { RequestMeter, Traffic } from "./core/meter.ts";
 import type { Flight } from "./core/flight.ts";
 import { isLoopback } from "./core/loopback.ts";
 import type { BackendFigures } from "./figures.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import type { Witness } from "./front/gate.ts";
-import { refuseForeign } from "./front/guard.ts";
-import { errorReply, textReply } from "./front/reply.ts";
+import { errorReply } from "./front/reply.ts";
 import type { Listener } from "./listen.ts";
 import { isShortened, splitName } from "./merge/names.ts";
 import type { Metrics } from "./metrics.ts";
@@ -22,8 +23,9 @@ import type { ServerIdentity } from "./route/greet.ts";
 import type { Hub } from "./route/hub.ts";
 import type { Router } from "./route/router.ts";
 
-const metricsPath = "/metrics";
 const maxRefusals = 60;
+/** What the processes of a gateway tell each other has exemplars. */
+const openMetrics = "application/openmetrics-text";
 /** What the modern era has beside the requests of the legacy one; its codec is loaded when somebody speaks it. */
 const modernRequests = ["server/discover", "subscriptions/listen", "tasks/update"] as const;
 
@@ -33,6 +35,8 @@ interface Observed {
   readonly version: string;
   /** Requests of clients in flight. */
   readonly inFlight: () => number;
+  /** Where this process is one of several workers. */
+  readonly crew: Crew | undefined;
 }
 
 /** The parts of a gateway that say how it is. */
@@ -53,12 +57,13 @@ export class Observing {
   #door = "";
   #listener: Promise<Listener | undefined> = Promise.resolve(undefined);
 
-  constructor({ hub, router, identity }: Routes, inFlight: () => number) {
-    const observed = { hub, listings: router.listings, version: identity.version, inFlight };
+  constructor({ hub, router, identity }: Routes, inFlight: () => number, crew?: Crew) {
+    const observed = { hub, listings: router.listings, version: identity.version, inFlight, crew };
     this.#of = observed;
     const { maxTools } = hub.plan.observe.metrics;
     const methods = new Set([...legacyCodec.requests, ...modernRequests]);
     this.meter = new Meter({ methods, maxTools, isListed: (flight) => isListed(observed, flight) });
+    crew?.measures(async () => (await this.#own(openMetrics)).text);
   }
 
   /** A plan is in place; `start` starts to trace, where that is wanted. */
@@ -69,11 +74,7 @@ export class Observing {
     hub.meter = this.#meters();
     this.#reloads += 1;
     this.meter.keep(new Set(hub.topology.keys()));
-    const { host, port } = metrics.listen ?? {};
-    const door = host !== undefined && !metrics.isOff ? `${host} ${port}` : "";
-    if (door === this.#door) return;
-    this.#door = door;
-    this.#listener = this.#exchange(this.#listener, metrics.listen);
+    this.#openDoor(metrics);
   }
 
   /** Who hears of requests that are over; mostly one, which nothing stands before. */
@@ -125,27 +126,28 @@ export class Observing {
     const { plan } = this.#of.hub;
     if (path !== metricsPath || isStranger || plan.observe.metrics.isOff || plan.observe.metrics.listen)
       return undefined;
-    if (plan.auth || isLoopback(plan.listen.host)) return this.#answer(request);
+    if (plan.auth || isLoopback(plan.listen.host)) return answerMetrics(request, this.#write);
     const text = "metrics are not for everybody: configure auth, or an address of their own with metrics.listen";
     return { ...errorReply(new GatewayError("denied", text), undefined), status: 403 };
   }
 
   async close(): Promise<void> {
     this.#door = "";
+    await this.#of.crew?.farewell();
     await (await this.#listener)?.close(true);
     (await this.#metrics)?.[Symbol.dispose]();
     await this.#traces.tracing?.close();
   }
 
-  async #answer(request: HttpRequest): Promise<HttpReply> {
-    const { method } = request;
-    if (method !== "GET" && method !== "HEAD") {
-      const error = new GatewayError("methodNotAllowed", `${metricsPath} does not take ${method}`);
-      return errorReply(error, undefined, { allow: "GET, HEAD" });
-    }
+  readonly #write: Write = async (accept) => {
+    const { crew } = this.#of;
+    return crew ? await crew.metrics(accept) : await this.#own(accept);
+  };
+
+  /** Of this process. */
+  async #own(accept: string): Promise<Written> {
     this.#metrics ??= this.#load();
-    const { text, contentType } = (await this.#metrics).write(request.header("accept") ?? "");
-    return textReply(text, { "content-type": contentType, "cache-control": "no-store" });
+    return (await this.#metrics).write(accept);
   }
 
   async #load(): Promise<Metrics> {
@@ -154,33 +156,19 @@ export class Observing {
     return new Metrics({ ...this.#of, meter: this.meter, counts });
   }
 
-  /** An address for metrics alone. */
-  async #exchange(
-    before: Promise<Listener | undefined>,
-    address: MetricsPlan["listen"],
-  ): Promise<Listener | undefined> {
-    await (await before)?.close(true);
-    const { hub } = this.#of;
-    if (!address) return undefined;
-    const { listen } = await import("./listen.ts");
-    try {
-      const listener = await listen({ ...address, handle: (request) => this.#atDoor(request, address.host) });
-      hub.observer.log("info", "gateway", `metrics at ${new URL(metricsPath, listener.url).href}`);
-      return listener;
-    } catch (error) {
-      const why = error instanceof Error ? error.message : String(error);
-      hub.observer.log("error", "gateway", `there are no metrics: ${why}`);
-      return undefined;
-    }
-  }
-
-  #atDoor(request: HttpRequest, host: string): HttpReply | Promise<HttpReply> {
-    const { allowedHosts, allowedOrigins } = this.#of.hub.plan;
-    const foreign = refuseForeign(request, { host, allowedHosts, allowedOrigins });
-    if (foreign) return errorReply(foreign, undefined);
-    if (request.path === metricsPath) return this.#answer(request);
-    const path = request.path.slice(0, 200);
-    return errorReply(new GatewayError("notFound", `there is nothing at ${path} but ${metricsPath}`), undefined);
+  /** An address for metrics alone; that of workers is their supervisor's. */
+  #openDoor({ isOff, listen }: MetricsPlan): void {
+    const { hub, crew } = this.#of;
+    const { allowedHosts, allowedOrigins } = hub.plan;
+    const at = isOff || !listen ? undefined : { ...listen, allowedHosts, allowedOrigins };
+    const door = at ? JSON.stringify(at) : "";
+    if (door === this.#door) return;
+    this.#door = door;
+    if (crew) return crew.door(at);
+    this.#listener = this.#listener.then(async (before) => {
+      await before?.close(true);
+      return await openDoor(at, this.#write, hub.observer);
+    });
   }
 }
 

@@ -38,7 +38,7 @@ export class Operating {
   /** Answers one of these paths, or undefined for any other; nobody is known where a path is open to strangers. */
   async answer(request: HttpRequest, path: string, who: Principal | undefined): Promise<HttpReply | undefined> {
     if (who && path.startsWith("/admin/")) {
-      const reply = (await this.#operators()).handle(request, path, who);
+      const reply = await (await this.#operators()).handle(request, path, who);
       if (reply) return reply;
     }
     const isStranger = !who || !this.#hub.mayWatch(who);

@@ -51,7 +51,7 @@ export { checkOnline } from "./ops/online.ts";
 export { checkPortable } from "./ops/portable.ts";
 export { type FoundProblem, toGithub, toJunit, toSarif } from "./ops/problem-forms.ts";
 export { importConfig } from "./config/import.ts";
-export { drainGateway, tailGateway } from "./ops/operate.ts";
+export { drainGateway, tailGateway, upgradeGateway } from "./ops/operate.ts";
 export { type Sight, sightOf } from "./ops/sight.ts";
 export { knownItems, keepItems } from "./ops/names.ts";
 export { acceptTools, chooseTools, keepUnread, listRewordings, type Rewording } from "./ops/relock.ts";

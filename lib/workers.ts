@@ -4,12 +4,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import process from "node:process";
-import { type Channel, Exchange, IpcWire } from "./cluster/ipc.ts";
+import { type Channel, Exchange } from "./cluster/ipc.ts";
 import { Memory } from "./cluster/memory.ts";
 import type { Observer } from "./core/observer.ts";
 import { Scope, sleep } from "./core/scope.ts";
-import { asRecord } from "./core/text.ts";
-import type { Wire } from "./core/wire.ts";
+import { type Exchanged, type WorkerTerms, workerVariable } from "./crew.ts";
+import { WorkerMetrics } from "./worker-metrics.ts";
 
 export interface WorkerOptions {
   readonly count: number;
@@ -18,25 +18,13 @@ export interface WorkerOptions {
   readonly observer: Observer;
 }
 
-/** What a worker is told at its start, over a channel that nobody else can read. */
-export interface WorkerTerms {
-  /** From 0 on; the first one says where they listen. */
-  readonly place: number;
-  /** Undefined for the first one, which finds it. */
-  readonly port: number | undefined;
-  /** Where the config has no seal keys. */
-  readonly sealKey: string;
-}
-
-/** The variable by which a process knows that it is a worker. */
-const workerVariable = "MCPCTL_WORKER";
-
 const firstRestartMs = 100;
 const maxRestartMs = 10_000;
 /** One that has lived for so long did not end because of its start. */
 const provenMs = 30_000;
 /** A worker that is not ready by then is not waited for any longer. */
 const readyMs = 30_000;
+const keptRounds = 16;
 
 interface Worker extends Channel {
   readonly child: ChildProcess;
@@ -49,7 +37,8 @@ interface Worker extends Channel {
 export class Workers {
   readonly #options: WorkerOptions;
   readonly #memory = new Memory();
-  readonly #exchange = new Exchange(this.#memory);
+  readonly #exchange = new Exchange(this.#memory, (operation, words) => this.#answer(operation, words));
+  readonly #metrics: WorkerMetrics;
   readonly #sealKey = randomBytes(32).toString("base64url");
   readonly #scope = new Scope();
   readonly #places: (Worker | undefined)[] = [];
@@ -57,9 +46,13 @@ export class Workers {
   readonly #leaving = new Set<Worker>();
   #port: number | undefined;
   #exchanging: Promise<void> = Promise.resolve();
+  /** The last of them, by round. */
+  readonly #rounds = new Map<number, Exchanged>();
+  #lastRound = 0;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#metrics = new WorkerMetrics(options.observer);
   }
 
   /** Runs them until {@link stop}; resolves to the exit code: not 0 where the first one could not start. */
@@ -72,6 +65,7 @@ export class Workers {
     for (const place of others) this.#start(place);
     await Promise.all([0, ...others].map((place) => this.#keep(place)));
     await Promise.all([...this.#leaving].map(({ ended }) => ended));
+    await this.#metrics.close();
     this.#memory[Symbol.dispose]();
     return 0;
   }
@@ -89,32 +83,58 @@ export class Workers {
 
   /** Exchanges them one by one: a new one is ready before the one in its place leaves. Resolves when all are new. */
   exchange(): Promise<void> {
-    this.#exchanging = this.#exchanging.then(() => this.#exchangeAll());
+    this.#lastRound += 1;
+    const round = this.#lastRound;
+    this.#rounds.set(round, { round, state: "running", fresh: 0, count: this.#options.count });
+    this.#rounds.delete(round - keptRounds);
+    this.#exchanging = this.#exchanging.then(() => this.#exchangeAll(round));
     return this.#exchanging;
   }
 
-  async #exchangeAll(): Promise<void> {
+  #answer(operation: string, [first]: readonly unknown[]): unknown {
+    if (operation === "metrics") return this.#metrics.write(String(first));
+    if (operation !== "exchange") return undefined;
+    if (typeof first === "number") return this.#rounds.get(first);
+    void this.exchange();
+    return this.#rounds.get(this.#lastRound);
+  }
+
+  #became(round: number, change: Pick<Exchanged, "state" | "fresh"> & { readonly why?: string }): void {
+    this.#rounds.set(round, { round, count: this.#options.count, ...change });
+  }
+
+  async #exchangeAll(round: number): Promise<void> {
     const { observer, count } = this.#options;
-    for (let place = 0; place < count && !this.#scope.cancelled; place += 1) {
-      const before = this.#places[place];
-      const next = this.#start(place);
-      using patience = new Scope(this.#scope, readyMs);
-      const isReady = await patience
-        .race(Promise.race([next.ready.then(() => true), next.ended.then(() => false)]))
-        .catch(() => false);
-      if (!isReady) {
-        observer.log("error", "gateway", `a new worker ${place} did not start; the one before it stays`);
-        kill(next, "SIGTERM");
-        this.#places[place] = before;
-        return;
+    for (let place = 0; place < count; place += 1) {
+      const why = this.#scope.cancelled ? "the gateway is shutting down" : await this.#exchangeOne(place);
+      if (why !== undefined) {
+        observer.log("error", "gateway", why);
+        return this.#became(round, { state: "failed", fresh: place, why });
       }
-      if (!before) continue;
-      this.#leaving.add(before);
-      kill(before, "SIGTERM");
-      void before.ended.then(() => this.#leaving.delete(before));
-      await this.#scope.race(before.ended).catch(() => {});
       observer.log("info", "gateway", `worker ${place} was exchanged`);
+      this.#became(round, { state: place + 1 === count ? "done" : "running", fresh: place + 1 });
     }
+  }
+
+  /** Resolves to why it could not be done. */
+  async #exchangeOne(place: number): Promise<string | undefined> {
+    const before = this.#places[place];
+    const next = this.#start(place);
+    using patience = new Scope(this.#scope, readyMs);
+    const isReady = await patience
+      .race(Promise.race([next.ready.then(() => true), next.ended.then(() => false)]))
+      .catch(() => false);
+    if (!isReady) {
+      kill(next, "SIGTERM");
+      this.#places[place] = before;
+      return `a new worker ${place} did not start; the one before it stays`;
+    }
+    if (!before) return undefined;
+    this.#leaving.add(before);
+    kill(before, "SIGTERM");
+    void before.ended.then(() => this.#leaving.delete(before));
+    await this.#scope.race(before.ended).catch(() => {});
+    return undefined;
   }
 
   /** Starts the worker of a place again whenever it ends. */
@@ -154,10 +174,12 @@ export class Workers {
       say: (words) => void (child.connected && child.send([...words], () => {})),
     };
     child.on("message", (words: unknown) => {
-      if (!Array.isArray(words) || this.#exchange.take(worker, words)) return;
+      if (!Array.isArray(words)) return;
+      if (this.#exchange.take(worker, words) || this.#metrics.take(worker, words)) return;
       const [what, value]: readonly unknown[] = words;
       if (what === "hello") {
-        const terms: WorkerTerms = { place, port: this.#port, sealKey: this.#sealKey };
+        const { count } = this.#options;
+        const terms: WorkerTerms = { place, count, port: this.#port, sealKey: this.#sealKey };
         worker.say(["terms", terms]);
       } else if (what === "listening") listens.resolve(Number(value));
       else if (what === "ready") ready.resolve();
@@ -165,8 +187,10 @@ export class Workers {
     child.on("error", () => ended.resolve(70));
     child.on("exit", (code, signal) => {
       this.#exchange.leave(worker);
+      this.#metrics.leave(worker);
       ended.resolve(code ?? (signal ? 1 : 0));
     });
+    this.#metrics.join(worker, place);
     this.#places[place] = worker;
     return worker;
   }
@@ -178,30 +202,4 @@ function kill({ child }: Worker, signal: NodeJS.Signals): void {
   } catch {
     // It has ended in this moment.
   }
-}
-
-/** What a worker has of its supervisor. */
-export interface Supervisor {
-  readonly terms: WorkerTerms;
-  /** The way to the other workers. */
-  readonly wire: Wire;
-  say(what: "listening" | "ready", port?: number): void;
-}
-
-/** For a worker: asks its supervisor what to do; `lost` is called when that is gone. */
-export async function meetSupervisor(lost: () => void): Promise<Supervisor> {
-  // Its children are not workers.
-  delete process.env[workerVariable];
-  const say = (words: readonly unknown[]): void => void process.send?.([...words]);
-  const wire = new IpcWire({ say });
-  const told = Promise.withResolvers<WorkerTerms>();
-  process.on("message", (words: unknown) => {
-    if (!Array.isArray(words) || wire.take(words)) return;
-    const { place, port, sealKey } = asRecord(words[1]);
-    if (words[0] !== "terms") return;
-    told.resolve({ place: Number(place), port: typeof port === "number" ? port : undefined, sealKey: String(sealKey) });
-  });
-  process.on("disconnect", lost);
-  say(["hello"]);
-  return { terms: await told.promise, wire, say: (...words) => say(words) };
 }

@@ -30,7 +30,7 @@ export class IpcWire implements Wire {
 
   start(hear: (text: string) => void): void {
     this.#hear = hear;
-    void this.#ask("join", this.node).catch(() => {});
+    void this.ask("join", this.node).catch(() => {});
   }
 
   /** What the supervisor said; false where it is of no concern here. */
@@ -42,39 +42,40 @@ export class IpcWire implements Wire {
   }
 
   async send(node: string | undefined, text: string): Promise<number> {
-    return Number(await this.#ask("send", node ?? "", text));
+    return Number(await this.ask("send", node ?? "", text));
   }
 
   async count(): Promise<number> {
-    return Number(await this.#ask("count"));
+    return Number(await this.ask("count"));
   }
 
   async read(key: string): Promise<Readonly<Record<string, string>>> {
-    return textsOf(await this.#ask("read", key));
+    return textsOf(await this.ask("read", key));
   }
 
   async write(key: string, fields: Readonly<Record<string, string>>, ttlMs: number): Promise<void> {
-    await this.#ask("write", key, fields, ttlMs);
+    await this.ask("write", key, fields, ttlMs);
   }
 
   async erase(key: string, fields: readonly string[]): Promise<void> {
-    await this.#ask("erase", key, fields);
+    await this.ask("erase", key, fields);
   }
 
   async lease(key: string, { calls, perMs }: LeaseTerms, want: number): Promise<Lease> {
-    const { granted, waitMs } = asRecord(await this.#ask("lease", key, calls, perMs, want));
+    const { granted, waitMs } = asRecord(await this.ask("lease", key, calls, perMs, want));
     return { granted: Number(granted), waitMs: Number(waitMs) };
   }
 
   async add(key: string, amount: number, ttlMs: number): Promise<number> {
-    return Number(await this.#ask("add", key, amount, ttlMs));
+    return Number(await this.ask("add", key, amount, ttlMs));
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
 
-  async #ask(operation: string, ...words: readonly unknown[]): Promise<unknown> {
+  /** Rejects where the supervisor does not answer in time. */
+  async ask(operation: string, ...words: readonly unknown[]): Promise<unknown> {
     this.#lastId += 1;
     const id = this.#lastId;
     const answered = new Promise((resolve) => this.#asked.set(id, resolve));
@@ -91,16 +92,21 @@ export class IpcWire implements Wire {
 /** The end of the supervisor. */
 export class Exchange {
   readonly #memory: Memory;
+  readonly #other: (operation: string, words: readonly unknown[]) => unknown;
   readonly #members = new Map<Channel, string>();
 
-  constructor(memory: Memory) {
+  /** `other` answers what is asked beside that, now or later. */
+  constructor(memory: Memory, other: (operation: string, words: readonly unknown[]) => unknown) {
     this.#memory = memory;
+    this.#other = other;
   }
 
   /** What a worker said; false where it is of no concern here. */
   take(channel: Channel, [what, id, operation, ...words]: readonly unknown[]): boolean {
     if (what !== "ask") return false;
-    channel.say(["reply", id, this.#answer(channel, String(operation), words)]);
+    const answer = this.#answer(channel, String(operation), words);
+    if (answer instanceof Promise) void answer.then((late: unknown) => channel.say(["reply", id, late]));
+    else channel.say(["reply", id, answer]);
     return true;
   }
 
@@ -109,7 +115,8 @@ export class Exchange {
     this.#members.delete(channel);
   }
 
-  #answer(channel: Channel, operation: string, [first, second, third, fourth]: readonly unknown[]): unknown {
+  #answer(channel: Channel, operation: string, words: readonly unknown[]): unknown {
+    const [first, second, third, fourth] = words;
     const key = String(first);
     switch (operation) {
       case "join":
@@ -130,7 +137,7 @@ export class Exchange {
       case "add":
         return this.#memory.add(key, Number(second), Number(third));
       default:
-        return undefined;
+        return this.#other(operation, words);
     }
   }
 

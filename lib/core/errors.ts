@@ -163,7 +163,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
     403,
     5,
     false,
-    "ask from the gateway's machine, or let a rule of its policy allow the methods mcpctl/tail and mcpctl/drain",
+    "ask from the gateway's machine, or let a rule of its policy allow the method: mcpctl/tail, mcpctl/drain or mcpctl/upgrade",
   ),
   authUnavailable: row("E5104", -32000, 503, 5, true, "the authorization server cannot be asked; try again"),
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),

@@ -1,6 +1,6 @@
-// What operators may do with a running gateway: watch its messages, and let it drain. Loaded when the first of them asks.
+// What operators may do with a running gateway: watch its messages, let it drain, have its workers exchanged. Loaded when the first of them asks.
 
-import { GatewayError } from "../core/errors.ts";
+import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { isLoopback } from "../core/loopback.ts";
 import type { Principal } from "../core/principal.ts";
 import { Scope, sleep } from "../core/scope.ts";
@@ -19,11 +19,21 @@ export interface Machine extends Overheard {
   drain(): void;
   /** Ends the program, where it can be ended. */
   readonly stop: (() => void) | undefined;
+  /** Where this process is one of several workers: begins to exchange all of them, or says how far a round of that is. */
+  readonly crew: { exchange(round?: number): Promise<object> } | undefined;
 }
 
+const adminPrefix = "/admin/";
 const tailPath = "/admin/tail";
 const drainPath = "/admin/drain";
+/** POST begins an upgrade, and GET says how far it is. */
+const upgradePath = "/admin/upgrade";
 const lineHeaders = { "content-type": "application/x-ndjson", "cache-control": "no-store", "x-accel-buffering": "no" };
+const methodsOf: Readonly<Record<string, readonly string[]>> = {
+  [tailPath]: ["GET"],
+  [drainPath]: ["POST"],
+  [upgradePath]: ["GET", "POST"],
+};
 /** What a proxy on this machine adds: whoever is behind it is not here. */
 const proxyHeaders = ["forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-real-ip"];
 const drainStepMs = 20;
@@ -43,18 +53,18 @@ export class Admin {
   }
 
   /** Answers a request for one of these paths, or undefined for any other. */
-  handle(request: HttpRequest, path: string, who: Principal): HttpReply | undefined {
-    const what = path === tailPath ? "tail" : path === drainPath ? "drain" : undefined;
-    if (what === undefined) return undefined;
-    const method = what === "tail" ? "GET" : "POST";
-    if (request.method !== method) {
+  handle(request: HttpRequest, path: string, who: Principal): HttpReply | Promise<HttpReply> | undefined {
+    const methods = methodsOf[path];
+    if (!methods) return undefined;
+    if (!methods.includes(request.method)) {
       const error = new GatewayError("methodNotAllowed", `${path} does not take ${request.method}`);
-      return errorReply(error, undefined, { allow: method });
+      return errorReply(error, undefined, { allow: methods.join(", ") });
     }
-    const refusal = this.#refusal(request, who, what);
+    const refusal = this.#refusal(request, who, path.slice(adminPrefix.length));
     if (refusal) return errorReply(refusal, undefined);
     const asked = new URLSearchParams(request.query);
-    return what === "tail" ? lines(this.#audience.seat(asked)) : this.#drain(asked);
+    if (path === upgradePath) return this.#upgrade(request.method === "POST" ? undefined : Number(asked.get("round")));
+    return path === tailPath ? lines(this.#audience.seat(asked)) : this.#drain(asked);
   }
 
   /** Ends what is open. */
@@ -78,8 +88,31 @@ export class Admin {
     return new GatewayError("notOperator", `a rule of the policy denies the method ${method}`);
   }
 
+  async #upgrade(round: number | undefined): Promise<HttpReply> {
+    const { crew } = this.#machine;
+    if (!crew) {
+      const text = "this gateway has no workers to exchange: start it with --workers, or restart it";
+      return errorReply(new GatewayError("invalidRequest", text), undefined);
+    }
+    try {
+      const state = line(await crew.exchange(round));
+      return lines((sink) => {
+        sink.write(state);
+        sink.end();
+        return () => {};
+      });
+    } catch (error) {
+      return errorReply(asGatewayError(error), undefined);
+    }
+  }
+
   #drain(asked: URLSearchParams): HttpReply {
     const machine = this.#machine;
+    if (machine.crew) {
+      const text =
+        "one worker of several does not drain alone: SIGTERM to their supervisor drains and ends all of them";
+      return errorReply(new GatewayError("invalidRequest", text), undefined);
+    }
     const ends = asked.has("exit");
     if (ends && !machine.stop)
       return errorReply(new GatewayError("invalidRequest", "this gateway is a part of another program"), undefined);

@@ -163,6 +163,7 @@ function show(snapshot) {
   if (health.parked) fact(facts, "waiting for input", health.parked);
   fact(facts, "up for", span(health.uptimeSeconds));
   fact(facts, "version", health.version);
+  if (health.worker) fact(facts, "worker", health.worker.place + 1 + " of " + health.worker.count);
   if (health.cluster) fact(facts, "cluster", health.cluster.state + (health.cluster.processes ? ", " + health.cluster.processes + " processes" : ""));
   if (health.chaos) fact(facts, "faults on purpose", health.chaos.injected);
   for (const [name, { mean }] of rates) {

@@ -71,7 +71,15 @@ export interface ClusterHealth {
   readonly error?: string;
 }
 
+/** A process that is one of several workers. */
+export interface WorkerHealth {
+  readonly place: number;
+  readonly count: number;
+}
+
 export interface Health {
+  /** Where the gateway has several workers: which of them says this; what it says is of this one alone. */
+  readonly worker?: WorkerHealth;
   /** Where the gateway has several processes. */
   readonly cluster?: ClusterHealth;
   /** Faults are put into calls on purpose: rules, and faults so far. */
@@ -103,12 +111,14 @@ export class Status {
   readonly #startedAt = Date.now();
   /** Faults on purpose, where there are any. */
   readonly #faults: ChaosCount | undefined;
+  readonly #worker: WorkerHealth | undefined;
   draining = false;
   /** Where the gateway has several processes. */
   cluster: { health(): Promise<ClusterHealth> } | undefined;
 
-  constructor(hub: Hub, listings: Listings, version: string, faults?: ChaosCount) {
+  constructor(hub: Hub, listings: Listings, version: string, faults?: ChaosCount, worker?: WorkerHealth) {
     this.#faults = faults;
+    this.#worker = worker && { place: worker.place, count: worker.count };
     this.#hub = hub;
     this.#listings = listings;
     this.#version = version;
@@ -134,6 +144,7 @@ export class Status {
       ...collisionsOf(this.#listings),
       inFlight: all.reduce((sum, backend) => sum + backend.counts.inFlight, 0),
       backends,
+      ...(this.#worker ? { worker: this.#worker } : {}),
       ...(cluster ? { cluster } : {}),
       ...(this.#faults ? { chaos: { rules: this.#faults.ruleCount, injected: this.#faults.injected } } : {}),
     };

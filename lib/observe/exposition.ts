@@ -10,8 +10,8 @@ export function one(value: number): readonly Sample[] {
   return [[{}, value]];
 }
 
-const openType = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const plainType = "text/plain; version=0.0.4; charset=utf-8";
+export const openType: string = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+export const plainType: string = "text/plain; version=0.0.4; charset=utf-8";
 
 /** Whether who asks takes OpenMetrics no less than anything else. */
 export function wantsOpenMetrics(accept: string): boolean {

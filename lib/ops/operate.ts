@@ -1,4 +1,4 @@
-// Operates a running gateway: watches its messages, and lets it drain; both answer line by line.
+// Operates a running gateway: watches its messages, lets it drain, upgrades it; all of it is answered line by line.
 
 import { GatewayError } from "../core/errors.ts";
 import { Scope } from "../core/scope.ts";
@@ -18,6 +18,7 @@ export type Line = Readonly<Record<string, unknown>>;
 
 const denied = [401, 403];
 const notFound = 404;
+const wrongRequest = 400;
 
 /** What a gateway sees, line by line, until the scope ends or the gateway does; `started` is called when it has begun. */
 export async function tailGateway(
@@ -56,6 +57,40 @@ export async function drainGateway(
   );
   if (last) return last;
   throw new GatewayError("lost", `${gatewayUrl(operated.address, "")} closed before its calls were over`);
+}
+
+/** An upgrade of a gateway with several workers. */
+interface Upgrade {
+  readonly round: number;
+  readonly state: string;
+  /** Workers that are new. */
+  readonly fresh: number;
+  readonly count: number;
+  readonly why: string | undefined;
+}
+
+/** Has all workers of a gateway exchanged for new ones, or with a round, says how far that is. */
+export async function upgradeGateway(operated: Operated, round?: number): Promise<Upgrade> {
+  let last: Upgrade | undefined;
+  const [method, path] =
+    round === undefined ? (["POST", "/admin/upgrade"] as const) : (["GET", `/admin/upgrade?round=${round}`] as const);
+  await eachLine(
+    operated,
+    method,
+    path,
+    () => {},
+    ({ state, why, ...counts }) => {
+      last = {
+        round: Number(counts["round"]),
+        state: String(state),
+        fresh: Number(counts["fresh"]),
+        count: Number(counts["count"]),
+        why: typeof why === "string" ? why : undefined,
+      };
+    },
+  );
+  if (last) return last;
+  throw new GatewayError("lost", `${gatewayUrl(operated.address, "")} closed before it said how far the upgrade is`);
 }
 
 async function eachLine(
@@ -124,6 +159,7 @@ function refusal(url: string, status: number, text: string): GatewayError {
   if (denied.includes(status))
     return new GatewayError(status === 403 ? "notOperator" : "unauthorized", message || `${url} refuses (${status})`);
   if (status === notFound) return new GatewayError("badProtocol", `${url} is no gateway that can be operated`);
+  if (status === wrongRequest && message !== "") return new GatewayError("usage", message);
   return new GatewayError("badProtocol", `${url} answers HTTP ${status}${message === "" ? "" : `: ${message}`}`);
 }
 

@@ -1,11 +1,12 @@
 // Several workers on one port, under one supervisor: found by all clients, replaced when they die, exchanged without a loss.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
-import { Gateway, gone, recordOf, until } from "../e2e/kit.ts";
-import { isAlive, startHttpServer } from "../kit/process.ts";
+import { callText, Gateway, gone, until } from "../e2e/kit.ts";
+import { isAlive, runtimeCommand, startHttpServer, startProcess } from "../kit/process.ts";
 import { RawClient } from "../kit/raw-client.ts";
 import { Crowd } from "./crowd.ts";
+import { childrenOf, nodesAt } from "./kit.ts";
 
 const limits = { timeout: 120_000 };
 /** The whole measure takes minutes: it is for a script, and not for each change. */
@@ -13,24 +14,6 @@ const isFull = process.env["MCPCTL_TEST_FULL"] !== undefined;
 const size = isFull
   ? { sessions: 200, subscriptions: 200, callsPerSecond: 200 }
   : { sessions: 10, subscriptions: 10, callsPerSecond: 50 };
-
-function childrenOf(pid: number): number[] {
-  const text = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return text.split(" ").filter(Boolean).map(Number);
-}
-
-async function nodesAt(url: string): Promise<{ readonly nodes: ReadonlySet<unknown>; readonly processes: unknown }> {
-  const nodes = new Set<unknown>();
-  let processes: unknown;
-  for (let left = 30; left > 0; left -= 1) {
-    // A connection that was kept may be that of one that is gone.
-    const response = await fetch(new URL("/health", url), { headers: { connection: "close" } }).catch(() => undefined);
-    const cluster = recordOf(recordOf((await response?.json()) ?? {})["cluster"] ?? {});
-    nodes.add(cluster["node"]);
-    ({ processes } = cluster);
-  }
-  return { nodes, processes };
-}
 
 test(
   "workers: a session goes on at each of them, and what they need of each other needs no engine",
@@ -106,11 +89,36 @@ test("workers: a port that is taken is refused, also where others share it", lim
   await client.initialize();
 });
 
-test("workers: an address for metrics is refused, at the start and later", limits, async () => {
-  const metrics = { listen: "127.0.0.1:0" };
-  await assert.rejects(Gateway.start({ backends: {}, metrics }, "--workers", "2"), /metrics\.listen .* --workers/);
-  await using gateway = await Gateway.start({ backends: {} }, "--workers", "2");
-  gateway.replace({ backends: {}, metrics });
-  await gateway.proc.line(/the changed config is not applied: metrics\.listen .* --workers/, "stderr");
-  assert.equal((await fetch(new URL("/health", gateway.url()))).status, 200);
+test("workers: --upgrade exchanges them all, and says why it cannot", limits, async () => {
+  await using server = await startHttpServer();
+  const config = { backends: { b: { url: server.url } } };
+  await using gateway = await Gateway.start(config, "--workers", "2");
+  await until(async () => (await nodesAt(gateway.url())).processes === 2, "both are there");
+  const { port } = new URL(gateway.url());
+  const upgrade = async (
+    file: string,
+    at: string = port,
+  ): Promise<{ readonly code: number | null; stderr: string }> => {
+    const args = ["serve", "-c", file, "--port", at, "--upgrade"];
+    await using proc = startProcess(...runtimeCommand("cli/main.ts", ...args), { cwd: gateway.folder });
+    const { code } = await proc.exited;
+    return { code, stderr: proc.stderr };
+  };
+  const before = childrenOf(gateway.proc.pid);
+  const client = await gateway.client();
+  const done = await upgrade(gateway.file);
+  assert.equal(done.code, 0, done.stderr);
+  assert.match(done.stderr, /2 workers of http:\/\/127\.0\.0\.1:\d+ are new after .*: mcpctl \d/);
+  assert.ok(!before.some(isAlive));
+  assert.match(await callText(client, "b__echo", { text: "hi" }), /hi/);
+  // What is wrong with the config is found before anything is exchanged.
+  const after = childrenOf(gateway.proc.pid);
+  const broken = gateway.path("broken.json");
+  writeFileSync(broken, "{");
+  assert.equal((await upgrade(broken)).code, 3);
+  assert.deepEqual(childrenOf(gateway.proc.pid), after);
+  await using alone = await Gateway.start({ backends: {} });
+  const refused = await upgrade(alone.file, new URL(alone.url()).port);
+  assert.equal(refused.code, 2);
+  assert.match(refused.stderr, /no workers to exchange/);
 });
