@@ -1,7 +1,7 @@
 // Reads what a config says of metrics, traces and logs, without a mistake.
 
 import { type Fields, fieldsOf, flag, integer, mapOf, matching, oneOf, quantity, type Reader } from "./readers.ts";
-import { addressPattern, maxPort, parseAddress, textPattern } from "./rules.ts";
+import { readAddress, textPattern } from "./rules.ts";
 import {
   componentPattern,
   isCollectorUrl,
@@ -19,16 +19,9 @@ import { parseShare } from "./units.ts";
 
 const text = matching(textPattern);
 const filled: Reader<string> = (value) => (value === "" ? undefined : text(value));
-const port = integer(0, maxPort);
-
-const address: Reader<NonNullable<MetricsConfig["listen"]>> = (value) => {
-  if (typeof value === "number") return port(value) === undefined ? undefined : { port: value };
-  const parsed = typeof value === "string" && addressPattern.test(value) ? parseAddress(value) : undefined;
-  return (parsed?.port ?? 0) <= maxPort ? parsed : undefined;
-};
 
 export const observeFields: Fields<ObserveConfig> = {
-  metrics: fieldsOf<MetricsConfig>({ disabled: flag, listen: address, tools: integer(0, maxNamedTools) }),
+  metrics: fieldsOf<MetricsConfig>({ disabled: flag, listen: readAddress, tools: integer(0, maxNamedTools) }),
   traces: fieldsOf<TracesConfig>({
     endpoint: (value) => (typeof value === "string" && isCollectorUrl(value) ? value : undefined),
     sample: quantity(parseShare, 0, 1),

@@ -29,7 +29,6 @@ import {
   type Reader,
 } from "./readers.ts";
 import {
-  addressPattern,
   type BackendConfig,
   type BackendTimeouts,
   balancePattern,
@@ -51,7 +50,7 @@ import {
   maxPort,
   maxWeight,
   type OutlierConfig,
-  parseAddress,
+  readAddress,
   protocolPattern,
   type ReplicaConfig,
   type RetryConfig,
@@ -190,9 +189,5 @@ export const topKeys: ReadonlySet<string> = new Set([...Object.keys(topFields), 
 export const acceptConfig: Reader<Config> = fieldsOf<Config>(topFields);
 
 function listen(value: unknown): ListenConfig | undefined {
-  if (typeof value === "object") return listenMap(value);
-  if (typeof value === "number")
-    return Number.isInteger(value) && value >= 0 && value <= maxPort ? { port: value } : undefined;
-  const address = typeof value === "string" && addressPattern.test(value) ? parseAddress(value) : undefined;
-  return (address?.port ?? 0) <= maxPort ? address : undefined;
+  return typeof value === "object" ? listenMap(value) : readAddress(value);
 }

@@ -194,3 +194,11 @@ export function parseAddress(written: string): ListenConfig {
   const [host, port] = [groups["host"], groups["port"] ?? groups["only"]];
   return { ...(host ? { host } : {}), ...(port ? { port: Number(port) } : {}) };
 }
+
+/** An address as a port or a text; undefined where it is none. */
+export function readAddress(value: unknown): ListenConfig | undefined {
+  if (typeof value === "number")
+    return Number.isInteger(value) && value >= 0 && value <= maxPort ? { port: value } : undefined;
+  const address = typeof value === "string" && addressPattern.test(value) ? parseAddress(value) : undefined;
+  return (address?.port ?? 0) <= maxPort ? address : undefined;
+}

@@ -2,7 +2,6 @@
 
 import * as z from "zod";
 import { observeDefaults } from "./observe.ts";
-import { addressPattern, maxPort, parseAddress } from "./rules.ts";
 import {
   componentPattern,
   isCollectorUrl,
@@ -15,27 +14,12 @@ import {
   requestLogs,
   type TracesConfig,
 } from "./rules-observe.ts";
-import { filled, flag, integer, share, strict, text } from "./schema-values.ts";
+import { address, filled, flag, integer, share, strict, text } from "./schema-values.ts";
 
 const addressError = 'expected an address like "127.0.0.1:9464", or a port up to 65535';
 const urlError = "expected an http or https address without user, password and fragment";
 const { metrics, log } = observeDefaults;
 const level = z.enum(logLevels);
-
-const address = z.union(
-  [
-    z
-      .int({ error: addressError })
-      .min(0, { error: addressError })
-      .max(maxPort, { error: addressError })
-      .transform((port) => ({ port })),
-    text
-      .regex(addressPattern, { error: addressError })
-      .transform(parseAddress)
-      .refine((parsed) => (parsed.port ?? 0) <= maxPort, { error: addressError }),
-  ],
-  { error: addressError },
-);
 
 /** Keys of the whole config. */
 export const observeShape: {
@@ -45,7 +29,8 @@ export const observeShape: {
 } = {
   metrics: strict({
     disabled: flag.optional().meta({ fallback: false }).describe("Count nothing, and have no /metrics."),
-    listen: address
+    listen: z
+      .union(address(addressError), { error: addressError })
       .optional()
       .describe("Serve /metrics at an address of its own, without authentication, and not where clients come in."),
     tools: integer(0, maxNamedTools)

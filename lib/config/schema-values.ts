@@ -1,7 +1,16 @@
 // The values that a config file is made of, for the schema: texts, numbers, durations, sizes and shares.
 
 import * as z from "zod";
-import { byteRange, digitsPattern, maxDelayMs, textPattern } from "./rules.ts";
+import {
+  addressPattern,
+  byteRange,
+  digitsPattern,
+  type ListenConfig,
+  maxDelayMs,
+  maxPort,
+  parseAddress,
+  textPattern,
+} from "./rules.ts";
 import {
   durationPattern,
   formatDuration,
@@ -33,6 +42,18 @@ export function integer(min: number, max: number): z.ZodType<number, number | st
   const number = z.int({ error }).min(min, { error }).max(max, { error });
   const digits = z.string().regex(digitsPattern, { error }).transform(Number).pipe(number);
   return z.union([number, digits], { error });
+}
+
+/** Each way to write an address but a map: a port, and a text. */
+export function address(error: string): readonly [z.ZodType<ListenConfig, number>, z.ZodType<ListenConfig, string>] {
+  const port = z.int({ error }).min(0, { error }).max(maxPort, { error });
+  return [
+    port.transform((number) => ({ port: number })),
+    text
+      .regex(addressPattern, { error })
+      .transform(parseAddress)
+      .refine((parsed) => (parsed.port ?? 0) <= maxPort, { error }),
+  ];
 }
 
 type Quantity = z.ZodOptional<z.ZodType<number, string>>;

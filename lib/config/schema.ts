@@ -2,16 +2,7 @@
 
 import * as z from "zod";
 import { backendDefaults, planDefaults } from "./plan.ts";
-import {
-  addressPattern,
-  type Config,
-  hostPattern,
-  maxPort,
-  namePattern,
-  parseAddress,
-  protocolPattern,
-  sealKeyPattern,
-} from "./rules.ts";
+import { type Config, hostPattern, maxPort, namePattern, protocolPattern, sealKeyPattern } from "./rules.ts";
 import { catalogShape, rulesShape } from "./schema-catalog.ts";
 import { guardShape, sandboxShape } from "./schema-guard.ts";
 import { backendLimitsShape, limitsShape } from "./schema-limits.ts";
@@ -20,7 +11,7 @@ import { clusterShape } from "./schema-cluster.ts";
 import { policyShape } from "./schema-policy.ts";
 import { forwarded, frontShape, outbound } from "./schema-auth.ts";
 import { replicaShape, resilienceShape, timeoutShape } from "./schema-resilience.ts";
-import { duration, filled, flag, integer, strict, text, textError } from "./schema-values.ts";
+import { address, duration, filled, flag, integer, strict, text, textError } from "./schema-values.ts";
 
 const endpointShape = {
   command: filled.describe("Program to run as a child process; a name on the PATH or a path, no shell line."),
@@ -91,21 +82,7 @@ const listenMap = strict({
 const topShape = {
   $schema: z.string().optional().describe("For editors; not read."),
   listen: z
-    .union(
-      [
-        listenMap,
-        z
-          .int({ error: addressError })
-          .min(0, { error: addressError })
-          .max(maxPort, { error: addressError })
-          .transform((port) => ({ port })),
-        text
-          .regex(addressPattern, { error: addressError })
-          .transform(parseAddress)
-          .refine((parsed) => (parsed.port ?? 0) <= maxPort, { error: addressError }),
-      ],
-      { error: addressError },
-    )
+    .union([listenMap, ...address(addressError)], { error: addressError })
     .optional()
     .describe("Where clients come in."),
   ...frontShape,

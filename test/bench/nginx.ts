@@ -1,7 +1,7 @@
 // nginx as the yardstick: one worker that proxies with keep-alive, and a second one that ends TLS before the backend.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
+import { nginxHead } from "../kit/nginx-head.ts";
 import type { Way } from "./load.ts";
 import { findProgram, freePort, runTool, type Stage } from "./programs.ts";
 
@@ -39,21 +39,10 @@ const hostOf = (url: string): string => new URL(url).host;
  * early, bodies stay in memory. Event streams are not buffered because the backend says so (X-Accel-Buffering: no).
  */
 function configOf(folder: string, servers: string): string {
-  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return `
-${process.getuid?.() === 0 ? "user root;" : ""}
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile 20000;
-pid ${folder}/nginx.pid;
-error_log stderr error;
-events { worker_connections 16000; }
-http {
-  access_log off;
-  ${paths.map((path) => `${path}_temp_path ${folder}/${path};`).join("\n  ")}
+${nginxHead(folder)}
   keepalive_timeout 1h;
   keepalive_requests 1000000000;
-  client_max_body_size 64m;
   client_body_buffer_size 1m;
   proxy_http_version 1.1;
   proxy_set_header Connection "";

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
+import { nginxHead } from "./nginx-head.ts";
 import { findProgram, provide } from "./packages.ts";
 import { type Proc, startProcess } from "./process.ts";
 
@@ -113,19 +113,8 @@ export class Balancer implements AsyncDisposable {
 }
 
 function configOf(folder: string, port: number, ports: readonly number[]): string {
-  const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   return `
-${process.getuid?.() === 0 ? "user root;" : ""}
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile 20000;
-pid ${folder}/nginx.pid;
-error_log stderr error;
-events { worker_connections 8000; }
-http {
-  access_log off;
-  ${paths.map((path) => `${path}_temp_path ${folder}/${path};`).join("\n  ")}
-  client_max_body_size 64m;
+${nginxHead(folder)}
   upstream gateways {
     ${ports.map((each) => `server 127.0.0.1:${each} max_fails=0;`).join("\n    ")}
     keepalive 64;
