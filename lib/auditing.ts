@@ -11,8 +11,7 @@ export class Auditing {
   #log: Promise<AuditLog | undefined> | undefined;
   #open: AuditLog | undefined;
   /** What comes before the file is open. */
-  #early: string[] = [];
-  readonly #texts = new Map<string, string>();
+  readonly #early: (Flight | string)[] = [];
 
   constructor(observer: Observer) {
     this.#observer = observer;
@@ -36,7 +35,7 @@ export class Auditing {
       const { AuditLog } = await import("./observe/audit.ts");
       const log = await AuditLog.open({ ...plan, observer: this.#observer });
       if (this.#plan === plan) this.#open = log;
-      for (const entry of this.#early.splice(0)) log.writeJson(entry);
+      for (const early of this.#early.splice(0)) write(log, early);
       return log;
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
@@ -47,23 +46,15 @@ export class Auditing {
 
   /** A call is over. */
   called(flight: Flight): void {
-    const { at, endedAt, principal, method, name, view, backend, failed, code, rule } = flight;
-    const outcome = code !== "" ? "refused" : failed ? "failed" : "answered";
-    // The flight's id is JSON already, in a text of its own.
-    this.#write(
-      `{"event":"call","principal":${this.#json(principal)},"method":${this.#json(method)},"name":${this.#json(name)}` +
-        (view === "" ? "" : `,"view":${this.#json(view)}`) +
-        (backend === "" ? "" : `,"backend":${this.#json(backend)}`) +
-        `,"id":${JSON.stringify(flight.id)},"outcome":"${outcome}"` +
-        (code === "" ? "" : `,"code":"${code}"`) +
-        (rule === undefined ? "" : `,"rule":${rule}`) +
-        `,"tookMs":${endedAt - at}}`,
-    );
+    if (this.#open) this.#open.called(flight);
+    else this.#keep(flight);
   }
 
   /** Somebody was not let in. */
   refused(path: string, code: string, why: string): void {
-    this.#write(JSON.stringify({ event: "refused", path: path.slice(0, 200), code, why }));
+    const entry = JSON.stringify({ event: "refused", path: path.slice(0, 200), code, why });
+    if (this.#open) this.#open.writeJson(entry);
+    else this.#keep(entry);
   }
 
   /** Resolves when all is written. */
@@ -71,23 +62,14 @@ export class Auditing {
     await (await this.#log)?.close();
   }
 
-  #write(entry: string): void {
-    if (this.#open) this.#open.writeJson(entry);
-    else if (this.#plan && this.#early.length < maxEarly) this.#early.push(entry);
-  }
-
-  /** The same few names come with every call. */
-  #json(text: string): string {
-    const known = this.#texts.get(text);
-    if (known !== undefined) return known;
-    const json = JSON.stringify(text);
-    if (this.#texts.size >= maxTexts) this.#texts.clear();
-    if (text.length <= maxTextChars) this.#texts.set(text, json);
-    return json;
+  #keep(early: Flight | string): void {
+    if (this.#plan && this.#early.length < maxEarly) this.#early.push(early);
   }
 }
 
-/** Names come from clients. */
-const maxTexts = 1_000;
-const maxTextChars = 200;
 const maxEarly = 10_000;
+
+function write(log: AuditLog, what: Flight | string): void {
+  if (typeof what === "string") log.writeJson(what);
+  else log.called(what);
+}

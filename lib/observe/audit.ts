@@ -4,9 +4,11 @@ import { hash as digest } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { createInterface } from "node:readline";
+import type { Flight } from "../core/flight.ts";
 import type { Observer } from "../core/observer.ts";
 import { after } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
+import { AuditLines, origin } from "./audit-lines.ts";
 
 /** What is written of one event; `time`, `seq` and `hash` come beside it. */
 export type AuditEntry = Readonly<Record<string, unknown>>;
@@ -19,37 +21,58 @@ export interface AuditOptions {
 }
 
 /** What the disk has not taken; beyond that entries are counted, and not kept. */
-const maxWaitingChars = 64 * 2 ** 20;
+const maxWaitingBytes = 64 * 2 ** 20;
 /** Of a file that goes on: its last line is in here. */
 const tailBytes = 1024 * 1024;
 /** A process that is killed loses what came in this time. */
 const gatherMs = 50;
-const origin = "0".repeat(64);
+/** Small, for the runtime may write while everybody waits. */
+const pieceBytes = 64 * 1024;
+/** Pieces that are kept to be filled again. */
+const maxSpare = 4;
+
+/** Lines that are written at once. */
+interface Piece {
+  readonly bytes: Buffer;
+  filled: number;
+  lines: number;
+  /** What is behind them goes to a new file; the old one gets this at the end of its name. */
+  aside: string | undefined;
+}
 
 export class AuditLog {
   readonly #options: AuditOptions;
-  readonly #waiting: string[] = [];
-  #waitingChars = 0;
+  readonly #lines: AuditLines;
+  /** What is filled now. */
+  #piece: Piece = createPiece(Buffer.allocUnsafe(pieceBytes));
+  readonly #full: Piece[] = [];
+  readonly #spare: Buffer[] = [];
+  #waitingBytes = 0;
   #lost = 0;
-  #seq = 0;
-  #hash = origin;
-  #now = 0;
-  /** As text, which many entries share. */
-  #time = "";
-  #bytes = 0;
+  /** Of the file, with what waits. */
+  #fileBytes: number;
   #handle: FileHandle | undefined;
   #writing: Promise<void> | undefined;
   #stopWaiting: (() => void) | undefined;
   #isBroken = false;
 
-  constructor(options: AuditOptions) {
+  private constructor(options: AuditOptions, handle: FileHandle, { seq, hash, size }: AuditState) {
     this.#options = options;
+    this.#handle = handle;
+    this.#lines = new AuditLines(seq, hash);
+    this.#fileBytes = size;
   }
 
   /** Goes on with the file where there is one. Rejects where it cannot be written. */
   static async open(options: AuditOptions): Promise<AuditLog> {
-    const log = new AuditLog(options);
-    await log.#open();
+    const handle = await open(options.file, "a+", 0o600);
+    const state = await readState(handle);
+    const log = new AuditLog(options, handle, state);
+    // A line that a crash has cut off must not run into the next one.
+    if (state.isCut) await handle.appendFile("\n");
+    log.#begin();
+    log.#next();
+    await log.#writing;
     return log;
   }
 
@@ -59,125 +82,135 @@ export class AuditLog {
 
   /** The same for an entry that is JSON already: an object with a member at least. */
   writeJson(entry: string): void {
-    if (this.#waitingChars > maxWaitingChars) {
-      this.#lost += 1;
-      return;
-    }
-    if (this.#lost > 0) {
-      this.#keep(JSON.stringify({ event: "lost", entries: this.#lost }));
-      this.#lost = 0;
-    }
-    this.#keep(entry);
-    this.#schedule();
+    if (this.#takes()) this.#keep(this.#lines.entry(entry, Date.now()));
+  }
+
+  /** A call is over. */
+  called(flight: Flight): void {
+    if (this.#takes()) this.#keep(this.#lines.call(flight));
   }
 
   /** Resolves when all is written. */
   async close(): Promise<void> {
-    while (this.#waiting.length > 0 || this.#writing) await (this.#writing ?? this.#flush());
+    while (this.#waitingBytes > 0) {
+      this.#next();
+      await this.#writing;
+    }
     this.#stopWaiting?.();
     this.#stopWaiting = undefined;
     await this.#handle?.close();
     this.#handle = undefined;
   }
 
-  #keep(entry: string): void {
-    const now = Date.now();
-    if (now !== this.#now) this.#time = new Date(now).toISOString();
-    this.#now = now;
-    const body = `{"time":"${this.#time}",${entry.slice(1)}`;
-    this.#waiting.push(body);
-    this.#waitingChars += body.length;
+  #takes(): boolean {
+    if (this.#waitingBytes > maxWaitingBytes) {
+      this.#lost += 1;
+      return false;
+    }
+    if (this.#lost === 0) return true;
+    const lost = JSON.stringify({ event: "lost", entries: this.#lost });
+    this.#lost = 0;
+    this.#keep(this.#lines.entry(lost, Date.now()));
+    return true;
   }
 
-  /** Lines get their numbers and hashes as they are written, so that the first one of a file can come between them. */
-  #lineOf(entry: string): string {
-    this.#seq += 1;
-    const body = `{"seq":${this.#seq},${entry.slice(1)}`;
-    this.#hash = hashOf(this.#hash, body);
-    return `${body.slice(0, -1)},"hash":"${this.#hash}"}\n`;
-  }
-
-  /** What comes in a short time is written at once: a write for each call would cost more than all the rest of it. */
-  #schedule(): void {
-    if (this.#stopWaiting || this.#writing) return;
-    this.#stopWaiting = after(gatherMs, () => {
+  #keep(length: number): void {
+    this.#put(length);
+    if (this.#fileBytes > this.#options.maxBytes) this.#putAside();
+    // What comes in a short time is written at once: a write for each call would cost more than all the rest of it.
+    this.#stopWaiting ??= after(gatherMs, () => {
       this.#stopWaiting = undefined;
-      void this.#flush();
+      this.#next();
     });
   }
 
-  #flush(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-      if (this.#waiting.length > 0) this.#schedule();
-    });
-    return this.#writing;
+  #put(length: number): void {
+    if (this.#piece.filled + length > this.#piece.bytes.length) this.#next(length);
+    const piece = this.#piece;
+    this.#lines.copy(length, piece.bytes, piece.filled);
+    piece.filled += length;
+    piece.lines += 1;
+    this.#waitingBytes += length;
+    this.#fileBytes += length;
   }
 
-  /** Writes what waits; what comes meanwhile is gathered for the next time. */
-  async #writeAll(): Promise<void> {
-    const entries = this.#waiting.splice(0);
-    this.#waitingChars = 0;
-    let written = 0;
-    let safe = 0;
-    try {
-      while (written < entries.length) {
-        const lines: string[] = [];
-        for (let bytes = this.#bytes; written < entries.length && bytes <= this.#options.maxBytes; written += 1) {
-          const line = this.#lineOf(entries[written] ?? "{}");
-          lines.push(line);
-          bytes += line.length;
-        }
-        await this.#append(lines.join(""));
-        safe = written;
-        if (this.#bytes > this.#options.maxBytes) await this.#rotate();
-      }
-      this.#isBroken = false;
-    } catch (error) {
-      this.#lost += entries.length - safe;
-      const why = error instanceof Error ? error.message : String(error);
-      if (!this.#isBroken) this.#options.observer.log("error", "gateway", `the audit log cannot be written: ${why}`);
-      this.#isBroken = true;
-    }
+  /** Writes what there is, and fills another piece from here on, in which there is room for so much. */
+  #next(length: number = 0): void {
+    const piece = this.#piece;
+    if (piece.filled === 0 && length <= piece.bytes.length) return;
+    const spare = length <= pieceBytes ? this.#spare.pop() : undefined;
+    this.#piece = createPiece(spare ?? Buffer.allocUnsafe(Math.max(pieceBytes, length)));
+    if (piece.filled === 0) return;
+    this.#full.push(piece);
+    this.#writing ??= this.#writeAll();
   }
 
-  async #append(text: string): Promise<void> {
-    const bytes = Buffer.from(text);
-    await this.#handle?.appendFile(bytes);
-    this.#bytes += bytes.length;
-  }
-
-  async #rotate(): Promise<void> {
-    const { file } = this.#options;
-    await this.#handle?.close();
-    await rename(file, `${file}.${new Date().toISOString().replaceAll(":", "-")}.${this.#seq}`);
-    this.#handle = await open(file, "a", 0o600);
-    this.#bytes = 0;
-    await this.#begin("");
-  }
-
-  async #open(): Promise<void> {
-    const { file } = this.#options;
-    this.#handle = await open(file, "a+", 0o600);
-    const { size } = await this.#handle.stat();
-    this.#bytes = size;
-    const tail = Buffer.alloc(Math.min(size, tailBytes));
-    await this.#handle.read(tail, 0, tail.length, size - tail.length);
-    const text = tail.toString("utf8");
-    const last = readLine(text.slice(text.lastIndexOf("\n", text.length - 2) + 1).trimEnd());
-    if (last) {
-      this.#seq = last.seq;
-      this.#hash = last.hash;
-    }
-    // A line that a crash has cut off must not run into the next one.
-    await this.#begin(size > 0 && !text.endsWith("\n") ? "\n" : "");
+  #putAside(): void {
+    this.#piece.aside = `${new Date().toISOString().replaceAll(":", "-")}.${this.#lines.seq}`;
+    this.#next();
+    this.#fileBytes = 0;
+    this.#begin();
   }
 
   /** The first line of a file, or of a process, says what it follows. */
-  async #begin(before: string): Promise<void> {
-    const entry = { time: new Date().toISOString(), event: "begin", prev: this.#hash };
-    await this.#append(before + this.#lineOf(JSON.stringify(entry)));
+  #begin(): void {
+    const { hash } = this.#lines;
+    this.#put(this.#lines.entry(JSON.stringify({ event: "begin", prev: hash }), Date.now()));
   }
+
+  /** One piece after another. */
+  async #writeAll(): Promise<void> {
+    for (let piece = this.#full.shift(); piece; piece = this.#full.shift()) {
+      try {
+        await this.#append(piece);
+        this.#isBroken = false;
+      } catch (error) {
+        const why = error instanceof Error ? error.message : String(error);
+        if (!this.#isBroken) this.#options.observer.log("error", "gateway", `the audit log cannot be written: ${why}`);
+        this.#isBroken = true;
+      }
+      this.#waitingBytes -= piece.filled;
+      if (piece.bytes.length === pieceBytes && this.#spare.length < maxSpare) this.#spare.push(piece.bytes);
+    }
+    this.#writing = undefined;
+  }
+
+  async #append(piece: Piece): Promise<void> {
+    const { file } = this.#options;
+    try {
+      this.#handle ??= await open(file, "a", 0o600);
+      await this.#handle.appendFile(piece.bytes.subarray(0, piece.filled));
+    } catch (error) {
+      this.#lost += piece.lines;
+      throw error;
+    }
+    if (piece.aside === undefined) return;
+    await this.#handle.close();
+    this.#handle = undefined;
+    await rename(file, `${file}.${piece.aside}`);
+  }
+}
+
+function createPiece(bytes: Buffer): Piece {
+  return { bytes, filled: 0, lines: 0, aside: undefined };
+}
+
+/** How a file ends that goes on. */
+interface AuditState {
+  readonly seq: number;
+  readonly hash: string;
+  readonly size: number;
+  /** Its last line is not whole. */
+  readonly isCut: boolean;
+}
+
+async function readState(handle: FileHandle): Promise<AuditState> {
+  const { size } = await handle.stat();
+  const bytes = Buffer.alloc(Math.min(size, tailBytes));
+  await handle.read(bytes, 0, bytes.length, size - bytes.length);
+  const text = bytes.toString("utf8");
+  const last = readLine(text.slice(text.lastIndexOf("\n", text.length - 2) + 1).trimEnd());
+  return { seq: last?.seq ?? 0, hash: last?.hash ?? origin, size, isCut: size > 0 && !text.endsWith("\n") };
 }
 
 interface Line {
@@ -186,10 +219,6 @@ interface Line {
   readonly prev: string | undefined;
   /** What the hash is over. */
   readonly body: string;
-}
-
-function hashOf(before: string, body: string): string {
-  return digest("sha256", before + body, "hex");
 }
 
 function readLine(text: string): Line | undefined {
@@ -239,5 +268,7 @@ function whyBroken(
   const expected = before?.hash ?? prev;
   if (expected === undefined) return "the lines before it are missing";
   if (before && seq !== before.seq + 1) return `its number is ${seq}, and that of the line before ${before.seq}`;
-  return hashOf(expected, body) === hash ? undefined : "it, or the line before, is not as it was written";
+  return digest("sha256", expected + body, "hex") === hash
+    ? undefined
+    : "it, or the line before, is not as it was written";
 }

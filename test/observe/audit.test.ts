@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { Flight } from "../../lib/core/flight.ts";
 import { silentObserver } from "../../lib/core/observer.ts";
 import { AuditLog, verifyAudit } from "../../lib/observe/audit.ts";
 import { clientWith, keyOf, knock, startLocked } from "../front/auth-kit.ts";
@@ -139,4 +140,59 @@ test("audit: a log that cannot be written is said, and calls go on", async () =>
   await new FrontClient(gateway).initialize();
   await gateway.close();
   assert.ok(logged.some((line) => line.startsWith("error gateway: the audit log cannot be opened")));
+});
+
+test("audit: entries of any size and in any number stay in order, across pieces, full files and restarts", async () => {
+  using folder = createFolder();
+  const sizes = [1, 70_000, 10, 300_000, 64 * 1024, 5, 4_000, 200, 1_000_000, 3];
+  for (let process = 0; process < 3; process += 1) {
+    const log = await AuditLog.open({ file: folder.file, maxBytes: 400_000, observer: silentObserver });
+    for (let at = 0; at < 1_000; at += 1)
+      log.write({ event: "call", at, text: "ü".repeat((sizes[at % 300] ?? 0) / 2) });
+    await log.close();
+  }
+  const seqOf = (name: string): number => Number(name.split(".").at(-1));
+  const names = readdirSync(folder.path).toSorted((a, b) => seqOf(a) - seqOf(b));
+  const files = [...names.filter((name) => name !== "audit.ndjson"), "audit.ndjson"].map((name) =>
+    join(folder.path, name),
+  );
+  assert.ok(files.length > 3, String(files.length));
+  const { broken, lines } = await verifyAudit(files);
+  assert.equal(broken, undefined);
+  const calls = files.flatMap(parsed).filter(({ event }) => event === "call");
+  assert.equal(lines - calls.length, files.length - 1 + 3, "one first line for each file and each process");
+  assert.deepEqual(
+    calls.map(({ at }) => at),
+    Array.from({ length: 3_000 }, (_, at) => at % 1_000),
+  );
+});
+
+test("audit: a call is written as JSON whatever is in its names, and each member where it belongs", async () => {
+  using folder = createFolder();
+  const log = await AuditLog.open({ file: folder.file, maxBytes: 2 ** 30, observer: silentObserver });
+  const odd = ["plain", 'a"b\\c', "\u0000\u001f\u007f", "ü — 日本 🙂", "x".repeat(5_000), ""];
+  const written = odd.flatMap((text) => [
+    { id: "7", name: "b__t", principal: text, failed: false, code: "", rule: undefined },
+    { id: JSON.stringify(text), name: text, principal: "p", failed: true, code: "", rule: 3 },
+    { id: "7", name: text, principal: text, failed: true, code: "E5105", rule: undefined },
+  ]);
+  for (const { id, ...facts } of written) {
+    const flight = Object.assign(new Flight(id), facts, { method: "tools/call", backend: "b" });
+    flight.end(flight.at + 17);
+    log.called(flight);
+  }
+  await log.close();
+  const lines = parsed(folder.file).slice(1);
+  assert.deepEqual(
+    lines.map(({ id, name, principal, outcome, code, rule, method, backend, tookMs, event }) => {
+      assert.deepEqual([event, method, backend, tookMs], ["call", "tools/call", "b", 17]);
+      return { id, name, principal, outcome, code, rule };
+    }),
+    written.map(({ id, name, principal, failed, code, rule }) => {
+      const outcome = code !== "" ? "refused" : failed ? "failed" : "answered";
+      return { id, name, principal, outcome, code: code === "" ? undefined : code, rule };
+    }),
+  );
+  for (const { time } of lines) assert.equal(new Date(String(time)).toISOString(), time);
+  assert.equal((await verifyAudit([folder.file])).broken, undefined);
 });
