@@ -24,7 +24,7 @@ export class Puppet implements AsyncDisposable {
   readonly name: string;
   /** What came while it was frozen. */
   held: Request[] = [];
-  /** Everything that was asked for, by tool or method. */
+  /** Everything that was asked for, by tool or method, of JSON-RPC or of HTTP. */
   readonly asked: string[] = [];
   /** Messages that came while it was away or broken, and looks at it. */
   missed = 0;
@@ -70,7 +70,10 @@ export class Puppet implements AsyncDisposable {
         const status = this.#mood === "away" ? 502 : request.method === "POST" ? 500 : 405;
         return void response.writeHead(status).end();
       }
-      if (request.method !== "POST") return void response.writeHead(405).end();
+      if (request.method !== "POST") {
+        this.asked.push(request.method ?? "");
+        return void response.writeHead(405).end();
+      }
       const { id, method, params } = recordOf(JSON.parse(Buffer.concat(chunks).toString("utf8")));
       if (id === undefined) return void response.writeHead(202).end();
       const { name } = recordOf(params);
