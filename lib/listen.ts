@@ -51,6 +51,8 @@ export interface ListenOptions {
 const flushMs = 500;
 const flushStepMs = 10;
 const defaultCheckMs = 10_000;
+/** A handshake takes a moment: more at the same time are no clients. */
+const enoughShaking = 1_000;
 
 /** Listens; rejects with `portInUse` where somebody else does. */
 export async function listen(options: ListenOptions): Promise<Listener> {
@@ -73,7 +75,9 @@ export async function listen(options: ListenOptions): Promise<Listener> {
       import("./certificates.ts"),
       import("./core/tls-server.ts"),
     ]);
-    const secure = await serveTls({ host, port, isShared, handshakeMs: patience.silentMs }, readPem(files), accept);
+    const maxShaking = Math.min(maxConnections, enoughShaking);
+    const address = { host, port, isShared, handshakeMs: patience.silentMs, maxShaking };
+    const secure = await serveTls(address, readPem(files), accept);
     stopFollowing = followPem(files, secure, observer, tlsCheckMs);
     return secure;
   });
@@ -99,24 +103,45 @@ export async function listen(options: ListenOptions): Promise<Listener> {
   };
 }
 
-/** Closes the oldest connection that asked nothing yet, or else is idle: who only holds connections keeps nobody out. */
+/** Once there is one that can go, no more than this are looked at for a better one: who opens many must not cost much. */
+const enoughLooks = 256;
+const easiestOfAll = 5;
+
+/** Closes the oldest connection of those that are missed least: who only holds connections keeps nobody out. */
 function makeRoom(clients: ReadonlySet<ClientConnection>): boolean {
   let easiest: ClientConnection | undefined;
   let most = 0;
+  let looks = 0;
   for (const client of clients) {
+    looks += 1;
     const ease = easeOf(client);
     if (ease > most) easiest = client;
     most = Math.max(most, ease);
-    if (most === 2) break;
+    if (most === easiestOfAll || (most > 0 && looks >= enoughLooks)) break;
   }
   easiest?.destroy();
   return easiest !== undefined;
 }
 
-/** How little is lost if it is closed now: 2 where nobody has asked anything on it, 1 where nothing is under way. */
+/** How little is lost if it is closed now; 0 where something is under way, and it must stay. */
 function easeOf({ phase, answered }: ClientConnection): number {
-  if (phase === "idle") return answered === 0 ? 2 : 1;
-  return phase === "head" && answered === 0 ? 2 : 0;
+  const isNew = answered === 0;
+  switch (phase) {
+    // Everything was answered, and the client does not close its side.
+    case "ending":
+      return easiestOfAll;
+    case "idle":
+      return isNew ? 4 : 3;
+    case "head":
+      return isNew ? 4 : 1;
+    // A request that is not complete may never be.
+    case "body":
+      return isNew ? 2 : 1;
+    case "answering":
+    case "streaming":
+    case "writing":
+      return 0;
+  }
 }
 
 /** Requests of a connection whose client showed a certificate. */

@@ -1,6 +1,7 @@
 // TLS for those who come in: what the runtimes share of it, and what a client showed of itself.
 
 import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { tls } from "./builtins.ts";
 import { GatewayError } from "./errors.ts";
@@ -37,6 +38,8 @@ export interface TlsAddress {
   readonly port: number;
   /** A client that takes longer to shake hands is cut. */
   readonly handshakeMs: number;
+  /** Connections that shake hands at the same time; one more takes the place of the oldest. */
+  readonly maxShaking: number;
   /** Other processes that say so too listen there as well. */
   readonly isShared?: boolean | undefined;
 }
@@ -45,7 +48,7 @@ type Accept = (socket: TcpSocket, certificate: ClientCertificate | undefined) =>
 
 /** Rejects with the system's error, or with `configInvalid` for a certificate or key that is no good. */
 export async function serveTls(
-  { host, port, handshakeMs, isShared = false }: TlsAddress,
+  { host, port, handshakeMs, maxShaking, isShared = false }: TlsAddress,
   pem: ServerPem,
   accept: Accept,
 ): Promise<TlsServer> {
@@ -58,9 +61,20 @@ export async function serveTls(
     handshakeTimeout: handshakeMs,
     ALPNProtocols: ["http/1.1"],
   };
+  const shaking = new Map<string, Socket>();
   const server = tls().createServer(options, (socket) => {
+    shaking.delete(placeOf(socket));
     socket.setNoDelay(true);
     accept(socket, certificateOf(socket));
+  });
+  server.on("connection", (socket: Socket) => {
+    const place = placeOf(socket);
+    shaking.set(place, socket);
+    socket.once("close", () => void (shaking.get(place) === socket && shaking.delete(place)));
+    const [oldest] = shaking;
+    if (shaking.size <= maxShaking || !oldest) return;
+    shaking.delete(oldest[0]);
+    oldest[1].destroy();
   });
   server.on("tlsClientError", (_, socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
@@ -73,6 +87,11 @@ export async function serveTls(
     close: () => void (server.listening && server.close()),
     renew: (next) => server.setSecureContext(contextOf(next)),
   };
+}
+
+/** The same for a connection and the TLS on it, which are two objects on some runtimes. */
+function placeOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function contextOf({ cert, key, clientCa }: ServerPem): { cert: string; key: string; ca?: string } {

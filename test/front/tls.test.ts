@@ -25,7 +25,11 @@ interface Secure extends AsyncDisposable {
   readonly logged: Queue<string>;
 }
 
-async function serve(auth: Partial<AuthPlan>, patience: Patience = defaultPatience): Promise<Secure> {
+async function serve(
+  auth: Partial<AuthPlan>,
+  patience: Patience = defaultPatience,
+  maxConnections: number = Infinity,
+): Promise<Secure> {
   const folder = mkdtempSync(join(tmpdir(), "tls-"));
   const files = { cert: join(folder, "cert.pem"), key: join(folder, "key.pem"), clientCa: join(folder, "ca.pem") };
   writeFileSync(files.cert, localhostCert);
@@ -38,6 +42,7 @@ async function serve(auth: Partial<AuthPlan>, patience: Patience = defaultPatien
     port: 0,
     handle: (request) => bench.gateway.handle(request),
     patience,
+    maxConnections,
     tls: files,
     tlsCheckMs: 10,
     observer: { log: (level, _, text) => logged.push(`${level}: ${text}`) },
@@ -170,6 +175,22 @@ test("tls: who does not shake hands is cut, and costs nobody else anything", asy
   );
   assert.equal(await known(secure, adaPair), "200 peer");
   await within(Promise.all(ends), "the end of both");
+});
+
+test("tls: of those who do not shake hands there are no more than connections, and others come in", async () => {
+  const key = keyOf("ada");
+  await using secure = await serve({ keys: [key] }, defaultPatience, 20);
+  const { port } = secure.listener.url;
+  const sockets = Array.from({ length: 300 }, () => connectPlain(Number(port), "127.0.0.1"));
+  const left = new Set(sockets);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  for (const socket of sockets) {
+    socket.on("error", () => {});
+    socket.once("close", () => void (left.delete(socket) && left.size <= 20 && resolve()));
+  }
+  await within(promise, "the end of those that are too many");
+  assert.equal(await known(secure, undefined, key.key), "200 peer");
+  for (const socket of sockets) socket.destroy();
 });
 
 test("tls: files that cannot be used are said before anything listens", async () => {
