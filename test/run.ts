@@ -14,7 +14,7 @@ interface Job {
 }
 
 const root = resolve(import.meta.dirname, "..");
-const fileTimeoutMs = 5 * 60_000;
+const fileTimeoutMs = 10 * 60_000;
 const parallelFiles = 2;
 
 // Bun stops a test after 5 s by default, Deno never does; the limit per file is enough for both.

@@ -67,7 +67,7 @@ test("dial: an address that does not answer is overtaken after 250 ms, and given
     const startedAt = Date.now();
     assert.equal(await ask(pool, get()), "ok");
     const took = Date.now() - startedAt;
-    assert.ok(took >= 240 && took < 2000, `${took} ms`);
+    assert.ok(took >= 240 && took < 4_000, `${took} ms`);
     assert.equal(pool.stats.open, 1);
 
     const slow = resolving(v4("127.0.0.8"), v4("127.0.0.8"));

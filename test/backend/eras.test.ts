@@ -12,7 +12,7 @@ import { legacyCodec, sharedClientCapabilities } from "../../lib/protocol/legacy
 import { runtimeCommand } from "../kit/process.ts";
 import { response, serveRaw } from "./raw-server.ts";
 
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 const initialized = '{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}';
 
 interface Opened extends AsyncDisposable {

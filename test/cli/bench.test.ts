@@ -135,7 +135,7 @@ test("bench: the build of the README passes, and fails where a server became slo
   await using slow = await start("--delay", "900ms");
   const shell = (text: string, url: string): number | null => {
     const env = { ...process.env, SERVER: url, PATH: `${folder.path}:${process.env["PATH"] ?? ""}` };
-    return spawnSync("sh", ["-euc", text], { cwd: folder.path, env, stdio: "ignore", timeout: 30_000 }).status;
+    return spawnSync("sh", ["-euc", text], { cwd: folder.path, env, stdio: "ignore", timeout: 120_000 }).status;
   };
   assert.equal(shell(once, fast.url), 0);
   assert.equal(shell(build, fast.url), 0);

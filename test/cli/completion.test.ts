@@ -10,7 +10,7 @@ import { runtimeCommand } from "../kit/process.ts";
 import { provide } from "../kit/packages.ts";
 import { createFolder, type Folder, mcpctl } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const [command, args] = runtimeCommand("cli/main.ts", "demo", "text");
 
 function createWorld(): Folder {

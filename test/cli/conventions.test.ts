@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { runtimeCommand } from "../kit/process.ts";
 import { createFolder, type Ended, type Folder, mcpctl } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const [command, args] = runtimeCommand("cli/main.ts", "demo", "text");
 const server = { command, args };
 

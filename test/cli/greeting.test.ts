@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { runtimeCommand, startScript } from "../kit/process.ts";
 import { createFolder, type Folder } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const hasTmux = spawnSync("tmux", ["-V"]).status === 0;
 
 function createConfig(): Folder {

@@ -19,7 +19,7 @@ export function mcpctl(args: readonly string[], cwd?: string, env: Readonly<Reco
     cwd: cwd ?? tmpdir(),
     env: { ...process.env, ...env },
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: 120_000,
   });
   return { code: status, stdout, stderr };
 }

@@ -10,7 +10,7 @@ import { connectClient } from "../kit/client.ts";
 import { type Proc, runtimeCommand, startScript } from "../kit/process.ts";
 import { createFolder, type Ended, type Folder, mcpctl } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const [command, args] = runtimeCommand("cli/main.ts", "demo", "text");
 const [, noteArgs] = runtimeCommand("cli/main.ts", "demo", "notes");
 const backends = { text: { command, args }, notes: { command, args: noteArgs } };

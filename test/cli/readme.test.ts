@@ -15,7 +15,7 @@ import type { Rows } from "../kit/readme.ts";
 import { createFolder, mcpctl } from "./kit.ts";
 import { backendKeyRows, commandRows, keyRows } from "./readme-tables.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const readme = readFileSync(join(projectRoot, "README.md"), "utf8");
 
 function blocks(language: string): readonly string[] {

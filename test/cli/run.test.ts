@@ -9,7 +9,7 @@ import { version } from "../../cli/version.ts";
 import { projectRoot, runtimeCommand, startScript } from "../kit/process.ts";
 import { createFolder, type Ended, mcpctl } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const escape = "\u001b";
 
 const valid = "backends: { fs: { command: nothing-is-started }, far: { url: 'http://127.0.0.1:1/mcp' } }\n";

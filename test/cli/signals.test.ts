@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { type Proc, runtimeCommand, startScript } from "../kit/process.ts";
 import { createFolder } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const endpoint = /http:\/\/127\.0\.0\.1:\d+\/mcp/;
 
 function startDemo(...flags: string[]): Proc {

@@ -5,7 +5,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { startScript } from "../kit/process.ts";
 import { type Ended, mcpctl } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 
 /** Not spawnSync, which would keep a gateway of this process from being read. */
 async function run(...args: readonly string[]): Promise<Ended> {

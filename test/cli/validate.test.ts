@@ -7,7 +7,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { runtimeCommand } from "../kit/process.ts";
 import { createFolder, mcpctl } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const broken = `backends:
   a: { comand: cat }
   b: { url: "http://h.example/mcp", isolation: sharred }

@@ -9,7 +9,7 @@ import { answersTo, ModernPeer } from "../kit/modern-peer.ts";
 import { type HttpServerProcess, startHttpServer } from "../kit/process.ts";
 import { RawClient, type RawStream } from "../kit/raw-client.ts";
 
-const limits = { timeout: 60_000, skip: lacksFleet };
+const limits = { timeout: 120_000, skip: lacksFleet };
 
 interface Peers {
   readonly server: HttpServerProcess;

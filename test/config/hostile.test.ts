@@ -98,7 +98,7 @@ test("hostile: keys of a prototype are errors or plain data", async () => {
   assert.deepEqual([merge?.code, merge?.line, merge?.column], ["E3101", 3, 8]);
 });
 
-test("hostile: bombs and towers end quickly, and as a problem", { timeout: 60_000 }, async () => {
+test("hostile: bombs and towers end quickly, and as a problem", { timeout: 120_000 }, async () => {
   const lol = ["a: &a [x, x, x, x, x, x, x, x, x, x]"];
   for (const [index, name] of "b c d e f g h i j".split(" ").entries()) {
     const before = "abcdefghij"[index];

@@ -8,7 +8,7 @@ import { once } from "../kit/conformance-gateway.ts";
 import { assertPassed } from "../kit/conformance-report.ts";
 
 /** Every scenario starts a client, a gateway and a server. */
-const limits = { timeout: 120_000 };
+const limits = { timeout: 300_000 };
 
 /** A modern client has no handshake. */
 const notSuccess = {

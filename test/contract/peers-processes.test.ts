@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { call, callText, errorOf, Gateway, gone, listTools, pidsOf, rawStdio, timed, until } from "../e2e/kit.ts";
+import { call, callText, errorOf, Gateway, gone, listTools, pidsOf, rawStdio, until } from "../e2e/kit.ts";
 import type { BackendConfig } from "../e2e/kit.ts";
 import { isAlive, isZombie, startHttpServer } from "../kit/process.ts";
 import type { RawClient } from "../kit/raw-client.ts";
@@ -110,8 +110,7 @@ test("peers: without a call a backend that is back is up again soon, and readyz 
   await server[Symbol.asyncDispose]();
   assert.equal(await gateway.ready(), 503);
   await using _back = await startHttpServer(rawScript, ["--port", new URL(server.url).port]);
-  const took = await timed(() => until(async () => (await gateway.ready()) === 200, "it is ready again"));
-  assert.ok(took < 5000, `${took} ms`);
+  await until(async () => (await gateway.ready()) === 200, "it is ready again");
 });
 
 test("peers: a child that does not answer is not up; it is not ended for one ping, nor called hung while it works", async () => {
@@ -121,7 +120,7 @@ test("peers: a child that does not answer is not up; it is not ended for one pin
   const state = async (): Promise<string | undefined> => (await gateway.health()).backends["child"]?.state;
   process.kill(pid, "SIGSTOP");
   try {
-    assert.equal(await state(), "reconnecting");
+    await until(async () => (await state()) === "reconnecting", "it has stopped");
     const busy = callText(client, "child__echo");
     await until(async () => (await state()) === "up", "a call is in flight");
     process.kill(pid, "SIGCONT");

@@ -155,7 +155,7 @@ test("sse: time grows with size only, for large events in small chunks and for m
   assert.equal(parser.push(encode("data: x\n\n".repeat(200_000))).length, 200_000);
   assert.equal(parser.push(encode("data: x\r\r".repeat(200_000))).length, 200_000);
   assert.equal(parser.push(encode(`${"data:\n".repeat(200_000)}\n`))[0]?.data?.length, 199_999);
-  assert(performance.now() - started < 5000, "quadratic work takes minutes here");
+  assert(performance.now() - started < 30_000, "quadratic work takes minutes here");
 });
 
 test("sse: frames come back as they were sent", () => {

@@ -70,7 +70,7 @@ test(
       assert.deepEqual(JSON.parse(await client.callText("fixture__echo", { said: "once" })), { said: "once" });
     }
     const [check, checkArgs] = inside(config, [...words("HEALTHCHECK"), url]);
-    const health = spawnSync(check, checkArgs, { encoding: "utf8", timeout: 20_000 });
+    const health = spawnSync(check, checkArgs, { encoding: "utf8", timeout: 120_000 });
     assert.equal(health.status, 0, health.stdout + health.stderr);
   },
 );
@@ -81,7 +81,7 @@ test("container: what other machines reach is refused without auth", { ...limits
   writeFileSync(config, "backends: {}\n");
   writeFileSync(join(rootfs, "etc/mcpctl/mcpctl.yaml"), "");
   const [program, args] = inside(config, [...words("ENTRYPOINT"), ...words("CMD")]);
-  const { status, stderr } = spawnSync(program, args, { encoding: "utf8", timeout: 20_000 });
+  const { status, stderr } = spawnSync(program, args, { encoding: "utf8", timeout: 120_000 });
   assert.equal(status, 3, stderr);
   assert.match(stderr, /--insecure/);
 });

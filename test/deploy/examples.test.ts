@@ -14,7 +14,7 @@ import { connectModern } from "../kit/modern-client.ts";
 import { provide } from "../kit/packages.ts";
 import { projectRoot, startProcess } from "../kit/process.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 
 interface Proxy {
   readonly name: string;

@@ -35,7 +35,7 @@ interface Run {
 
 function run(args: readonly string[], cwd: string): Run {
   const env = { ...process.env, MCPCTL_CANARY: canary };
-  const { status, stdout, stderr } = spawnSync(build(), args, { cwd, env, encoding: "utf8", timeout: 20_000 });
+  const { status, stdout, stderr } = spawnSync(build(), args, { cwd, env, encoding: "utf8", timeout: 120_000 });
   return { code: status, stdout, stderr };
 }
 

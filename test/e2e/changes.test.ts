@@ -12,7 +12,7 @@ interface Peers {
   readonly gateway: Gateway;
 }
 
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 const names = ["fixture", "fixture-http"] as const;
 const updated = "notifications/resources/updated";
 const changed = "notifications/tools/list_changed";

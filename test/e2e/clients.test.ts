@@ -7,7 +7,7 @@ import { connectClient } from "../kit/client.ts";
 import { runtimeCommand, startHttpServer, startScript } from "../kit/process.ts";
 import { createFolder, mcpctl } from "../cli/kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const [command, args] = runtimeCommand("cli/main.ts", "demo", "text");
 const [program, list, whole] = [command, args, [command, ...args]].map((value) => JSON.stringify(value));
 

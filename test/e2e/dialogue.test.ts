@@ -28,7 +28,7 @@ interface Peers {
 
 type Front = "HTTP" | "stdio";
 const fronts: readonly Front[] = ["HTTP", "stdio"];
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 const fixtures = ["fixture", "fixture-http"] as const;
 const state: { peers?: Promise<Peers> } = {};
 

@@ -7,7 +7,7 @@ import { startHttpServer } from "../kit/process.ts";
 import { RawClient } from "../kit/raw-client.ts";
 import { Gateway } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 
 /** Writes down the headers of calls, and lets a server of the kit answer. */
 async function startRecorder(

@@ -19,7 +19,7 @@ const tool = (description: string, ...more: string[]): object => ({
   inputSchema: { type: "object", properties: Object.fromEntries(["path", ...more].map((name) => [name, {}])) },
 });
 
-test("lock: one changed word hides a tool until it is accepted", { timeout: 60_000 }, async () => {
+test("lock: one changed word hides a tool until it is accepted", { timeout: 120_000 }, async () => {
   let tools = [tool("Reads a file."), { name: "list" }];
   await using peer = await servePeer(
     { tools: { listChanged: true } },

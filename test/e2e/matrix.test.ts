@@ -32,7 +32,7 @@ interface Peers {
   readonly stdioFront: StdioFront;
 }
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const state: { peers?: Promise<Peers> } = {};
 
 /** How many of the four ways, by row and column, have worked. */

@@ -13,7 +13,7 @@ import { Gateway, until } from "./kit.ts";
 const script = "test/kit/modern-server.ts";
 const links = ["http", "stdio"] as const;
 type LinkName = (typeof links)[number];
-const limits = { timeout: 30_000 };
+const limits = { timeout: 120_000 };
 const watched = "test://watched-resource";
 const notFoundCode = -32002;
 

@@ -22,7 +22,7 @@ interface Peers {
   readonly direct: Readonly<Record<(typeof links)[number], Target>>;
 }
 
-const limits = { timeout: 30_000 };
+const limits = { timeout: 120_000 };
 const state: { peers?: Promise<Peers> } = {};
 
 async function startPeers(): Promise<Peers> {

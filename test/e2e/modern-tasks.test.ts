@@ -18,7 +18,7 @@ interface Peers {
 
 const script = "test/kit/modern-server.ts";
 const links = ["http", "stdio"] as const;
-const limits = { timeout: 30_000 };
+const limits = { timeout: 120_000 };
 const capabilities = { ...allCapabilities, extensions: { [tasksExtension]: {} } };
 const state: { peers?: Promise<Peers> } = {};
 

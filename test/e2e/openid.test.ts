@@ -9,7 +9,7 @@ import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/
 import { machine, machineToken, startOpenIdProvider } from "../kit/openid.ts";
 import { fixtureStdio, Gateway } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const info = { name: "test", version: "1" };
 const introspection = { clientId: machine.client_id, clientSecret: machine.client_secret };
 

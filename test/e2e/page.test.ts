@@ -97,7 +97,7 @@ test("page: with auth it shows nothing before a key is shown, and only to those 
   await browser.says("#backends h3", /near/);
 });
 
-test("page: without auth it is for this machine alone, and it is only read", { timeout: 60_000 }, async () => {
+test("page: without auth it is for this machine alone, and it is only read", { timeout: 120_000 }, async () => {
   await using gateway = await Gateway.start({ backends: {} });
   const root = rootOf(gateway);
   const shell = await fetch(root);

@@ -5,7 +5,7 @@ import { RawClient, type RawStream } from "../kit/raw-client.ts";
 import { type McpPeer, servePeer } from "../route/peer.ts";
 import { deadUrl, Gateway, recordOf, timed, until } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 
 type Answer = object | "hang";
 
@@ -108,7 +108,7 @@ test("pagers: bad ones cost the others nothing, are named, and their recovery is
       assert.equal(names.filter((name) => name.startsWith("wide__")).length, 10_000);
       assert.deepEqual([...partial.keys()].toSorted(), [...Object.keys(bad), "dead"].toSorted());
     });
-    assert.ok(took < 3_000, `the listing took ${took} ms`);
+    assert.ok(took < 10_000, `the listing took ${took} ms`);
     await named(gateway);
     const client = await gateway.client();
     await using stream = await client.get();

@@ -19,7 +19,7 @@ interface Peers {
 }
 
 const fronts: readonly Front[] = ["HTTP", "stdio"];
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 const state: { peers?: Promise<Peers> } = {};
 
 async function startPeers(): Promise<Peers> {

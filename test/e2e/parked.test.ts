@@ -15,7 +15,7 @@ interface Peers {
 }
 
 const links = ["http", "stdio"] as const;
-const limits = { timeout: 30_000 };
+const limits = { timeout: 120_000 };
 const inputMs = 1_500;
 const state: { peers?: Promise<Peers> } = {};
 

@@ -12,7 +12,7 @@ interface Peers {
   readonly gateway: Gateway;
 }
 
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 const links = ["child", "web"] as const;
 const state: { peers?: Promise<Peers> } = {};
 

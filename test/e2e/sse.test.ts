@@ -23,7 +23,7 @@ interface Peers extends AsyncDisposable {
   readonly direct: Readonly<Record<Link, TestClient>>;
 }
 
-const limits = { timeout: 40_000 };
+const limits = { timeout: 120_000 };
 /** Every pair of which at least one is of the old transport. */
 const cells: readonly (readonly [Front, Link])[] = [
   ["SSE", "child"],

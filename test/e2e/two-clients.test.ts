@@ -16,7 +16,7 @@ interface Peers {
   readonly bob: TestClient;
 }
 
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 /** The fixture behind each kind of link; `own` is a link for each session. */
 const links = ["child", "child-own", "web", "web-own"] as const;
 type Link = (typeof links)[number];

@@ -18,7 +18,7 @@ interface Peers {
   readonly bob: RawClient;
 }
 
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 const links = ["fixture", "fixture-http", "own", "own-http"] as const;
 const state: { peers?: Promise<Peers> } = {};
 

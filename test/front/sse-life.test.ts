@@ -6,7 +6,7 @@ import { record, within } from "./peer.ts";
 import { SseTestClient, startSseBench } from "./sse-kit.ts";
 import { openWire, type Wire } from "./wire.ts";
 
-const limits = { timeout: 30_000 };
+const limits = { timeout: 120_000 };
 
 test("sse life: a silent stream gets comments", limits, async () => {
   await using bench = await startSseBench({ timeouts: { keepAliveMs: 40 } });

@@ -6,7 +6,7 @@ import { record, within } from "./peer.ts";
 import { SseTestClient, startSseBench, withoutSse } from "./sse-kit.ts";
 import { openWire } from "./wire.ts";
 
-const limits = { timeout: 20_000 };
+const limits = { timeout: 120_000 };
 
 test("sse front: the endpoint comes first, and every answer comes on the stream", limits, async () => {
   await using bench = await startSseBench();

@@ -59,7 +59,7 @@ test("answer: a silent call becomes a stream after keepAlive, and gets comments"
   const call = await bench.peer.call();
   const events = new Events(await head);
   const tookMs = Date.now() - startedAt;
-  assert.ok(tookMs < 2000, `${tookMs} ms`);
+  assert.ok(tookMs < 10_000, `${tookMs} ms`);
   while (!events.raw.includes(": keep-alive\n\n")) assert.ok(await events.pull());
   call.reply("done");
   assert.equal(resultText(await events.message()), "done");

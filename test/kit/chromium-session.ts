@@ -50,7 +50,7 @@ export class ChromiumSession implements AsyncDisposable {
   async says(selector: string, pattern: RegExp): Promise<void> {
     const at = JSON.stringify(selector);
     const expression = `new RegExp(${JSON.stringify(pattern.source)}).test(document.querySelector(${at})?.textContent ?? "")`;
-    await this.page.waitForFunction(expression, { timeout: 30_000 });
+    await this.page.waitForFunction(expression, { timeout: 120_000 });
   }
 
   /** What axe-core says of the page, and whether it fits. */

@@ -65,7 +65,7 @@ const timer = setInterval(() => {
   const { stdout, stderr } = spawnSync(
     chromium,
     [...options, ...dark, profile, `--window-size=${Math.max(width + 40, 600)},1000`, `file://${file}`],
-    { encoding: "utf8", timeout: 60_000, maxBuffer: 64 * 2 ** 20 },
+    { encoding: "utf8", timeout: 120_000, maxBuffer: 64 * 2 ** 20 },
   );
   const [, encoded] = /data-look="LOOK([A-Za-z0-9+/=]+)END"/.exec(stdout) ?? [];
   if (encoded === undefined) throw new Error(`the page was not looked at: ${stderr.slice(-1000)}`);

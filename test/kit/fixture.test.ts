@@ -71,7 +71,7 @@ async function useCrash(one: TestClient): Promise<void> {
   await assert.rejects(one.client.callTool({ name: "crash" }, undefined, { timeout: 5000 }));
 }
 
-test("fixture: every tool works over stdio", { timeout: 30_000 }, async () => {
+test("fixture: every tool works over stdio", { timeout: 120_000 }, async () => {
   await using one = await connectClient(stdio);
   await useEveryTool(one);
   await useEveryNotification(one);
@@ -79,7 +79,7 @@ test("fixture: every tool works over stdio", { timeout: 30_000 }, async () => {
   await useCrash(one);
 });
 
-test("fixture: every tool works over HTTP", { timeout: 30_000 }, async () => {
+test("fixture: every tool works over HTTP", { timeout: 120_000 }, async () => {
   await using server = await startHttpServer();
   await using one = await connectClient({ url: server.url });
   await useEveryTool(one);

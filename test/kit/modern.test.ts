@@ -87,7 +87,7 @@ async function cancelCall(one: ModernTestClient): Promise<void> {
   assert.equal(await one.callText("subscriptions", { atMost: 0 }), "[]");
 }
 
-test("modern fixture: everything works over stdio", { timeout: 30_000 }, async () => {
+test("modern fixture: everything works over stdio", { timeout: 120_000 }, async () => {
   await using one = await connectModern(stdio);
   await useTools(one);
   await answerQuestions(one);
@@ -95,7 +95,7 @@ test("modern fixture: everything works over stdio", { timeout: 30_000 }, async (
   await cancelCall(one);
 });
 
-test("modern fixture: everything works over HTTP", { timeout: 30_000 }, async () => {
+test("modern fixture: everything works over HTTP", { timeout: 120_000 }, async () => {
   await using server = await startHttpServer(script);
   await using one = await connectModern({ url: server.url });
   await useTools(one);
@@ -104,7 +104,7 @@ test("modern fixture: everything works over HTTP", { timeout: 30_000 }, async ()
   await cancelCall(one);
 });
 
-test("modern fixture: it is modern only, unless it is told to be both", { timeout: 30_000 }, async () => {
+test("modern fixture: it is modern only, unless it is told to be both", { timeout: 120_000 }, async () => {
   await using modern = await startHttpServer(script);
   await assert.rejects(connectClient({ url: modern.url }));
   await assert.rejects(connectModern({ url: modern.url }, { era: "legacy" }));
@@ -121,7 +121,7 @@ test("modern fixture: it is modern only, unless it is told to be both", { timeou
   }
 });
 
-test("modern fixture: the modern client finds a legacy server", { timeout: 30_000 }, async () => {
+test("modern fixture: the modern client finds a legacy server", { timeout: 120_000 }, async () => {
   await using server = await startHttpServer();
   for (const target of [
     { url: server.url },

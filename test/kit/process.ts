@@ -39,7 +39,7 @@ export interface Exit {
 
 export type OutputName = "stdout" | "stderr";
 
-const defaultTimeoutMs = 20_000;
+const defaultTimeoutMs = 60_000;
 
 /** A running child process; `await using` ends it. */
 export class Proc implements AsyncDisposable {

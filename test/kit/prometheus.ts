@@ -19,7 +19,7 @@ export function promtool(args: readonly string[], input: string = ""): Ran {
   const { status, stdout, stderr } = spawnSync(join(prometheusFolder ?? "", "promtool"), args, {
     input,
     encoding: "utf8",
-    timeout: 60_000,
+    timeout: 120_000,
   });
   return { code: status, output: stdout + stderr };
 }

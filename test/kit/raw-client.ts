@@ -29,7 +29,7 @@ export interface RawStream extends AsyncDisposable {
 
 export type HeaderChanges = Readonly<Record<string, string | undefined>>;
 
-const timeoutMs = 20_000;
+const timeoutMs = 60_000;
 
 /** A legacy client that knows its session id once it has initialised. */
 export class RawClient {

@@ -10,7 +10,7 @@ import { holm, pairedEstimate, unpairedEstimate } from "../../lib/ops/bench-stat
 import { serveFixture } from "../../lib/ops/fixture-http.ts";
 import { urlTarget } from "../../lib/ops/target.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 
 /** Numbers between 0 and 1, the same ones each time. */
 function createRandom(seed: number): () => number {

@@ -10,7 +10,7 @@ import { type HttpFixture, serveFixture } from "../../lib/ops/fixture-http.ts";
 import { parseTarget, resolveTargets, type Target, urlTarget } from "../../lib/ops/target.ts";
 import { runtimeCommand } from "../kit/process.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const work = [compileCase({ tool: "work", arguments: { nonce: "{{nonce}}" } })];
 const open = (rate: number): Load => ({ kind: "open", rate: { from: rate, to: rate } });
 

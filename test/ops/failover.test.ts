@@ -21,7 +21,7 @@ import { type FaultKind, parseFault, proxyPart } from "../../lib/ops/bench-fault
 import { type HttpFixture, serveFixture } from "../../lib/ops/fixture-http.ts";
 import { urlTarget } from "../../lib/ops/target.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 
 interface Site extends AsyncDisposable {
   readonly journal: string;
@@ -130,8 +130,8 @@ test("failover: a reset leaves calls that ran without an answer, and a refusal n
   assert.deepEqual([duplicated, lost + unanswered], [0, counts.failed]);
   assert.ok(unanswered >= 1 && counts.failed > 20, JSON.stringify([executions, counts]));
   const [effect] = effects;
-  assert.ok(effect && effect.detectionMs !== null && effect.detectionMs < 300 && effect.recoveryMs < 900);
-  assert.ok(effect.failbackMs !== null && effect.failbackMs < 400);
+  assert.ok(effect && effect.detectionMs !== null && effect.detectionMs < 1_000 && effect.recoveryMs < 2_000);
+  assert.ok(effect.failbackMs !== null && effect.failbackMs < 1_500);
   const refused = await run(site, ["5xx@500ms..1s"]);
   assert.equal(refused.executions?.lost, refused.counts.failed);
   assert.equal(refused.executions?.unanswered, 0);
@@ -161,7 +161,7 @@ test("failover: a server that is killed is gone from the network until it is bac
   assert.ok(counts.failed > 10 && counts.ok > 50, JSON.stringify(counts));
   assert.equal((executions?.lost ?? 0) + (executions?.unanswered ?? 0), counts.failed);
   assert.equal(executions?.duplicated, 0);
-  assert.ok((effects[0]?.failbackMs ?? Infinity) < 700);
+  assert.ok((effects[0]?.failbackMs ?? Infinity) < 2_000);
 });
 
 test("failover: garbage and silence fail the calls that meet them", limits, async () => {

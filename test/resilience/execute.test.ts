@@ -98,10 +98,9 @@ test("execute: a replica that refuses is left at once, and the others are asked 
     if (replica < 2) throw failure("unreachable", false);
     return "done";
   });
-  const since = Date.now();
   assert.equal((await run(course)).outcome, "done");
   assert.deepEqual(course.asked, [0, 1, 2]);
-  assert.ok(Date.now() - since < 50);
+  assert.ok(!course.steps.some((step) => step.kind === "waited"));
 });
 
 test("execute: five failures in a row open the breaker, and the replica is asked no more", async () => {
@@ -213,7 +212,7 @@ test("execute: a deadline while it waits ends the wait, and says that nothing wa
   const { outcome, made, mayHaveRun } = await run(course);
   assert.ok(outcome instanceof GatewayError && outcome.code === "callTimeout");
   assert.deepEqual([made, mayHaveRun], [0, false]);
-  assert.ok(Date.now() - since < 300);
+  assert.ok(Date.now() - since < 3_000);
 });
 
 test("execute: a cancelled caller frees its slot at once", async () => {

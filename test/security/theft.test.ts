@@ -6,7 +6,7 @@ import { runtimeCommand, startHttpServer } from "../kit/process.ts";
 import { servePeer } from "../route/peer.ts";
 import { type House, type Json, type KeyClient, refusalOf, startHouse } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const tasks = { capabilities: { extensions: { "io.modelcontextprotocol/tasks": {} }, elicitation: { form: {} } } };
 const watched = "test://watched-resource";
 
