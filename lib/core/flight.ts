@@ -39,6 +39,8 @@ export class Flight {
   trace: CallTrace | undefined;
   /** Of the rule of the policy that was asked, from 1. */
   rule: number | undefined;
+  /** It counts as one of the requests that its principal may have in flight. */
+  isHeld = false;
   /** Hears when it is over. */
   listener: ((flight: Flight) => void) | undefined;
   /** Ids of the requests by which its client went on with it. */

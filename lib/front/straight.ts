@@ -131,10 +131,7 @@ class SessionLane implements Lane, StraightLane {
     const uplink = hub.uplinkOf(route.backend, this.session);
     const call = new Straight(this, client, bytes, start, route, uplink);
     if (!route.backend.straight(uplink)?.straight(call, call.scope)) return undefined;
-    if (tariff) {
-      admission.enter(principal, call.caller);
-      admission.charge(principal, tariff);
-    }
+    if (tariff) admission.took(call.caller.flight, tariff);
     call.started();
     return call;
   }

@@ -41,6 +41,8 @@ export class AuditLines {
   hash: string;
   /** The hash that the next line follows, and then the line: what is hashed lies in one piece. */
   #room: Buffer = Buffer.alloc(0);
+  /** Its beginnings, by their lengths, which are mostly the same. */
+  #parts: (Buffer | undefined)[] = [];
   #now = -1;
   #second = -1;
   /** As JSON, with what stands around it; many lines share it. */
@@ -104,7 +106,7 @@ export class AuditLines {
 
   #end(end: number): number {
     const room = this.#room;
-    this.hash = digest("sha256", room.subarray(0, end), "hex");
+    this.hash = digest("sha256", (this.#parts[end] ??= room.subarray(0, end)), "hex");
     room.write(this.hash, 0, hashChars, "latin1");
     // Over the brace, which comes again behind the hash.
     copyPart(tail, 0, tail.length, room, end - 1);
@@ -117,6 +119,7 @@ export class AuditLines {
     const isRoomy = this.#room.length >= size && this.#room.length <= Math.max(roomBytes, size);
     if (isRoomy) return;
     this.#room = Buffer.alloc(Math.max(roomBytes, size));
+    this.#parts = [];
     this.#room.write(this.hash + start, "latin1");
   }
 

@@ -12,7 +12,7 @@ export type ShareUse = (key: string, day: number, cost: number) => Promise<numbe
 export class Quota {
   units: number;
   readonly #share: ShareUse | undefined;
-  readonly #used = new Map<string, number>();
+  readonly #used = new Map<string, { units: number }>();
   #day = 0;
 
   /** With `share`, what other processes count is seen a moment later: nobody waits for it. */
@@ -38,12 +38,26 @@ export class Quota {
   }
 
   take(key: string, cost: number, now: number = Date.now()): void {
-    const used = this.#usedBy(key, now);
-    if (this.#used.size >= maxNames && !this.#used.has(key)) this.#forgetOldest();
-    this.#used.set(key, used + cost);
+    const used = this.#of(key, now);
+    if (used) used.units += cost;
+    else this.#add(key, cost);
+    if (this.#share) this.#tell(this.#share, key, cost);
+  }
+
+  #add(key: string, units: number): void {
+    if (this.#used.size >= maxNames) this.#forgetOldest();
+    this.#used.set(key, { units });
+  }
+
+  #tell(share: ShareUse, key: string, cost: number): void {
     const day = this.#day;
-    this.#share?.(key, day, cost).then(
-      (total) => day === this.#day && this.#used.set(key, Math.max(total, this.#used.get(key) ?? 0)),
+    share(key, day, cost).then(
+      (total) => {
+        if (day !== this.#day) return;
+        const used = this.#used.get(key);
+        if (used) used.units = Math.max(total, used.units);
+        else this.#add(key, total);
+      },
       () => {},
     );
   }
@@ -54,10 +68,15 @@ export class Quota {
   }
 
   #usedBy(key: string, now: number): number {
-    const day = Math.floor(now / dayMs);
+    return this.#of(key, now)?.units ?? 0;
+  }
+
+  #of(key: string, now: number): { units: number } | undefined {
     // A clock that is put back begins no day again.
-    if (day > this.#day) this.#used.clear();
-    this.#day = Math.max(day, this.#day);
-    return this.#used.get(key) ?? 0;
+    if (now >= (this.#day + 1) * dayMs) {
+      this.#used.clear();
+      this.#day = Math.floor(now / dayMs);
+    }
+    return this.#used.get(key);
   }
 }

@@ -44,7 +44,12 @@ export class Rates implements RateLimit {
     const known = this.#buckets.get(key);
     const tokens = known ? this.#filled(known, now) : this.terms.calls;
     if (tokens < 1) throw rateRefusal(this.terms, ((1 - tokens) * this.terms.perMs) / this.terms.calls, who);
-    if (!known) this.#makeRoom(now);
+    if (known) {
+      known.tokens = tokens - 1;
+      known.at = now;
+      return;
+    }
+    this.#makeRoom(now);
     this.#buckets.set(key, { tokens: tokens - 1, at: now });
   }
 

@@ -5,7 +5,7 @@ import type { GatewayError } from "../core/errors.ts";
 export class Slots {
   most: number;
   readonly #refusal: (who: string, most: number) => GatewayError;
-  readonly #taken = new Map<string, number>();
+  readonly #taken = new Map<string, { count: number }>();
 
   constructor(most: number, refusal: (who: string, most: number) => GatewayError) {
     this.most = most;
@@ -13,7 +13,7 @@ export class Slots {
   }
 
   allows(key: string): boolean {
-    return (this.#taken.get(key) ?? 0) < this.most;
+    return (this.#taken.get(key)?.count ?? 0) < this.most;
   }
 
   /** Throws where there is no room for one more. `who`: for the message. */
@@ -22,12 +22,14 @@ export class Slots {
   }
 
   take(key: string): void {
-    this.#taken.set(key, (this.#taken.get(key) ?? 0) + 1);
+    const taken = this.#taken.get(key);
+    if (taken) taken.count += 1;
+    else this.#taken.set(key, { count: 1 });
   }
 
   give(key: string): void {
-    const left = (this.#taken.get(key) ?? 1) - 1;
-    if (left > 0) this.#taken.set(key, left);
+    const taken = this.#taken.get(key);
+    if (taken && taken.count > 1) taken.count -= 1;
     else this.#taken.delete(key);
   }
 }

@@ -3,6 +3,7 @@
 import type { BackendLimits, RatePlan, ToolLimits } from "../config/limits.ts";
 import type { Plan } from "../config/plan.ts";
 import { GatewayError } from "../core/errors.ts";
+import type { Flight } from "../core/flight.ts";
 import { matcherOf } from "../core/glob.ts";
 import { Quota, type ShareUse } from "../resilience/quota.ts";
 import { type RateLimit, Rates } from "../resilience/rates.ts";
@@ -32,8 +33,6 @@ export class Admission {
   #rates: RateLimit | undefined;
   #slots: Slots | undefined;
   #quota: Quota | undefined;
-  /** Requests in flight, with who sent them; of a legacy client its call, of a modern one its scope. */
-  readonly #inFlight = new Map<object, string>();
   #backends: ReadonlyMap<string, BackendLimits> = new Map();
   /** Of backends and their tools, by their names and globs: what was counted is not forgotten when the config changes. */
   readonly #ratesOf = new Map<string, RateLimit>();
@@ -66,19 +65,19 @@ export class Admission {
     return late && late.length > 0 ? Promise.all(late) : undefined;
   }
 
-  /** A request came; `token` stands for it until {@link leave}. Throws where it is one too many. */
-  enter(principal: string, token: object): void {
+  /** A request came, which is in flight until {@link leave}. Throws where it is one too many. */
+  enter(flight: Flight): void {
+    const { principal } = flight;
     this.#slots?.require(principal, principal);
     this.#rates?.take(principal, principal);
-    this.#hold(principal, token);
+    this.#hold(flight);
   }
 
   /** It is answered, or was never let in. */
-  leave(token: object): void {
-    const principal = this.#slots && this.#inFlight.get(token);
-    if (principal === undefined) return;
-    this.#inFlight.delete(token);
-    this.#slots?.give(principal);
+  leave(flight: Flight): void {
+    if (!flight.isHeld) return;
+    flight.isHeld = false;
+    this.#slots?.give(flight.principal);
   }
 
   /** Counts a call of a tool; throws where it is one too many. Returns what to do at its end, where there is anything. */
@@ -95,9 +94,22 @@ export class Admission {
 
   /** Whether a request for a call would be let through right now without a hold until its end; nothing is counted. */
   admits(principal: string, { cost, rates, quota, slots }: Tariff): boolean {
-    if (slots || this.#rates?.allows(principal) === false || this.#slots?.allows(principal) === false) return false;
-    if (this.#quota?.allows(principal, cost) === false || quota?.allows("", cost) === false) return false;
-    return rates.every(([each]) => each.allows(""));
+    const now = Date.now();
+    if (slots || this.#rates?.allows(principal, now) === false || this.#slots?.allows(principal) === false)
+      return false;
+    if (this.#quota?.allows(principal, cost, now) === false || quota?.allows("", cost, now) === false) return false;
+    return rates.every(([each]) => each.allows("", now));
+  }
+
+  /** Counts a call that was let through like that: {@link enter} and {@link charge} at once. */
+  took(flight: Flight, { cost, rates, quota }: Tariff): void {
+    const { principal } = flight;
+    const now = Date.now();
+    this.#rates?.take(principal, principal, now);
+    this.#hold(flight);
+    for (const [each, who] of rates) each.take("", who, now);
+    this.#quota?.take(principal, cost, now);
+    quota?.take("", cost, now);
   }
 
   /** What a call of a tool is measured by. */
@@ -151,10 +163,10 @@ export class Admission {
     return isSame ? before : plan && (this.#cluster?.ratesOf(name, plan) ?? new Rates(plan));
   }
 
-  #hold(principal: string, token: object): void {
+  #hold(flight: Flight): void {
     if (!this.#slots) return;
-    this.#slots.take(principal);
-    this.#inFlight.set(token, principal);
+    this.#slots.take(flight.principal);
+    flight.isHeld = true;
   }
 }
 

@@ -96,13 +96,13 @@ export class ModernRouter {
       const admission = request.method === "subscriptions/listen" ? undefined : this.#hub.admission;
       const late = admission?.ready(facts.principal);
       if (late) await late;
-      admission?.enter(facts.principal, own);
+      admission?.enter(flight);
       if (check) await this.#check(request, facts, own, check);
       reply = await this.#dispatch(request, facts, { own, port, flight });
     } catch (error) {
       reply = this.#failed(request, error, own, port, flight);
     } finally {
-      this.#hub.admission?.leave(own);
+      this.#hub.admission?.leave(flight);
       own[Symbol.dispose]();
     }
     this.#hub.meter?.ended(flight, flight.fault || (reply ? faultOf(reply) : "cancelled"));

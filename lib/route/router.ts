@@ -71,7 +71,7 @@ export class Router implements LinkPeer {
       const { admission } = this.#hub;
       const late = admission?.ready(call.principal);
       if (late) await late;
-      admission?.enter(call.principal, call);
+      admission?.enter(call.flight);
       reply = await this.#dispatch(request, call, id);
     } catch (error) {
       reply = this.failed(call, id, error);
@@ -97,7 +97,7 @@ export class Router implements LinkPeer {
 
   finished(call: ActiveCall): void {
     const { scope, session } = call;
-    this.#hub.admission?.leave(call);
+    this.#hub.admission?.leave(call.flight);
     if (scope.reason instanceof ClientCancel && !scope.reason.notice) session.asks.abandon(call);
     session.finish(call);
     scope[Symbol.dispose]();
