@@ -45,7 +45,9 @@ async function startTrader(): Promise<AsyncDisposable & { readonly url: string; 
     const token = { access_token: `traded-for-${String(sub)}`, token_type: "Bearer", expires_in: 300 };
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(token));
   };
-  const server = createServer((request, response) => void answer(request, response));
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  });
   const origin = await listenOn(server);
   return {
     url: `${origin}/token`,
@@ -77,7 +79,9 @@ async function startMirror(): Promise<AsyncDisposable & { readonly url: string; 
     const result = results[String(method)] ?? {};
     response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ jsonrpc: "2.0", id, result }));
   };
-  const server = createServer((request, response) => void answer(request, response));
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  });
   const origin = await listenOn(server);
   return {
     url: `${origin}/mcp`,

@@ -35,7 +35,7 @@ export class TestAuthority implements AsyncDisposable {
 
   static async start(): Promise<TestAuthority> {
     const server = createServer((request, response) => {
-      void authority.#answer(request, response);
+      authority.#answer(request, response).catch(() => response.destroy());
     });
     await new Promise<void>((resolve) => {
       server.listen(0, "127.0.0.1", resolve);

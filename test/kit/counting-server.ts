@@ -56,7 +56,9 @@ export class CountingServer implements AsyncDisposable {
 
   /** Listens; the second time at the port of the first. */
   async open(): Promise<void> {
-    const server = createServer((request, response) => void this.#serve(request, response));
+    const server = createServer((request, response) => {
+      this.#serve(request, response).catch(() => response.destroy());
+    });
     await new Promise<void>((resolve) => server.listen(this.#port, "127.0.0.1", resolve));
     const address = server.address();
     if (address === null || typeof address === "string") throw new Error("no TCP address");

@@ -26,7 +26,10 @@ export async function startProtectedResource({
   adminTool,
 }: ResourceOptions): Promise<ProtectedResource> {
   const keys = createRemoteJWKSet(new URL(`${issuer}/jwks`), { cooldownDuration: 0 });
-  const server = createServer((request, response) => void answer(request, response));
+  const server = createServer((request, response) => {
+    // A client may go away in the middle of its request.
+    answer(request, response).catch(() => response.destroy());
+  });
   const origin = await listenOn(server);
   const url = `${origin}/mcp`;
   const metadata = `${origin}/.well-known/oauth-protected-resource/mcp`;
