@@ -83,7 +83,7 @@ export class Backend {
     this.#options = { eras: new Eras(), credentials: new Credentials(), ...options };
     this.policies = new BackendPolicies(options.plan, options.observer, options.zone);
     this.#events = events;
-    this.#stopHealth = watchUplinks(this.plan, () => this.#uplinks.values());
+    this.#stopHealth = watchUplinks(this.plan, this.policies, () => this.#uplinks.values());
     this.uplink(this.ownerOf("anonymous", ""));
   }
 

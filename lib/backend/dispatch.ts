@@ -77,6 +77,7 @@ export class Dispatch implements Course<Replica, Uint8Array> {
     const isThere = place !== undefined && well.includes(place);
     if (isThere && !(place.isDoubtful && onlyReads(request, edits, this.#words()))) return place.replica;
     well = orAll(well, ({ isDoubtful }) => !isDoubtful);
+    well = orAll(well, ({ replica }) => replica.unwell === undefined);
     // What the session had at a replica that is away is lost with it; while it only reads, it has nothing anywhere else.
     const isVisit = place !== undefined && onlyReads(request, edits, this.#words());
     const { outliers, balance } = this.#policies;

@@ -17,16 +17,20 @@ const restMs = 15;
 const soonMs = 50;
 
 /** What a proxy or a balancer says for a server behind it that is away (RFC 9110, section 15.6). */
-const awayStatuses = /^HTTP\/1\.\d 50[234]\b/;
+const awayStatuses: ReadonlySet<number> = new Set([502, 503, 504]);
 
 type Look = (scope: Scope) => Promise<boolean>;
 
 export class Lookout {
   readonly #plan: HttpReplicaPlan;
   /** True where a connection can be opened. */
-  readonly #listens: Look = shared(() => this.#open(() => Promise.resolve(true)));
+  readonly #listens: Look = shared(async () => (await this.#open(() => Promise.resolve(true))) === true);
   /** True where the server itself answers, and not only what stands before it. */
-  readonly #answers: Look = shared(() => this.#open((socket, scope) => this.#ask(socket, scope)));
+  readonly #answers: Look = shared(async () => {
+    // A request that does nothing wherever it comes to, and whatever is said to it.
+    const status = await this.status("HEAD", endpointOf(new URL(this.#plan.url)).path);
+    return status !== undefined && !awayStatuses.has(status);
+  });
   #dialer: Dialer | undefined;
   /** What the last look found. */
   #wasThere = true;
@@ -56,7 +60,12 @@ export class Lookout {
     }
   }
 
-  async #open(then: (socket: TcpSocket, scope: Scope) => Promise<boolean>): Promise<boolean> {
+  /** What a request without a body is answered with; undefined where it is not. */
+  status(method: "GET" | "HEAD", path: string): Promise<number | undefined> {
+    return this.#open((socket, scope) => this.#ask(socket, scope, method, path));
+  }
+
+  async #open<T>(then: (socket: TcpSocket, scope: Scope) => Promise<T>): Promise<T | undefined> {
     using scope = new Scope(undefined, lookMs);
     try {
       const { url, tls } = this.#plan;
@@ -69,25 +78,24 @@ export class Lookout {
         socket.destroy();
       }
     } catch {
-      return false;
+      return undefined;
     }
   }
 
-  /** By a request that does nothing wherever it comes to, and whatever is said to it. */
-  #ask(socket: TcpSocket, scope: Scope): Promise<boolean> {
-    const { path } = endpointOf(new URL(this.#plan.url));
+  #ask(socket: TcpSocket, scope: Scope, method: string, path: string): Promise<number | undefined> {
     const { target, forward } = this.#dialer ?? {};
-    if (!target) return Promise.resolve(false);
+    if (!target) return Promise.resolve(undefined);
     const { prefix, fields } = frameFor(target.authority, forward);
-    const answer = new Promise<boolean>((resolve) => {
+    const answer = new Promise<number | undefined>((resolve) => {
       socket.once("data", (bytes) => {
         const start = Buffer.from(bytes.subarray(0, 32)).toString("latin1");
-        resolve(start.startsWith("HTTP/1.") && !awayStatuses.test(start));
+        const [, status] = /^HTTP\/1\.\d (\d{3})\b/.exec(start) ?? [];
+        resolve(status === undefined ? undefined : Number(status));
       });
-      socket.once("close", () => resolve(false));
-      socket.once("end", () => resolve(false));
+      socket.once("close", () => resolve(undefined));
+      socket.once("end", () => resolve(undefined));
     });
-    socket.write(encodeText(`HEAD ${prefix}${path} HTTP/1.1\r\n${fields}connection: close\r\n\r\n`));
+    socket.write(encodeText(`${method} ${prefix}${path} HTTP/1.1\r\n${fields}connection: close\r\n\r\n`));
     return scope.race(answer);
   }
 }

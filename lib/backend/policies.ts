@@ -146,13 +146,23 @@ export class BackendPolicies implements Policies {
     this.#open.delete(replica.index);
   }
 
+  /** What a replica answered to the question whether it wants calls; `unwell`: why not. */
+  checked(replica: Replica, unwell: string | undefined): void {
+    const was = replica.unwell;
+    replica.unwell = unwell;
+    if (was === unwell) return;
+    if (unwell === undefined) this.outliers?.renew(replica.index, Date.now());
+    this.#log(`replica ${replica.index} ${unwell === undefined ? "gets calls again" : `gets no new calls: ${unwell}`}`);
+  }
+
   /** Why a replica gets no calls although it may be up. */
-  whyLeft({ index, breaker, closedUntil }: Replica): string | undefined {
+  whyLeft({ index, breaker, closedUntil, unwell }: Replica): string | undefined {
     const now = Date.now();
     const state = breaker?.state(now);
     if (state?.kind === "open") return `its last calls failed: ${state.why}`;
     if (state?.kind === "halfOpen") return "its last calls failed, and it is tried again";
     if (Math.max(closedUntil, this.closedUntil) > now) return "it wants no calls";
+    if (unwell !== undefined) return unwell;
     return this.outliers?.isEjected(index, now) === true ? "it does worse than the others" : undefined;
   }
 

@@ -19,6 +19,8 @@ export class Replica implements Candidate, Site {
   pending = 0;
   /** Unix ms until which it wants no calls. */
   closedUntil = 0;
+  /** Why it wants no new calls, by its own word. */
+  unwell: string | undefined;
   /** What is left of its weight while it comes back. */
   ramp = 1;
 

@@ -2,13 +2,28 @@
 
 import type { BackendPlan } from "../config/plan.ts";
 import { every, Scope } from "../core/scope.ts";
+import { checkReplicas } from "./checkup.ts";
+import type { BackendPolicies } from "./policies.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** Between two looks at links that work on calls. */
 const feelMs = 1_000;
 
-/** Pings links that were not heard for `timeouts.health`; returns what ends that. */
-export function watchUplinks({ healthMs, replicas }: BackendPlan, uplinks: () => Iterable<Uplink>): () => void {
+/** Pings links that were not heard for `timeouts.health`, and asks their replicas; returns what ends that. */
+export function watchUplinks(
+  plan: BackendPlan,
+  policies: BackendPolicies,
+  uplinks: () => Iterable<Uplink>,
+): () => void {
+  const stopChecks = checkReplicas(plan, policies);
+  const stopPings = pingUplinks(plan, uplinks);
+  return () => {
+    stopChecks();
+    stopPings();
+  };
+}
+
+function pingUplinks({ healthMs, replicas }: BackendPlan, uplinks: () => Iterable<Uplink>): () => void {
   if (healthMs === 0) return () => {};
   const stopIdle = every(healthMs, () => {
     const since = Date.now() - healthMs;

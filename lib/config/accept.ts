@@ -54,6 +54,7 @@ import {
   protocolPattern,
   type ReplicaConfig,
   type RetryConfig,
+  pathPattern,
   sealKeyPattern,
   textPattern,
   type TimeoutConfig,
@@ -94,6 +95,7 @@ const backendFields: Fields<BackendConfig> = {
   ...endpointFields,
   replicas: listOf(fieldsOf<ReplicaConfig>({ ...endpointFields, weight: integer(1, maxWeight), zone: filled }), 1),
   balance: matching(balancePattern),
+  healthPath: matching(pathPattern),
   retry: fieldsOf<RetryConfig>({
     attempts: integer(1, maxAttempts),
     budget: share,

@@ -16,9 +16,23 @@ import type { BackendConfig, BreakerConfig, ConcurrencyConfig, OutlierConfig } f
 
 /** Undefined where the config says nothing about it. */
 export function compileResilience(backend: BackendConfig): ResiliencePlan | undefined {
-  const { balance, retry, breaker, concurrency, hedge, outliers, cache, timeouts = {} } = backend;
+  const { balance, retry, breaker, concurrency, hedge, outliers, cache, healthPath, timeouts = {} } = backend;
   const { first, idle, ping, down, tools } = timeouts;
-  const said = [balance, retry, breaker, concurrency, hedge, outliers, cache, first, idle, ping, down, tools];
+  const said = [
+    balance,
+    retry,
+    breaker,
+    concurrency,
+    hedge,
+    outliers,
+    cache,
+    healthPath,
+    first,
+    idle,
+    ping,
+    down,
+    tools,
+  ];
   if (said.every((each) => each === undefined)) return undefined;
   const defaults = resilienceDefaults;
   return {
@@ -38,6 +52,7 @@ export function compileResilience(backend: BackendConfig): ResiliencePlan | unde
     },
     outliers: outliers === undefined ? defaults.outliers : compileOutliers(outliers),
     cache: cache && { bytes: cache.size ?? cacheDefaults.bytes, staleMs: cache.stale ?? cacheDefaults.staleMs },
+    healthPath,
     firstMs: first ?? defaults.firstMs,
     idleMs: idle ?? defaults.idleMs,
     pingMs: ping ?? defaults.pingMs,

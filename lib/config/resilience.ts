@@ -87,6 +87,8 @@ export interface ResiliencePlan {
   readonly hedge: HedgePlan | undefined;
   readonly outliers: OutlierPlan | undefined;
   readonly cache: CachePlan | undefined;
+  /** Where each replica over HTTP says whether it wants calls. */
+  readonly healthPath: string | undefined;
   readonly firstMs: number;
   readonly idleMs: number;
   /** How long a ping may take. */
@@ -132,6 +134,7 @@ export const resilienceDefaults: ResiliencePlan = Object.freeze({
   hedge: undefined,
   outliers: outlierDefaults,
   cache: undefined,
+  healthPath: undefined,
   firstMs: 0,
   idleMs: 0,
   pingMs: 10_000,

@@ -117,6 +117,7 @@ export interface CatalogConfig {
 export interface BackendConfig extends EndpointConfig, RulesConfig {
   readonly replicas?: readonly ReplicaConfig[] | undefined;
   readonly balance?: string | undefined;
+  readonly healthPath?: string | undefined;
   readonly retry?: RetryConfig | undefined;
   readonly breaker?: BreakerConfig | undefined;
   readonly concurrency?: ConcurrencyConfig | undefined;
@@ -159,6 +160,8 @@ export const protocolPattern: RegExp = /^(?:auto|legacy|modern|\d{4}-\d{2}-\d{2}
 /** How calls are spread over replicas. */
 export const balancePattern: RegExp =
   /^(?:least-pending|round-robin|random-two|priority|hash\((?:principal|session|header:[A-Za-z0-9-]{1,64}|argument:[\w.-]{1,128})\))$/;
+/** A path as it goes into a request. */
+export const pathPattern: RegExp = /^\/[\x21-\x7e]{0,1023}$/;
 /** Names of tools, with `*` for any part. */
 export const globPattern: RegExp = /^[^\0]{1,256}$/;
 /** What a tool may be renamed to: clients refuse anything else. */

@@ -3,7 +3,7 @@
 import * as z from "zod";
 import { backendDefaults } from "./plan.ts";
 import { breakerDefaults, cacheDefaults, hedgeDefaults, outlierDefaults, resilienceDefaults } from "./resilience.ts";
-import { balancePattern, codeRange, globPattern, maxAttempts, maxCount, maxWeight } from "./rules.ts";
+import { balancePattern, codeRange, globPattern, maxAttempts, maxCount, maxWeight, pathPattern } from "./rules.ts";
 import { duration, filled, flag, integer, share, size, strict, text } from "./schema-values.ts";
 
 type Shape = Readonly<Record<string, z.ZodType>>;
@@ -55,6 +55,12 @@ export const resilienceShape: Shape = {
     .optional()
     .meta({ fallback: resilienceDefaults.balance.kind })
     .describe("How calls are spread over replicas."),
+  healthPath: text
+    .regex(pathPattern, { error: 'expected a path like "/healthz"' })
+    .optional()
+    .describe(
+      "A path that each replica at a url answers with 2xx while it wants calls: asked every timeouts.health, and every timeouts.down while it does not.",
+    ),
   retry: strict({
     attempts: integer(1, maxAttempts)
       .optional()

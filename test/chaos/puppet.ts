@@ -31,6 +31,8 @@ export class Puppet implements AsyncDisposable {
   looks = 0;
   /** So many calls of tools are put off first, by an error of JSON-RPC. */
   busy = 0;
+  /** What it answers to the question whether it wants calls. */
+  healthStatus = 200;
   #mood: Mood;
   readonly #server = createServer((request, response) => this.#take(request, response));
 
@@ -69,6 +71,10 @@ export class Puppet implements AsyncDisposable {
         else this.looks += 1;
         const status = this.#mood === "away" ? 502 : request.method === "POST" ? 500 : 405;
         return void response.writeHead(status).end();
+      }
+      if (request.url === "/healthz") {
+        this.asked.push("health");
+        return void response.writeHead(this.healthStatus).end();
       }
       if (request.method !== "POST") {
         this.asked.push(request.method ?? "");
