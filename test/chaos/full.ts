@@ -91,6 +91,13 @@ async function runSoak(): Promise<Section> {
   const answered = outcomes.filter(({ text }) => text !== undefined).length;
   const third = Math.ceil(seen.length / 3);
   const [warm, last] = [seen.slice(third - 5, third + 5), seen.slice(-10)];
+  const medianOf = (all: readonly Held[]): number =>
+    quantile(
+      all.map(({ rssMiB }) => rssMiB),
+      0.5,
+    );
+  const growth = medianOf(last) / medianOf(warm) - 1;
+  if (growth > 0.1) throw new Error(`resident memory grew by ${(100 * growth).toFixed(1)} % after the warm-up`);
   const rows = measures.map(([name, of, digits]) => {
     const median = (all: readonly Held[]): string => quantile(all.map(of), 0.5).toFixed(digits);
     return `| ${[name, median([rest]), median(warm), median(last), median([end])].join(" | ")} |`;
@@ -105,7 +112,8 @@ async function runSoak(): Promise<Section> {
       ...rows,
       "",
       "The sockets are those to servers and children; under load many of them are idle and wait a few seconds for the next call.",
-      "The run fails where it ends with more sockets, intervals or children than it had before the first call.",
+      "The run fails where it ends with more sockets, intervals or children than it had before the first call, and where resident",
+      "memory grows by more than a tenth between these parts.",
       "",
       `Resident memory at each of ${seen.length} looks: ${seen.map(({ rssMiB }) => rssMiB.toFixed(0)).join(" ")} MiB; heap: ${seen.map(({ heapMiB }) => heapMiB.toFixed(1)).join(" ")} MiB.`,
     ],
