@@ -6,7 +6,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 export type Message = Readonly<Record<string, unknown>>;
 
 /** Something that was awaited for this long does not come. */
-const patienceMs = 8_000;
+const patienceMs = 60_000;
 
 /** Values that arrive one by one, and those who wait for them. */
 export class Queue<T> {

@@ -9,7 +9,7 @@ import { type Outcome, Watch } from "./watch.ts";
 
 const lanes = 32;
 /** For an answer to something that is whole, and to what may be half of something. */
-const patienceMs = 5_000;
+const patienceMs = 30_000;
 const shortMs = 60;
 
 export async function fuzzFront(total: number, seed: number): Promise<Outcome> {

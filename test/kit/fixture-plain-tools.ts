@@ -31,7 +31,7 @@ function rawJson(literal: string): unknown {
   return make(literal);
 }
 
-const cancelTimeoutMs = 3000;
+const cancelTimeoutMs = 20_000;
 
 /** Lists the cancelled nonces; with `nonce`, waits until it is among them, because a cancellation has no answer. */
 async function listCancelled({ args, world }: PlainCall): Promise<Result> {

@@ -13,7 +13,7 @@ import type { ModernCall, ModernTool, ModernWorld } from "./modern-world.ts";
 export const clockUri = "ui://fixture/clock";
 
 const progressEveryMs = 50;
-const endTimeoutMs = 3000;
+const endTimeoutMs = 20_000;
 
 async function runSlow(call: ModernCall): Promise<Result> {
   const totalMs = numberArg(call.args, "ms", 100);

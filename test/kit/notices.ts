@@ -20,7 +20,7 @@ export interface Notices {
   take(message: object): void;
 }
 
-const timeoutMs = 4000;
+const timeoutMs = 30_000;
 
 export function createNotices(): Notices {
   const all: Notice[] = [];

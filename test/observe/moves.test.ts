@@ -41,7 +41,7 @@ class Watch {
 
   /** Looks until something is as it should be. */
   async until(holds: (samples: Samples) => boolean): Promise<void> {
-    const end = Date.now() + 20_000;
+    const end = Date.now() + 60_000;
     while (!holds(await this.look())) {
       assert.ok(Date.now() < end, `waited in vain until ${holds.toString()}`);
       await new Promise((resolve) => setImmediate(resolve));

@@ -96,7 +96,7 @@ export async function servePeer(capabilities: object, answers: Answers): Promise
     push: (message) => [...streams].at(-1)?.write(`data: ${JSON.stringify(message)}\n\n`),
     until: (holds) =>
       new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`not within 5 s; got ${JSON.stringify(got)}`)), 5_000);
+        const timer = setTimeout(() => reject(new Error(`not within 30 s; got ${JSON.stringify(got)}`)), 30_000);
         const check = (): void => {
           if (!holds()) return;
           waiting.delete(check);
