@@ -3,26 +3,38 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gateway, recordOf, until } from "../e2e/kit.ts";
 import { ModernPeer } from "../kit/modern-peer.ts";
-import { callOnce, childReplica, HttpReplica, Load, Records, startGateway } from "./kit.ts";
+import { callOnce, childReplica, HttpReplica, Load, type Outcome, Records, startGateway } from "./kit.ts";
 import { Puppet } from "./puppet.ts";
 
 test("limits: calls over the limit wait, those over the queue are told at once when to come back", async () => {
-  using records = new Records();
-  await using server = await HttpReplica.start(records.file("r"));
+  await using server = await Puppet.start("one");
   await using gateway = await startGateway({ b: { url: server.url, concurrency: { inFlight: 2, queued: 3 } } });
   const client = await gateway.client();
-  const since = performance.now();
-  const all = await Promise.all(Array.from({ length: 8 }, () => callOnce(client, "b__add", { delayMs: 500 })));
-  const refused = all.filter(({ text }) => text === undefined);
-  assert.equal(refused.length, 3);
-  const soonest = Math.min(...all.filter(({ text }) => text !== undefined).map(({ tookMs }) => tookMs));
-  for (const { data, tookMs } of refused) {
+  server.become("frozen");
+  const told: Outcome[] = [];
+  const all = Array.from({ length: 8 }, async () => {
+    const outcome = await callOnce(client, "b__add");
+    told.push(outcome);
+    return outcome;
+  });
+  // While nothing is answered.
+  await until(() => told.length === 3, "three are told at once");
+  for (const { data, text } of told) {
+    assert.equal(text, undefined);
     assert.deepEqual([data["code"], data["class"], data["attempts"]], ["E4111", "notSent", 0]);
     assert.ok(Number(data["retryAfterMs"]) > 0);
-    assert.ok(tookMs < soonest, `${tookMs} ms`);
   }
-  // Five calls, two at a time.
-  assert.ok(performance.now() - since > 1_450);
+  // Five calls, two at a time: each answer lets one more in.
+  await until(() => server.holds("add").length === 2, "it has two");
+  for (let left = 5; left > 0; left -= 1) {
+    assert.equal(server.holds("add").length, Math.min(2, left));
+    // It may hold a listing, too.
+    const [next] = server.holds("add");
+    server.held = server.held.filter((each) => each !== next);
+    next?.answer();
+    await until(() => server.holds("add").length === Math.min(2, left - 1), "it has the next one");
+  }
+  assert.equal((await Promise.all(all)).filter(({ text }) => text === "one").length, 5);
 });
 
 test("limits: a call that is over its time is taken back and costs the others nothing", async () => {
@@ -32,14 +44,14 @@ test("limits: a call that is over its time is taken back and costs the others no
   });
   const client = await gateway.client();
   const [slow, quick] = await Promise.all([
-    callOnce(client, "b__add", { delayMs: 3_000 }),
+    // Of a second there is nobody who would wait for it.
+    callOnce(client, "b__add", { delayMs: 60_000 }),
     callOnce(client, "b__put", { delayMs: 400 }),
   ]);
   assert.match(slow.message, /did not answer tools\/call within 200 ms/);
   assert.equal(slow.data["class"], "unknown");
-  assert.ok(slow.tookMs < 2_900, `${slow.tookMs} ms`);
   assert.notEqual(quick.text, undefined);
-  assert.equal((await callOnce(client, "b__add")).text, quick.text);
+  assert.equal((await callOnce(client, "b__read")).text, quick.text);
 });
 
 test("limits: a call without a sign goes to another replica where it may, before its own time is over", async () => {
@@ -48,14 +60,13 @@ test("limits: a call without a sign goes to another replica where it may, before
   await using one = await HttpReplica.start(record);
   await using two = await HttpReplica.start(record);
   await using gateway = await startGateway({
-    b: { replicas: [{ url: one.url }, { url: two.url }], timeouts: { first: "200ms", call: "5s" } },
+    b: { replicas: [{ url: one.url }, { url: two.url }], timeouts: { first: "400ms", call: "5m" } },
   });
   const client = await gateway.client();
   const safe = await callOnce(client, "b__read", { fault: "hang" });
   assert.equal(safe.attempts, 2);
-  assert.ok(safe.tookMs < 4_500);
   const unsafe = await callOnce(client, "b__add", { fault: "hang" });
-  assert.match(unsafe.message, /gave no sign of the call for 200 ms; see timeouts\.first/);
+  assert.match(unsafe.message, /gave no sign of the call for 400 ms; see timeouts\.first/);
 });
 
 test("limits: a server that wants to be asked later is, whatever it says beside Retry-After, by all calls", async () => {
@@ -162,7 +173,7 @@ test("limits: with a breaker for each tool one that fails is refused, and the ot
   assert.match(refused.message, /this tool failed too often/);
   assert.deepEqual([refused.data["class"], Number(refused.data["retryAfterMs"]) > 25_000], ["notSent", true]);
   assert.notEqual((await callOnce(client, "b__put")).text, undefined);
-  await gateway.proc.line(/its tool "add" gets no calls for 30000 ms: /, "stderr");
+  await gateway.proc.line(/its tool "add" gets no calls for \d+ ms: /, "stderr");
   assert.equal(await openingsOf(gateway), 1);
 });
 
@@ -184,10 +195,7 @@ test("limits: an error of the server opens the breaker where the config says so,
   assert.match(refused.message, /its last calls failed/);
   assert.deepEqual([refused.data["class"], refused.data["attempts"]], ["notSent", 0]);
   assert.notEqual((await callOnce(client, "other__put")).text, undefined);
-  await gateway.proc.line(
-    /backend told: replica 0 gets no calls for 30000 ms: it answered with error -32603/,
-    "stderr",
-  );
+  await gateway.proc.line(/backend told: replica 0 gets no calls for \d+ ms: it answered with error -32603/, "stderr");
   assert.equal(await openingsOf(gateway), 1);
 });
 
