@@ -82,7 +82,7 @@ export class Observing {
     const { hub } = this.#of;
     const { requests } = hub.plan.observe.log;
     const log = requests === "off" ? [] : [new RequestLog(hub.observer, requests === "all")];
-    const all = [this.meter, ...log, ...(this.#traces.tracing ? [endings] : [])];
+    const all = [this.meter, ...log];
     return all.length === 1 ? this.meter : new Several(all);
   }
 
@@ -184,9 +184,6 @@ class Several implements RequestMeter {
     for (const each of this.#all) each.ended(flight, fault);
   }
 }
-
-/** Ends the traces of requests with them. */
-const endings: RequestMeter = { ended: (flight, fault) => flight.trace?.end(flight, fault) };
 
 /** Whether the backend of a call lists its tool: a name that only clients know is not one to keep. */
 function isListed({ hub, listings }: Observed, { backend: name, view: viewName, name: tool }: Flight): boolean {

@@ -106,7 +106,7 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
     this.#flight = flight;
     flight.carrier = this;
     const { room } = this.#owner;
-    const at = room.start(this.#begin, call.size(flight.upstream));
+    const at = room.start(this.#begin, call.size(flight.upstream), call.headers);
     writeStart(this.#socket, room.bytes, call.put(flight.upstream, room.bytes, at));
   }
 

@@ -115,16 +115,16 @@ class HttpTransport implements Transport, LandingPlace {
 
   /** A straight call has an answer that is to be read. */
   landed(flight: InFlight, reply: HttpReply, end: StreamEnd): void {
-    const { straight, upstream, wire } = flight;
+    const { straight, upstream, wire, call } = flight;
     if (reply.status === 200 && mediaType(reply) === "text/event-stream") {
       this.#options.answered?.(reply.status, reply.headers, upstream);
       return this.#streams.follow(reply, upstream, wire, end);
     }
     const message = new Uint8Array(straight?.size(upstream) ?? 0);
     straight?.put(upstream, message, 0);
-    const again = this.#options.credential && isUnshown(reply) ? this.#post(message, wire) : Promise.resolve(reply);
-    again
-      .then((answer) => this.#receive(answer, message, upstream, wire))
+    const isAgain = this.#options.credential && isUnshown(reply);
+    (isAgain ? this.#post(message, wire, call.headers) : Promise.resolve(reply))
+      .then((answer) => this.#receive(answer, message, upstream, wire, call.headers))
       .then(
         () => end.over(),
         (error: unknown) => end.failed(error),

@@ -54,14 +54,19 @@ export function frameFor(
 /** The head of the request without its length and the empty line; see {@link encodeStart}. */
 export function beginHead(request: HttpRequest, frame: RequestFrame): Uint8Array {
   if (!originForm.test(request.path)) throw refuse("the path is not in origin form");
-  let text = `${request.method} ${frame.prefix}${request.path} HTTP/1.1\r\n${frame.fields}`;
-  for (const [name, value] of request.headers) {
+  const text = `${request.method} ${frame.prefix}${request.path} HTTP/1.1\r\n${frame.fields}`;
+  return Buffer.from(text + linesOf(request.headers), "latin1");
+}
+
+function linesOf(headers: HttpRequest["headers"]): string {
+  let text = "";
+  for (const [name, value] of headers) {
     if (!token.test(name)) throw refuse("a header name holds characters that it may not");
     if (reserved.has(name.toLowerCase())) throw refuse(`the header ${name} is set by the connection`);
     if (!fieldContent.test(value)) throw refuse(`the value of the header ${name} holds characters that it may not`);
     text += `${name}: ${value}\r\n`;
   }
-  return Buffer.from(text, "latin1");
+  return text;
 }
 
 /** "content-length: ", the digits of a length, CRLF, CRLF. */
@@ -97,8 +102,8 @@ export class StartRoom {
   #begin: Uint8Array | undefined;
   #length = 0;
 
-  /** Puts the head of a POST there; returns where the body begins. */
-  start(begin: Uint8Array, bodyBytes: number): number {
+  /** Puts the head of a POST there, with `more` headers; returns where the body begins. */
+  start(begin: Uint8Array, bodyBytes: number, more?: HttpRequest["headers"]): number {
     const { bytes } = this;
     if (this.#begin !== begin) {
       bytes.set(begin);
@@ -106,7 +111,8 @@ export class StartRoom {
       this.#begin = begin;
       this.#length = begin.length + lengthField.length;
     }
-    const at = putNumber(bodyBytes, bytes, this.#length);
+    let at = putNumber(bodyBytes, bytes, this.#length);
+    if (more) at += bytes.write(`\r\n${linesOf(more)}`, at, "latin1") - 2;
     bytes[at] = bytes[at + 2] = 0x0d;
     bytes[at + 1] = bytes[at + 3] = 0x0a;
     return at + 4;

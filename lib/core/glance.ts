@@ -44,6 +44,11 @@ export class Glance {
   /** Where the message ends. */
   #at = 0;
 
+  /** Whether the call has a `_meta` in which there is nothing. */
+  get hasEmptyMeta(): boolean {
+    return (this.#seen & seenMeta) !== 0 && this.tokenEnd === 0;
+  }
+
   /** Whether the bytes from `start` on are a request of `tools/call` with a name that is written without escapes. */
   call(bytes: Uint8Array, start: number): boolean {
     this.#begin(bytes);

@@ -47,8 +47,10 @@ export interface CallFacts {
 }
 
 export interface Tracer {
-  /** True where the next request without a context of its own is to be recorded; `begin` is called for it then. */
-  isDue(): boolean;
+  /** Whether a request without a context of its own is to be recorded: {@link record} does it then. Nothing is made for it. */
+  draw(): boolean;
+  /** Records a request that was drawn. */
+  record(facts: CallFacts): CallTrace;
   /** Undefined where the request is not recorded. `context`: the client's, if it sent one. */
   begin(context: TraceContext | undefined, facts: CallFacts): CallTrace | undefined;
 }

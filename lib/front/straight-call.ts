@@ -1,7 +1,7 @@
 // One tool call on the straight way: who waits for it in its session, at the backend and on the connection of its client.
 
 import type { Uplink } from "../backend/uplink.ts";
-import type { StraightCall } from "../backend/flight.ts";
+import type { MessageHeaders, StraightCall } from "../backend/flight.ts";
 import { scan } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { toolFaultOf } from "../core/fault.ts";
@@ -9,6 +9,7 @@ import type { Glance } from "../core/glance.ts";
 import type { Part } from "../core/part.ts";
 import { Scope } from "../core/scope.ts";
 import { copyPart, cut, digitsOf, latin1Of, putNumber } from "../core/text.ts";
+import type { Span } from "../core/trace.ts";
 import { primesStreams } from "../protocol/legacy.ts";
 import type { Route } from "../route/permits.ts";
 import type { Hub } from "../route/hub.ts";
@@ -18,6 +19,7 @@ import { ActiveCall, type Session } from "../route/session.ts";
 import { CallStream } from "./callstream.ts";
 import type { HttpReply, LaneCall, LaneClient } from "./exchange.ts";
 import type { OpenCalls } from "./open-calls.ts";
+import type { Recording } from "./straight-trace.ts";
 import type { SessionStreams } from "./streams.ts";
 
 /** What the front does for calls that leave the straight way. */
@@ -64,10 +66,19 @@ export class Straight implements StraightCall, Port, LaneCall {
   #tokenStart: number;
   #tokenEnd: number;
   #token: Uint8Array | undefined;
+  readonly #recording: Recording | undefined;
   /** Where the call has left the straight way. */
   #stream: CallStream | undefined;
 
-  constructor(lane: StraightLane, client: LaneClient, bytes: Uint8Array, start: number, route: Route, uplink: Uplink) {
+  constructor(
+    lane: StraightLane,
+    client: LaneClient,
+    bytes: Uint8Array,
+    start: number,
+    route: Route,
+    uplink: Uplink,
+    recording: Recording | undefined,
+  ) {
     const { idStart, idEnd, nameStart, nameEnd, tokenStart, tokenEnd } = lane.calls.glance;
     this.#lane = lane;
     this.#client = client;
@@ -81,7 +92,9 @@ export class Straight implements StraightCall, Port, LaneCall {
     this.#nameEnd = nameEnd;
     this.#tokenStart = tokenStart;
     this.#tokenEnd = tokenEnd;
+    this.#recording = recording;
     this.caller = new ActiveCall(lane.session, latin1Of(bytes, idStart, idEnd), this.scope, this);
+    if (recording) this.caller.flight.trace = recording.trace;
   }
 
   /** It is on its way. */
@@ -106,11 +119,20 @@ export class Straight implements StraightCall, Port, LaneCall {
     return this.#token;
   }
 
+  get span(): Span | undefined {
+    return this.#recording?.span;
+  }
+
+  get headers(): MessageHeaders | undefined {
+    return this.#recording?.headers;
+  }
+
   size(upstream: number): number {
     const digits = digitsOf(upstream);
     const token = this.#tokenEnd > 0 ? digits - (this.#tokenEnd - this.#tokenStart) : 0;
     const name = this.#route.local.length - (this.#nameEnd - this.#nameStart);
-    return this.#bytes.length - this.#start + digits - (this.#idEnd - this.#idStart) + name + token;
+    const more = this.#recording ? this.#recording.members.length : 0;
+    return this.#bytes.length - this.#start + digits - (this.#idEnd - this.#idStart) + name + token + more;
   }
 
   put(upstream: number, target: Uint8Array, at: number): number {
@@ -128,6 +150,10 @@ export class Straight implements StraightCall, Port, LaneCall {
       if (next === bytes.length) return to;
       to = next === name ? copyPart(local, 0, local.length, target, to) : putNumber(upstream, target, to);
       from = next === name ? this.#nameEnd : next === id ? this.#idEnd : this.#tokenEnd;
+      if (this.#recording && next === (this.#tokenEnd > 0 ? token : name)) {
+        const { members } = this.#recording;
+        to = copyPart(members, 0, members.length, target, to);
+      }
     }
   }
 

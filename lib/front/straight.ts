@@ -3,7 +3,8 @@
 import { maxStraightBytes } from "../backend/flight.ts";
 import type { Plan } from "../config/plan.ts";
 import { Glance } from "../core/glance.ts";
-import { decodeText, find, latin1Of } from "../core/text.ts";
+import { decodeText, latin1Of } from "../core/text.ts";
+import type { Tracer } from "../core/trace.ts";
 import type { Tariff } from "../route/admission.ts";
 import type { Route } from "../route/permits.ts";
 import type { Session } from "../route/session.ts";
@@ -11,9 +12,8 @@ import type { HttpReply, HttpRequest, Lane, LaneClient } from "./exchange.ts";
 import { FirstCall } from "./first-call.ts";
 import { sessionHeader } from "./headers.ts";
 import { Straight, type StraightFront, type StraightLane } from "./straight-call.ts";
+import { type Recording, recordingOf } from "./straight-trace.ts";
 import type { SessionStreams } from "./streams.ts";
-
-const contextKey = Buffer.from('"traceparent"');
 
 /** All calls that are on the straight way. */
 export class StraightCalls {
@@ -122,18 +122,25 @@ class SessionLane implements Lane, StraightLane {
     const route = this.#routeOf(bytes, glance.nameStart, glance.nameEnd);
     if (!route) return undefined;
     const { admission, tracer } = hub;
-    // What is recorded has a context of its own.
-    if (tracer && (find(bytes, contextKey, start) >= 0 || tracer.isDue())) return undefined;
+    // There is no room for the context of one that is recorded, and whether it is must not depend on the way.
+    if (tracer && glance.hasEmptyMeta) return undefined;
     const { principal } = this.session.facts;
     // One too many is refused on the long way.
     const tariff = admission && this.#tariff;
     if (tariff && !admission.admits(principal, tariff)) return undefined;
     const uplink = hub.uplinkOf(route.backend, this.session);
-    const call = new Straight(this, client, bytes, start, route, uplink);
+    const recording = tracer?.draw() ? this.#record(tracer, route, glance.tokenEnd > 0) : undefined;
+    const call = new Straight(this, client, bytes, start, route, uplink, recording);
     if (!route.backend.straight(uplink)?.straight(call, call.scope)) return undefined;
     if (tariff) admission.took(call.caller.flight, tariff);
     call.started();
     return call;
+  }
+
+  #record(tracer: Tracer, { backend, local }: Route, hasToken: boolean): Recording {
+    const { version, key } = this.session.facts;
+    const trace = tracer.record({ method: "tools/call", version, session: key });
+    return recordingOf(trace, backend.plan.name, String(JSON.parse(decodeText(local))), hasToken);
   }
 
   #routeOf(bytes: Uint8Array, start: number, end: number): Route | undefined {

@@ -1,4 +1,5 @@
-// Counts requests and attempts from the start on, in arrays of numbers that are written out when somebody asks.
+// Counts requests and attempts from the start on, in arrays of numbers that are written out when somebody asks; traces of
+// requests end with them.
 
 import type { Flight } from "../core/flight.ts";
 import { type RequestMeter, type SendMeter, Traffic } from "../core/meter.ts";
@@ -147,7 +148,9 @@ export class Meter implements RequestMeter {
     const outMs = flight.outMs(now);
     if (outMs !== undefined) backend.overhead.add((tookMs - outMs) / 1000);
     const { trace } = flight;
-    if (trace) durations.mark(part, { trace: trace.traceId, span: trace.spanId, value: tookMs / 1000, at: Date.now() });
+    if (!trace) return;
+    durations.mark(part, { trace: trace.traceId, span: trace.spanId, value: tookMs / 1000, at: Date.now() });
+    trace.end(flight, fault);
   }
 
   #series(backend: BackendMeter, flight: Flight, isCall: boolean, fault: string): RequestSeries {

@@ -1,12 +1,7 @@
 // Sends spans to a collector of OpenTelemetry, by OTLP over HTTP, with its SDK: loaded where traces are on, and only then.
 
 import { resourceFromAttributes } from "@opentelemetry/resources";
-import {
-  AlwaysOnSampler,
-  BasicTracerProvider,
-  BatchSpanProcessor,
-  type SpanExporter,
-} from "@opentelemetry/sdk-trace-base";
+import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace-base";
 import type { Tracer } from "../core/trace.ts";
 import { CallTracer, type Sampling } from "./trace.ts";
 
@@ -52,18 +47,18 @@ function start(
     ...(endpoint === undefined ? {} : { url: `${endpoint}/v1/traces` }),
     ...(Object.keys(headers).length === 0 ? {} : { headers: { ...headers } }),
   });
-  const provider = new BasicTracerProvider({
+  const processor = new BatchSpanProcessor(exporter);
+  const sink = {
     resource: resourceFromAttributes({
       "service.version": version,
       ...resourceAttributes(env["OTEL_RESOURCE_ATTRIBUTES"] ?? ""),
       "service.name": service ?? env["OTEL_SERVICE_NAME"] ?? "mcpctl",
     }),
-    // Whether a call is recorded is decided before anything is made for it.
-    sampler: new AlwaysOnSampler(),
-    spanProcessors: [new BatchSpanProcessor(exporter)],
-  });
-  const tracer = new CallTracer(provider.getTracer("mcpctl", version), samplingOf(ratio, env));
-  return { tracer, close: () => provider.shutdown().catch(() => {}) };
+    instrumentationScope: { name: "mcpctl", version },
+    maxValueChars: maxValueCharsOf(env),
+    take: (span: ReadableSpan) => processor.onEnd(span),
+  };
+  return { tracer: new CallTracer(sink, samplingOf(ratio, env)), close: () => processor.shutdown().catch(() => {}) };
 }
 
 /** `key=value` pairs, percent-encoded (OpenTelemetry, Resource SDK). */
@@ -81,6 +76,12 @@ function decode(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** OpenTelemetry, SDK Environment Variables, "Attribute Limits". */
+function maxValueCharsOf(env: Environment): number {
+  const written = env["OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"] ?? env["OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"] ?? "";
+  return /^[1-9]\d*$/.test(written) ? Number(written) : Infinity;
 }
 
 /** OpenTelemetry, SDK Environment Variables, "OTEL_TRACES_SAMPLER". */

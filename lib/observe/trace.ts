@@ -1,20 +1,10 @@
-// Spans of calls with the API of OpenTelemetry: one for each request of a client, one for each attempt at a backend, and one
-// for each question to the client. Names and attributes are those of its semantic conventions for MCP.
+// Spans of calls for the SDK of OpenTelemetry: one for each request of a client, one for each attempt at a backend, and one for
+// each question to the client. Names and attributes are those of its semantic conventions for MCP.
 
 import { createHash } from "node:crypto";
-import {
-  type Attributes,
-  type Context,
-  createTraceState,
-  ROOT_CONTEXT,
-  type Span as OtelSpan,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-  TraceFlags,
-  type Tracer as OtelTracer,
-} from "@opentelemetry/api";
+import { type Attributes, createTraceState, type SpanContext, SpanKind, TraceFlags } from "@opentelemetry/api";
 import type { CallFacts, CallTrace, Span, TraceContext, Traced, Tracer } from "../core/trace.ts";
+import { randomHex, spanOf, type SpanSink } from "./span.ts";
 
 export interface Sampling {
   /** Of the calls whose clients do not say. */
@@ -25,34 +15,33 @@ export interface Sampling {
 
 const maxIdChars = 100;
 const maxDigests = 1_000;
-const jsonRpcCode = /^-?\d+$/;
+/** 00-<trace>-<span>-<flags> */
+const flagsAt = 53;
 
 export class CallTracer implements Tracer {
-  readonly #otel: OtelTracer;
+  readonly #sink: SpanSink;
   readonly #sampling: Sampling;
-  /** Requests that are to be recorded, and have not begun yet. */
-  #due = 0;
   /** What spans say of sessions: whoever holds the id of one can use it. */
   readonly #digests = new Map<string, string>();
 
-  constructor(otel: OtelTracer, sampling: Sampling) {
-    this.#otel = otel;
+  constructor(sink: SpanSink, sampling: Sampling) {
+    this.#sink = sink;
     this.#sampling = sampling;
   }
 
-  isDue(): boolean {
-    if (Math.random() >= this.#sampling.ratio) return false;
-    this.#due += 1;
-    return true;
+  draw(): boolean {
+    return Math.random() < this.#sampling.ratio;
   }
 
   begin(context: TraceContext | undefined, facts: CallFacts): CallTrace | undefined {
-    const parent = context && parentOf(context);
-    if (!this.#samples(parent)) return undefined;
-    const { method, version, session } = facts;
+    const isRecorded = context && this.#sampling.isParentBased ? isSampled(context) : this.draw();
+    return isRecorded ? this.record(facts, context) : undefined;
+  }
+
+  record({ method, version, session }: CallFacts, context?: TraceContext): CallTrace {
     const attributes: Attributes = { "mcp.method.name": method, "mcp.protocol.version": version };
     if (session !== "") attributes["mcp.session.id"] = this.#digestOf(session);
-    return new RecordedCall(this.#otel, parent ?? ROOT_CONTEXT, context, attributes);
+    return new RecordedCall(this.#sink, context, attributes);
   }
 
   #digestOf(session: string): string {
@@ -63,33 +52,38 @@ export class CallTracer implements Tracer {
     this.#digests.set(session, digest);
     return digest;
   }
-
-  #samples(parent: Context | undefined): boolean {
-    const flags = parent && trace.getSpanContext(parent)?.traceFlags;
-    if (flags !== undefined && this.#sampling.isParentBased) return (flags & TraceFlags.SAMPLED) !== 0;
-    if (this.#due === 0) return Math.random() < this.#sampling.ratio;
-    this.#due -= 1;
-    return true;
-  }
 }
 
+/** Made of what was noted on the way, when it is over. */
 class RecordedCall implements CallTrace {
   readonly traceId: string;
-  readonly spanId: string;
-  readonly #otel: OtelTracer;
-  readonly #span: OtelSpan;
-  readonly #inside: Context;
-  readonly #context: TraceContext | undefined;
-  readonly #open = new Set<RecordedPart>();
+  readonly spanId: string = randomHex(16);
+  readonly sink: SpanSink;
+  readonly outer: TraceContext | undefined;
+  readonly #parent: SpanContext | undefined;
+  readonly #attributes: Attributes;
+  readonly #at = Date.now();
+  readonly #begunAt = performance.now();
+  #open: RecordedPart[] = [];
   #attempts = 0;
 
-  constructor(otel: OtelTracer, parent: Context, context: TraceContext | undefined, attributes: Attributes) {
-    this.#otel = otel;
-    this.#context = context;
-    // It gets its name when that is known.
-    this.#span = otel.startSpan("", { kind: SpanKind.SERVER, attributes }, parent);
-    this.#inside = trace.setSpan(parent, this.#span);
-    ({ traceId: this.traceId, spanId: this.spanId } = this.#span.spanContext());
+  constructor(sink: SpanSink, outer: TraceContext | undefined, attributes: Attributes) {
+    this.sink = sink;
+    this.outer = outer;
+    this.#parent = outer && parentOf(outer);
+    this.traceId = this.#parent?.traceId ?? randomHex(32);
+    this.#attributes = attributes;
+  }
+
+  /** By the clock of the call, so that parts lie within it; Unix ms. */
+  now(): number {
+    return this.#at + performance.now() - this.#begunAt;
+  }
+
+  contextOf(spanId: string): SpanContext {
+    const { traceId } = this;
+    const traceState = this.#parent?.traceState;
+    return { traceId, spanId, traceFlags: TraceFlags.SAMPLED, ...(traceState && { traceState }) };
   }
 
   attempt(backend: string, method: string, name: string | undefined): Span {
@@ -107,55 +101,78 @@ class RecordedCall implements CallTrace {
   }
 
   #part(title: string, attributes: Attributes): Span {
-    const span = this.#otel.startSpan(title, { kind: SpanKind.CLIENT, attributes }, this.#inside);
-    const part = new RecordedPart(span, this.#context, () => this.#open.delete(part));
-    this.#open.add(part);
+    const part = new RecordedPart(this, title, attributes);
+    this.#open.push(part);
     return part;
   }
 
+  /** It is over. */
+  left(part: RecordedPart): void {
+    this.#open = this.#open.filter((each) => each !== part);
+  }
+
   end({ method, name, id, backend, notes, at }: Traced, fault: string): void {
-    for (const part of [...this.#open]) part.end("cancelled");
-    const span = this.#span;
-    span.updateName(titleOf(method, namesItem(method) ? name : undefined));
-    span.setAttributes({ "jsonrpc.request.id": id.slice(0, maxIdChars), ...nameOf(method, name) });
-    if (backend !== "") span.setAttribute("mcpctl.backend", backend);
-    for (const { ms, text } of notes) span.addEvent(text, at + ms);
-    fail(span, fault);
-    span.end();
+    for (const part of this.#open) part.end("cancelled");
+    const attributes: Attributes = {
+      ...this.#attributes,
+      "jsonrpc.request.id": id.slice(0, maxIdChars),
+      ...nameOf(method, name),
+    };
+    if (backend !== "") attributes["mcpctl.backend"] = backend;
+    const span = {
+      name: titleOf(method, namesItem(method) ? name : undefined),
+      kind: SpanKind.SERVER,
+      context: this.contextOf(this.spanId),
+      parent: this.#parent,
+      from: this.#at,
+      to: this.now(),
+      attributes,
+      fault,
+      events: notes.map(({ ms, text }) => ({ name: text, at: at + ms })),
+    };
+    this.sink.take(spanOf(span, this.sink));
   }
 }
 
 class RecordedPart implements Span {
   readonly context: TraceContext;
-  readonly #span: OtelSpan;
-  readonly #ended: () => void;
+  readonly #call: RecordedCall;
+  readonly #title: string;
+  readonly #attributes: Attributes;
+  readonly #spanId: string = randomHex(16);
+  readonly #from: number;
   #isOver = false;
 
-  constructor(span: OtelSpan, outer: TraceContext | undefined, ended: () => void) {
-    this.#span = span;
-    this.#ended = ended;
-    const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  constructor(call: RecordedCall, title: string, attributes: Attributes) {
+    this.#call = call;
+    this.#title = title;
+    this.#attributes = attributes;
+    this.#from = call.now();
     this.context = {
-      traceparent: `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`,
-      tracestate: traceState?.serialize() || outer?.tracestate,
-      baggage: outer?.baggage,
+      traceparent: `00-${call.traceId}-${this.#spanId}-01`,
+      tracestate: call.outer?.tracestate,
+      baggage: call.outer?.baggage,
     };
   }
 
   end(fault: string): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#ended();
-    fail(this.#span, fault);
-    this.#span.end();
+    const call = this.#call;
+    call.left(this);
+    const span = {
+      name: this.#title,
+      kind: SpanKind.CLIENT,
+      context: call.contextOf(this.#spanId),
+      parent: call.contextOf(call.spanId),
+      from: this.#from,
+      to: call.now(),
+      attributes: this.#attributes,
+      fault,
+      events: [],
+    };
+    call.sink.take(spanOf(span, call.sink));
   }
-}
-
-function fail(span: OtelSpan, fault: string): void {
-  if (fault === "") return;
-  span.setAttribute("error.type", fault);
-  if (jsonRpcCode.test(fault)) span.setAttribute("rpc.response.status_code", fault);
-  span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
 function titleOf(method: string, name: string | undefined): string {
@@ -173,14 +190,18 @@ function nameOf(method: string, name: string | undefined): Attributes {
   return method === "prompts/get" ? { "gen_ai.prompt.name": name } : {};
 }
 
+function isSampled({ traceparent }: TraceContext): boolean {
+  return (Number.parseInt(traceparent.slice(flagsAt, flagsAt + 2), 16) & TraceFlags.SAMPLED) !== 0;
+}
+
 /** The client's context; its values were looked at before. */
-function parentOf({ traceparent, tracestate }: TraceContext): Context {
+function parentOf({ traceparent, tracestate }: TraceContext): SpanContext {
   const [, traceId = "", spanId = "", flags = ""] = traceparent.split("-");
-  return trace.setSpanContext(ROOT_CONTEXT, {
+  return {
     traceId,
     spanId,
     traceFlags: Number.parseInt(flags, 16) & TraceFlags.SAMPLED,
     isRemote: true,
     ...(tracestate === undefined ? {} : { traceState: createTraceState(tracestate) }),
-  });
+  };
 }

@@ -36,3 +36,10 @@ export function contextHeaders(context: TraceContext): readonly (readonly [name:
     return value === undefined ? [] : [[name, value] as const];
   });
 }
+
+/** The same as members of an object, without its braces. */
+export function contextMembers(context: TraceContext): string {
+  return contextHeaders(context)
+    .map(([name, value]) => `"${name}":${JSON.stringify(value)}`)
+    .join(",");
+}

@@ -12,6 +12,7 @@ import { Wire } from "./wire.ts";
 
 /** A message that came to the backend, and the connection on which it is to be answered. */
 export interface Heard {
+  readonly head: string;
   readonly text: string;
   readonly id: string;
   readonly socket: Socket;
@@ -64,7 +65,7 @@ class Backend {
   #hear(socket: Socket, head: string, text: string): void {
     if (!head.startsWith("POST")) return void socket.write("HTTP/1.1 405 No\r\nContent-Length: 0\r\n\r\n");
     const id = /"id":("?[^,"}]*"?)/.exec(text)?.[1] ?? "";
-    const heard = { text, id, socket };
+    const heard = { head, text, id, socket };
     if (text.includes('"tools/call"')) return this.calls.push(heard);
     if (id === "") {
       socket.write("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");

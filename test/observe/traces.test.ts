@@ -199,12 +199,13 @@ test("traces: metrics point to traces, and no trace holds a secret", async () =>
   await gateway.close();
 });
 
-test("traces: the environment switches them on, and names protocol and share", async () => {
+test("traces: the environment switches them on, and names protocol, share and how long values may be", async () => {
   await using collector = await Collector.start();
   await using server = await FaultyServer.start();
   process.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector.url;
   process.env["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf";
   process.env["OTEL_SERVICE_NAME"] = "named-by-env";
+  process.env["OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"] = "11";
   try {
     const gateway = await createGateway({}, { peer: server.url });
     await gateway.arrivals(5_000);
@@ -214,9 +215,11 @@ test("traces: the environment switches them on, and names protocol and share", a
     await gateway.close();
     assert.equal(collector.headers[0]?.["content-type"], "application/x-protobuf");
     const sent = Buffer.concat(collector.bodies).toString("latin1");
-    for (const word of ["named-by-env", "tools/call peer__ok", "mcp.method.name"]) assert.ok(sent.includes(word), word);
+    for (const word of ["named-by-env", "tools/call peer__ok", "mcp.method.name", "execute_too"])
+      assert.ok(sent.includes(word), word);
+    assert.ok(!sent.includes("execute_tool"));
   } finally {
     for (const name of ["ENDPOINT", "PROTOCOL"]) delete process.env[`OTEL_EXPORTER_OTLP_${name}`];
-    delete process.env["OTEL_SERVICE_NAME"];
+    for (const name of ["SERVICE_NAME", "ATTRIBUTE_VALUE_LENGTH_LIMIT"]) delete process.env[`OTEL_${name}`];
   }
 });
