@@ -6,7 +6,8 @@ import { GatewayError } from "../core/errors.ts";
 import { isLoopback } from "../core/loopback.ts";
 import { type Challenge, unionOf } from "./challenge.ts";
 import type { LoginClient, LoginSite } from "./login.ts";
-import { fetchFor, type PeerFetch, whyForeign } from "./peer-fetch.ts";
+import { fetchFor, type PeerFetch } from "./peer-fetch.ts";
+import { whyForeign } from "./peer-zones.ts";
 
 /** Takes 60 ms to load, and is needed to sign in and to renew alone. */
 export const loadSdk = (): Promise<typeof Sdk> => import("@modelcontextprotocol/client");
@@ -30,6 +31,11 @@ export interface Discovered extends AuthorizationServer {
   readonly resource: string;
   /** Undefined where the backend says nothing of scopes. */
   readonly supported: readonly string[] | undefined;
+}
+
+/** What the operator has named itself: others may name what is as near. */
+export function trustedBy({ login, plan: { issuer } }: OAuthSite): readonly URL[] {
+  return [new URL(login.url), ...(issuer === undefined ? [] : [new URL(issuer)])];
 }
 
 export function loginFailed({ login }: OAuthSite, why: string, cause?: unknown): GatewayError {
@@ -61,8 +67,7 @@ export function saidOf(code: string, description: string | null | undefined): st
 /** Asks the backend who gives tokens for it, and that one what it can do. */
 export async function discover(site: OAuthSite, challenge: Challenge | undefined): Promise<Discovered> {
   const sdk = await loadSdk();
-  const backend = new URL(site.login.url);
-  const fetchFn = fetchFor(backend);
+  const fetchFn = fetchFor(trustedBy(site));
   try {
     const resource = await readResource(sdk, site, challenge, fetchFn);
     const server = await findServer(sdk, site, resource?.authorization_servers ?? [], fetchFn);
@@ -126,7 +131,7 @@ export async function readServer(
   url: string,
   fetchFn: PeerFetch,
 ): Promise<AuthorizationServer> {
-  const why = whyForeign(url, new URL(site.login.url));
+  const why = whyForeign(url, trustedBy(site));
   if (why !== undefined) throw loginFailed(site, `its authorization server ${show(url)} ${why}`);
   const metadata = await sdk.discoverAuthorizationServerMetadata(url, { fetchFn });
   return { url, issuer: metadata?.issuer ?? url, metadata };
@@ -212,7 +217,7 @@ async function register(
     ...(method === undefined ? {} : { token_endpoint_auth_method: method }),
   };
   const scope = scopes.join(" ");
-  const fetchFn = fetchFor(new URL(site.login.url));
+  const fetchFn = fetchFor(trustedBy(site));
   try {
     const made = await sdk.registerClient(url, {
       clientMetadata,

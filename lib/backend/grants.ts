@@ -1,7 +1,6 @@
 // Token requests: for a code, for a refresh token, for the gateway itself, and for a caller's token; and the end of a token.
 
 import type * as Sdk from "@modelcontextprotocol/client";
-import { ask } from "../core/ask.ts";
 import { GatewayError } from "../core/errors.ts";
 import { asRecord } from "../core/text.ts";
 import {
@@ -12,10 +11,11 @@ import {
   type OAuthSite,
   readServer,
   reasonOf,
+  trustedBy,
 } from "./authorization.ts";
 import { scopesOf } from "./challenge.ts";
 import type { Login, LoginClient, LoginTokens } from "./login.ts";
-import { fetchFor, whyForeign } from "./peer-fetch.ts";
+import { fetchFor } from "./peer-fetch.ts";
 
 /** What is asked of a token endpoint. */
 export interface TokenWish {
@@ -38,7 +38,7 @@ export async function requestTokens(site: OAuthSite, wish: TokenWish): Promise<L
   };
   try {
     const metadata = server.metadata;
-    const fetchFn = fetchFor(new URL(site.login.url));
+    const fetchFn = fetchFor(trustedBy(site));
     const tokens = await sdk.fetchToken(provider, server.url, { fetchFn, ...(metadata ? { metadata } : {}) });
     return tokensOf(site, tokens, scopes);
   } catch (error) {
@@ -86,7 +86,7 @@ export async function serverOf(
   const sdk = await loadSdk();
   let found: AuthorizationServer;
   try {
-    found = await readServer(sdk, site, server, fetchFor(new URL(site.login.url)));
+    found = await readServer(sdk, site, server, fetchFor(trustedBy(site)));
   } catch (error) {
     throw error instanceof GatewayError ? error : loginFailed(site, reasonOf(sdk, error), error);
   }
@@ -111,7 +111,6 @@ export async function revokeTokens(site: OAuthSite, login: Login): Promise<boole
   const endpoint: unknown = asRecord(metadata)["revocation_endpoint"];
   const token = tokens?.refresh ?? tokens?.access;
   if (typeof endpoint !== "string" || token === undefined) return false;
-  if (whyForeign(endpoint, new URL(login.url)) !== undefined) return false;
   const hint = tokens?.refresh === undefined ? "access_token" : "refresh_token";
   const form = new URLSearchParams({ token, token_type_hint: hint });
   const headers: Record<string, string> = { "content-type": "application/x-www-form-urlencoded" };
@@ -122,6 +121,7 @@ export async function revokeTokens(site: OAuthSite, login: Login): Promise<boole
     const pair = `${encodeURIComponent(client.id)}:${encodeURIComponent(client.secret)}`;
     headers["authorization"] = `Basic ${Buffer.from(pair).toString("base64")}`;
   }
-  const answer = await ask(endpoint, { method: "POST", headers, body: form.toString() }).catch(() => undefined);
+  const fetchFn = fetchFor(trustedBy(site));
+  const answer = await fetchFn(endpoint, { method: "POST", headers, body: form.toString() }).catch(() => undefined);
   return answer?.status === 200;
 }

@@ -16,11 +16,12 @@ import {
   requirePkce,
   saidOf,
   scopesFor,
+  trustedBy,
 } from "./authorization.ts";
 import { type Challenge, readChallenge, unionOf } from "./challenge.ts";
 import { requestTokens, serverOf } from "./grants.ts";
 import { entryOf, type Login, type LoginClient, loginName, readLogin, textsOf, wishName } from "./login.ts";
-import { whyForeign } from "./peer-fetch.ts";
+import { whyForeign } from "./peer-zones.ts";
 import { type Entry, entryName, type Vault } from "./vault.ts";
 import { asRecord } from "../core/text.ts";
 
@@ -91,7 +92,7 @@ async function authorize(
     });
   const url = begun.authorizationUrl;
   url.searchParams.set("resource", server.resource);
-  const why = whyForeign(url, new URL(site.login.url));
+  const why = whyForeign(url, trustedBy(site));
   if (why !== undefined) throw loginFailed(site, `the page of its authorization server ${why}`);
   const { issuer, resource } = server;
   const { codeVerifier: verifier } = begun;

@@ -1,90 +1,106 @@
-// Fetches what a backend names, like its metadata and its authorization server: nothing inside where it is outside itself.
+// Fetches what a backend names, like its metadata and its authorization server: nothing that is nearer than it is itself.
 
-import { lookup } from "node:dns/promises";
-import { BlockList, isIP } from "node:net";
-import { ask } from "../core/ask.ts";
-import { isLoopback } from "../core/loopback.ts";
+import { dns } from "../core/builtins.ts";
+import { GatewayError } from "../core/errors.ts";
+import { Scope } from "../core/scope.ts";
+import { encodeText } from "../core/text.ts";
+import { hostOf, mayName, nearer, whyForeign, type Zone, zoneOf } from "./peer-zones.ts";
+import { HttpPool } from "./pool.ts";
+import { proxyFor } from "./proxy.ts";
+import type { Address } from "./race.ts";
+import { endpointOf, targetOf } from "./target.ts";
 
 export type PeerFetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
 
-const inside = new BlockList();
-for (const [net, prefix] of [
-  ["0.0.0.0", 8],
-  ["10.0.0.0", 8],
-  ["100.64.0.0", 10],
-  ["127.0.0.0", 8],
-  ["169.254.0.0", 16],
-  ["172.16.0.0", 12],
-  ["192.0.0.0", 24],
-  ["192.168.0.0", 16],
-  ["198.18.0.0", 15],
-  ["224.0.0.0", 3],
-] as const)
-  inside.addSubnet(net, prefix, "ipv4");
-for (const [net, prefix] of [
-  ["::", 127],
-  ["64:ff9b::", 96],
-  ["fc00::", 7],
-  ["fe80::", 10],
-  ["ff00::", 8],
-] as const)
-  inside.addSubnet(net, prefix, "ipv6");
+/** The addresses of a name. */
+export type Lookup = (host: string) => Promise<readonly Address[]>;
 
-/** Whether an address belongs to this machine, or to a network that the world cannot reach. */
-function isInside(address: string): boolean {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  const plain = mapped ?? address;
-  const family = isIP(plain);
-  if (family === 0) return isLoopback(plain) || plain.endsWith(".localhost");
-  // The URL parser writes the mapped ones in another way.
-  if (family === 6 && /^::ffff:/i.test(plain)) return true;
-  return inside.check(plain, family === 6 ? "ipv6" : "ipv4");
-}
+const answerMs = 5_000;
+const maxBytes = 1024 * 1024;
+const methods = ["GET", "POST"] as const;
+const system: Lookup = (host) => dns().lookup(host, { all: true });
 
-function hostOf(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, "");
-}
-
-/** Why a peer may not have this address used; undefined where it may. Names are not looked up. */
-export function whyForeign(written: string | URL, backend: URL): string | undefined {
-  const url = URL.parse(String(written));
-  if (!url) return "is no address";
-  if (url.username !== "" || url.password !== "") return "holds credentials";
-  const isSafe = url.protocol === "https:" || (url.protocol === "http:" && isLoopback(url.hostname));
-  if (!isSafe) return "is not over TLS";
-  if (isInside(hostOf(url)) && !isInside(hostOf(backend)))
-    return "is inside this network, and the server that names it is not";
-  return undefined;
-}
-
-/** Requests for one backend; each rejects with a `TypeError`, as fetch does, where it may not be made or has no answer. */
-export function fetchFor(backend: URL): PeerFetch {
-  return async (written, { method = "GET", headers = {}, body = null } = {}) => {
+/**
+ * Requests for one backend; each rejects with a `TypeError`, as fetch does, where it may not be made or has no answer.
+ * Redirects are not followed. `trusted`: what the operator has named itself, the backend first.
+ */
+export function fetchFor(trusted: readonly URL[], lookup: Lookup = system): PeerFetch {
+  return async (written, init = {}) => {
     const url = new URL(written);
-    const why = whyForeign(url, backend) ?? (await whyResolved(url, backend));
+    const why = whyForeign(url, trusted);
     if (why !== undefined) throw new TypeError(`${placeOf(url)} ${why}`);
     try {
-      const { status, bytes } = await ask(url.href, { method, headers, body });
-      // These have no body by definition.
-      return new Response(status === 204 || status === 304 ? null : bytes, { status });
+      return await request(url, init, await resolverFor(url, trusted, lookup));
     } catch (error) {
-      throw new TypeError(`${placeOf(url)} ${error instanceof Error ? error.message : String(error)}`, {
-        cause: error,
-      });
+      throw new TypeError(`${placeOf(url)} ${describe(error)}`, { cause: error });
     }
   };
 }
 
-/** A name of the world that means an address inside. */
-async function whyResolved(url: URL, backend: URL): Promise<string | undefined> {
+async function request(
+  url: URL,
+  { method = "GET", headers = {}, body }: RequestInit,
+  resolve: Lookup | undefined,
+): Promise<Response> {
+  const known = methods.find((each) => each === method);
+  if (!known) throw new Error(`is not asked by ${method}`);
+  if (body !== undefined && body !== null && typeof body !== "string" && !(body instanceof URLSearchParams))
+    throw new Error("is not sent such a body");
+  using scope = new Scope(undefined, answerMs, () => new Error(`did not answer within ${answerMs} ms`));
+  const options = { connectTimeoutMs: answerMs, maxIdlePerOrigin: 0, ...(resolve ? { resolve } : {}) };
+  await using pool = new HttpPool(url, options);
+  const bytes = encodeText(String(body ?? ""));
+  const reply = await pool.request(
+    {
+      method: known,
+      path: endpointOf(url).path,
+      headers: [...new Headers(headers)],
+      ...(known === "POST" ? { body: bytes } : {}),
+    },
+    scope,
+  );
+  const answer = new Uint8Array(await scope.race(reply.body.bytes(maxBytes)));
+  const { status } = reply;
+  // These have no body by definition.
+  return new Response(status === 204 || status === 304 ? null : answer, { status });
+}
+
+/**
+ * Looks a name up for the connection itself, so that what is connected to is what was looked at; undefined where a proxy
+ * does it, which is asked for what may be asked for as far as can be seen from here.
+ */
+async function resolverFor(url: URL, trusted: readonly URL[], lookup: Lookup): Promise<Lookup | undefined> {
   const host = hostOf(url);
-  if (isIP(host) !== 0 || isInside(host) || host === hostOf(backend)) return undefined;
-  const found = await lookup(host, { all: true }).catch(() => []);
-  if (!found.some(({ address }) => isInside(address))) return undefined;
-  const own = await lookup(hostOf(backend), { all: true }).catch(() => []);
-  return own.some(({ address }) => isInside(address))
-    ? undefined
-    : "is inside this network, and the server that names it is not";
+  const isOwn = trusted.some((each) => hostOf(each) === host);
+  if (zoneOf(host) !== undefined || isOwn) return lookup;
+  let zones: readonly Zone[] | undefined;
+  const guarded: Lookup = async (name) => {
+    const found = await lookup(name);
+    zones ??= (await Promise.all(trusted.map((each) => zonesOf(hostOf(each), lookup)))).flat();
+    const allowed = zones;
+    if (!found.every(({ address }) => mayName(allowed, zoneOf(address) ?? "here"))) throw new Error(nearer);
+    return found;
+  };
+  if (proxyFor(targetOf(url), process.env) === undefined) return guarded;
+  await guarded(host).catch((error: unknown) => {
+    // A name that only the proxy knows.
+    if (error instanceof Error && error.message === nearer) throw error;
+  });
+  return undefined;
+}
+
+async function zonesOf(host: string, lookup: Lookup): Promise<readonly Zone[]> {
+  const zone = zoneOf(host);
+  if (zone !== undefined) return [zone];
+  const found = await lookup(host).catch(() => []);
+  return found.map(({ address }) => zoneOf(address) ?? "world");
+}
+
+/** Of an error, what says what failed. */
+function describe(error: unknown): string {
+  for (let at = error; at instanceof Error; at = at.cause) if (at.message === nearer) return nearer;
+  const text = error instanceof Error ? error.message : String(error);
+  return error instanceof GatewayError ? `cannot be asked (${text})` : text;
 }
 
 /** Without the query, which may hold anything. */

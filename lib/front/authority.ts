@@ -1,9 +1,9 @@
 // What is asked of an authorization server: its metadata, its keys, and whether a token is active; nothing else is fetched.
 
+import { whyForeign } from "../backend/peer-zones.ts";
 import { isSafeUrl } from "../config/rules-auth.ts";
 import { ask as askServer, readObject } from "../core/ask.ts";
 import { GatewayError } from "../core/errors.ts";
-import { isLoopback } from "../core/loopback.ts";
 
 type Document = Readonly<Record<string, unknown>>;
 
@@ -49,13 +49,10 @@ export class Authority {
   /** An address that its metadata names; rejects with `authUnavailable` where that cannot be read, or names none. */
   async endpoint(name: "jwks_uri" | "introspection_endpoint"): Promise<string> {
     const url = (await this.#metadata())[name];
-    if (typeof url === "string" && isSafeUrl(url) && this.#mayName(url)) return url;
+    // An issuer elsewhere must not make the gateway ask what is in its own network, or listens on this machine alone.
+    const isGood = typeof url === "string" && isSafeUrl(url) && whyForeign(url, [new URL(this.#issuer)]) === undefined;
+    if (isGood) return url;
     throw unavailable(this.#issuer, `names no ${name} that can be used`, undefined);
-  }
-
-  /** An issuer elsewhere must not make the gateway ask what listens on this machine alone. */
-  #mayName(url: string): boolean {
-    return !isLoopback(new URL(url).hostname) || isLoopback(new URL(this.#issuer).hostname);
   }
 
   #metadata(): Promise<Document> {
