@@ -1,6 +1,6 @@
 // A gateway in this process over nonce servers, a client that calls at a steady rate, and what was executed.
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -32,6 +32,15 @@ export class Records implements Disposable {
     return counts;
   }
 
+  /** How calls were taken back from servers, one after the other: `told` of it, or `left` by the end of a stream. */
+  takenBack(name: string): readonly string[] {
+    const file = `${this.file(name)}.ended`;
+    if (!existsSync(file)) return [];
+    return readFileSync(file, "utf8")
+      .split("\n")
+      .flatMap((line) => line.split(" ")[0] || []);
+  }
+
   /** The processes that executed anything. */
   pids(name: string): ReadonlySet<number> {
     const pids = readFileSync(this.file(name), "utf8")
@@ -49,16 +58,19 @@ export class Records implements Disposable {
 export class HttpReplica implements AsyncDisposable {
   readonly #record: string;
   readonly #era: Era;
+  readonly #delayMs: number;
   #proc: Proc | undefined;
   #url = "";
 
-  private constructor(record: string, era: Era) {
+  private constructor(record: string, era: Era, delayMs: number) {
     this.#record = record;
     this.#era = era;
+    this.#delayMs = delayMs;
   }
 
-  static async start(record: string, era: Era = "legacy"): Promise<HttpReplica> {
-    const replica = new HttpReplica(record, era);
+  /** `delayMs`: of each of its calls. */
+  static async start(record: string, era: Era = "legacy", delayMs: number = 0): Promise<HttpReplica> {
+    const replica = new HttpReplica(record, era, delayMs);
     await replica.start();
     return replica;
   }
@@ -75,7 +87,8 @@ export class HttpReplica implements AsyncDisposable {
   async start(delayMs: number = 0): Promise<void> {
     await pause(delayMs);
     const port = this.#url === "" ? "0" : new URL(this.#url).port;
-    this.#proc = startScript(script, ["http", "--era", this.#era, "--record", this.#record, "--port", port]);
+    const args = ["--era", this.#era, "--record", this.#record, "--port", port, "--delay", String(this.#delayMs)];
+    this.#proc = startScript(script, ["http", ...args]);
     const [, url = ""] = await this.#proc.line(/^listening (http:\S+)$/);
     this.#url = url;
   }

@@ -1,6 +1,6 @@
 // An MCP server of either era that writes down each execution by its nonce, and misbehaves once for a call that asks for it:
-// `nonce-server.ts stdio|http --era legacy|modern --record FILE [--port N]`.
-import { closeSync, existsSync, openSync, writeSync } from "node:fs";
+// `nonce-server.ts stdio|http --era legacy|modern --record FILE [--port N] [--delay MS]`.
+import { appendFileSync, closeSync, existsSync, openSync, writeSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import process from "node:process";
 import { createInterface } from "node:readline";
@@ -13,6 +13,8 @@ const { positionals, values } = parseArgs({
     era: { type: "string", default: "legacy" },
     record: { type: "string" },
     port: { type: "string", default: "0" },
+    /** Of each call. */
+    delay: { type: "string", default: "0" },
   },
 });
 const isModern = values.era === "modern";
@@ -95,10 +97,28 @@ function execute({ method, params }: Request): void {
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
-const delayOf = ({ params }: Request): number => Number(fieldsOf(params["arguments"])["delayMs"] ?? 0);
+const delayOf = ({ params }: Request): number => Number(fieldsOf(params["arguments"])["delayMs"] ?? values.delay);
+
+/** A call was taken back: by a word, or by the end of its stream. */
+function takenBack(how: string): void {
+  if (record !== "") appendFileSync(`${record}.ended`, `${how} ${process.pid}\n`);
+}
+
+/** As much progress as the call asks for. */
+async function progress({ params }: Request, wire: Wire): Promise<void> {
+  const { steps = 0, everyMs = 0 } = fieldsOf(params["arguments"]);
+  const { progressToken } = fieldsOf(params["_meta"]);
+  for (let step = 1; step <= Number(steps); step += 1) {
+    await pause(Number(everyMs));
+    const note = { progressToken, progress: step };
+    wire.tell(JSON.stringify({ jsonrpc: "2.0", method: "notifications/progress", params: note }));
+  }
+}
 
 /** One wire: how an answer leaves it, and how it breaks. */
 interface Wire {
+  /** Something before the answer. */
+  tell(message: string): void;
   answer(...messages: string[]): void;
   /** Ends without a word. */
   drop(): void;
@@ -114,7 +134,8 @@ async function handle(request: Request, wire: Wire): Promise<void> {
   if (fault === "resetBefore") return wire.drop();
   if (fault === "throttle") return wire.throttle();
   if (fault === "sessionLoss") return wire.loseSession();
-  const delayMs = delayOf(request);
+  if (request.method === "tools/call") await progress(request, wire);
+  const delayMs = request.method === "tools/call" ? delayOf(request) : 0;
   if (delayMs > 0) await pause(delayMs);
   execute(request);
   const reply = replyTo(request);
@@ -148,12 +169,14 @@ async function handle(request: Request, wire: Wire): Promise<void> {
 
 function parse(text: string): Request | undefined {
   const { id, method, params } = fieldsOf(JSON.parse(text));
+  if (method === "notifications/cancelled") takenBack("told");
   return id === undefined || typeof method !== "string" ? undefined : { id, method, params: fieldsOf(params) };
 }
 
 function serveStdio(): void {
   const write = (text: string): void => void process.stdout.write(text);
   const wire: Wire = {
+    tell: (message) => write(`${message}\n`),
     answer: (...messages) => write(messages.map((message) => `${message}\n`).join("")),
     drop: () => process.exit(1),
     half: (message) => {
@@ -188,10 +211,16 @@ function answerHttp(request: IncomingMessage, response: ServerResponse, body: st
     sessions.add(headers["mcp-session-id"]);
   }
   const json = { ...headers, "content-type": "application/json" };
+  const stream = { ...headers, "content-type": "text/event-stream" };
+  response.on("close", () => response.writableEnded || takenBack("left"));
   void handle(message, {
+    tell: (text) => {
+      if (!response.headersSent) response.writeHead(200, stream);
+      response.write(`data: ${text}\n\n`);
+    },
     answer: (...messages) => {
-      if (messages.length === 1) return void response.writeHead(200, json).end(messages[0]);
-      response.writeHead(200, { ...headers, "content-type": "text/event-stream" });
+      if (messages.length === 1 && !response.headersSent) return void response.writeHead(200, json).end(messages[0]);
+      if (!response.headersSent) response.writeHead(200, stream);
       response.end(messages.map((each) => `data: ${each}\n\n`).join(""));
     },
     drop: () => request.socket.destroy(),
