@@ -40,7 +40,7 @@ const command: Command = {
     },
     upgrade: {
       type: "boolean",
-      description: "Have a gateway that runs with --workers exchange them for new ones, without a failed call",
+      description: "Exchange the workers of a gateway that runs",
     },
     stdio: { type: "boolean", description: "Serve one client on stdin and stdout, not HTTP" },
     host: { type: "string", description: "Address to listen on", valueHint: "address" },

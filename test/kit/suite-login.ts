@@ -60,21 +60,24 @@ async function list({ client }: ModernTestClient): Promise<readonly string[]> {
   return tools.map(({ name }) => name);
 }
 
-process.env["XDG_STATE_HOME"] = mkdtempSync(join(tmpdir(), "suite-login-"));
-const auth = await authOf();
-await using gateway = await startGateway({ url, auth });
-const browser = new Browser();
-const origin = new URL(gateway.url).origin;
-const era = version === modernRevision ? "modern" : "legacy";
-const capabilities = {};
-const open = (): Promise<ModernTestClient> => connectModern({ url: gateway.url }, { era, capabilities });
-await persist(origin, browser, async () => {
+async function main(): Promise<void> {
+  await using gateway = await startGateway({ url, auth: await authOf() });
+  const browser = new Browser();
+  const origin = new URL(gateway.url).origin;
+  const era = version === modernRevision ? "modern" : "legacy";
+  const capabilities = {};
+  const open = (): Promise<ModernTestClient> => connectModern({ url: gateway.url }, { era, capabilities });
+  await persist(origin, browser, async () => {
+    await using one = await open();
+    await list(one);
+  });
   await using one = await open();
-  await list(one);
-});
-await using one = await open();
-const found: string[] = [];
-await persist(origin, browser, async () => void found.push(...(await list(one))));
-for (const name of new Set(found)) await persist(origin, browser, () => one.call(name, {}, { timeoutMs: 10_000 }));
+  const found: string[] = [];
+  await persist(origin, browser, async () => void found.push(...(await list(one))));
+  for (const name of new Set(found)) await persist(origin, browser, () => one.call(name, {}, { timeoutMs: 10_000 }));
+}
+
+process.env["XDG_STATE_HOME"] = mkdtempSync(join(tmpdir(), "suite-login-"));
+await main();
 rmSync(process.env["XDG_STATE_HOME"], { recursive: true, force: true });
 process.exit(0);
