@@ -22,8 +22,10 @@ export interface Finding {
   readonly failures: ReadonlyMap<string, string>;
 }
 
-export function atMost(what: string, found: number, limit: number, unit: string = ""): Limit {
-  return { what, limit: `at most ${limit}${unit}`, found: describeFound(found, unit), reached: found <= limit };
+/** `digits` behind the point, where two of them would hide what counts. */
+export function atMost(what: string, found: number, limit: number, unit: string = "", digits?: number): Limit {
+  const described = digits === undefined ? describeFound(found, unit) : `${found.toFixed(digits)}${unit}`;
+  return { what, limit: `at most ${limit}${unit}`, found: described, reached: found <= limit };
 }
 
 export function atLeast(what: string, found: number, limit: number, unit: string = ""): Limit {

@@ -1,0 +1,76 @@
+// One mcpctl whose config changes between short loads: two processes differ by more than what is to be measured here.
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { cpuBetween, readCpu, treeOf } from "./cpu.ts";
+import type { Endpoint, Field, Mcpctl } from "./field.ts";
+import type { Load } from "./load.ts";
+import { sleep } from "./programs.ts";
+
+type Settings = Readonly<Record<string, object>>;
+
+/** For what is done after a load that belongs to it, as sending what was gathered. */
+const settleMs = 100;
+const patienceMs = 20_000;
+
+export class Toggled {
+  readonly #field: Field;
+  readonly #way: Mcpctl;
+  readonly #name: string;
+  readonly #settings: Settings;
+  readonly #config: Readonly<Record<string, unknown>>;
+  #changes = 0;
+
+  private constructor(field: Field, way: Mcpctl, name: string, settings: Settings) {
+    this.#field = field;
+    this.#way = way;
+    this.#name = name;
+    this.#settings = settings;
+    const config: unknown = JSON.parse(readFileSync(this.#file, "utf8"));
+    this.#config = typeof config === "object" && config !== null ? { ...config } : {};
+  }
+
+  /** `settings`: what is added to the config, by what it is called. It begins without any of them. */
+  static async start(
+    field: Field,
+    name: string,
+    backends: Readonly<Record<string, Endpoint>>,
+    settings: Settings,
+  ): Promise<Toggled> {
+    const way = await field.startMcpctl(name, backends);
+    await field.awaitReady(way);
+    return new Toggled(field, way, name, settings);
+  }
+
+  stop(): Promise<void> {
+    return this.#way.stop();
+  }
+
+  /** Processor time of a call with these settings, µs: from where they hold to where they hold no more. */
+  async cpuPerRequest(via: string, load: Load): Promise<number> {
+    await this.#change(this.#settings[via] ?? {});
+    const tree = treeOf(this.#way.pid, this.#field.peer.path);
+    const before = readCpu(tree);
+    const { requests } = await this.#field.peer.load(this.#way, load);
+    await this.#change({});
+    await sleep(settleMs);
+    return cpuBetween(before, readCpu(tree)) / requests;
+  }
+
+  async #change(settings: object): Promise<void> {
+    const applied = this.#applied;
+    // Without the number it would be the file that it was.
+    this.#changes += 1;
+    writeFileSync(this.#file, JSON.stringify({ ...this.#config, ...settings }) + "\n".repeat(this.#changes));
+    for (const until = performance.now() + patienceMs; this.#applied === applied; await sleep(10))
+      if (performance.now() > until) throw new Error("mcpctl does not take its changed config");
+  }
+
+  get #file(): string {
+    return join(this.#field.stage.folder, `${this.#name}.json`);
+  }
+
+  /** How often it has said that a config is in place. */
+  get #applied(): number {
+    return readFileSync(join(this.#field.stage.folder, `${this.#name}.log`), "utf8").split("config applied").length;
+  }
+}
