@@ -11,14 +11,16 @@ const windowMs = 10_000;
 
 export class StderrTail {
   readonly #log: (line: string) => void;
+  readonly #mask: (text: string) => string;
   readonly #splitter: LineSplitter;
   readonly #tail: string[] = [];
   #windowStart = 0;
   #windowUsed = 0;
   #dropped = 0;
 
-  constructor(log: (line: string) => void) {
+  constructor(log: (line: string) => void, mask: (text: string) => string) {
     this.#log = log;
+    this.#mask = mask;
     const tooLong = (): void => this.#take(`(a line of over ${maxLineBytes} bytes was dropped)`);
     this.#splitter = new LineSplitter(maxLineBytes, (line) => this.#take(decodeText(line)), tooLong);
   }
@@ -37,7 +39,8 @@ export class StderrTail {
     return (this.#tail.findLast((line) => line.trim() !== "") ?? "").trim().slice(0, 300);
   }
 
-  #take(line: string): void {
+  #take(said: string): void {
+    const line = this.#mask(said);
     this.#tail.push(line);
     if (this.#tail.length > tailLines) this.#tail.shift();
     const now = Date.now();

@@ -6,6 +6,7 @@ import type { StdioReplicaPlan } from "../config/plan.ts";
 import { childProcess } from "../core/builtins.ts";
 import { GatewayError } from "../core/errors.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
+import { maskOf, secretsOf } from "../core/secrets.ts";
 import { allocate } from "../core/text.ts";
 import { childEnvironment } from "./environment.ts";
 import type { InFlight, StraightCall } from "./flight.ts";
@@ -33,6 +34,8 @@ const exitAfterTermMs = 2_000;
 const drainAfterExitMs = 100;
 /** Unread bytes on a child's stdin after which it counts as hung. */
 const maxUnreadBytes = 64 * 2 ** 20;
+/** Looked through for what it must not say; less of it is shown. */
+const maxStrayBytes = 1024;
 export async function openStdio(options: StdioOptions, events: TransportEvents, scope: Scope): Promise<Transport> {
   const { backend, replica } = options;
   const box = replica.sandbox && (await import("./sandbox.ts"));
@@ -98,6 +101,8 @@ class ChildTransport implements Transport, StraightWay {
   readonly #options: StdioOptions;
   readonly #events: TransportEvents;
   readonly #stderr: StderrTail;
+  /** What it was given, it may say: others need not read that. */
+  readonly #mask: (text: string) => string;
   readonly #exited = Promise.withResolvers<void>();
   readonly #finished = Promise.withResolvers<void>();
   readonly #startedAt = Date.now();
@@ -111,7 +116,8 @@ class ChildTransport implements Transport, StraightWay {
     this.#child = child;
     this.#options = options;
     this.#events = events;
-    this.#stderr = new StderrTail(options.stderr);
+    this.#mask = maskOf(secretsOf(options.replica));
+    this.#stderr = new StderrTail(options.stderr, this.#mask);
     this.#writer = new LineWriter(child.stdin, () => this.#pipeEnded());
     const lines = new LineSplitter(
       options.maxMessageBytes,
@@ -191,9 +197,8 @@ class ChildTransport implements Transport, StraightWay {
     // Servers print banners to stdout; a line that cannot be a message must not cost a call.
     const first = line[0];
     if (first === 0x7b || first === 0x5b) return this.#events.message(line, undefined);
-    this.#options.stray(
-      `stdout held a line that is no message: ${JSON.stringify(Buffer.from(line).toString("utf8", 0, 80))}`,
-    );
+    const begin = Buffer.from(line.subarray(0, maxStrayBytes)).toString("utf8");
+    this.#options.stray(`stdout held a line that is no message: ${JSON.stringify(this.#mask(begin).slice(0, 80))}`);
   }
 
   #tooLong(): void {

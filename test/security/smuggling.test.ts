@@ -5,7 +5,7 @@ import { openWire, type Wire } from "../front/wire.ts";
 import { type McpPeer, servePeer } from "../route/peer.ts";
 import { type House, startHouse } from "./kit.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const crlf = "\r\n";
 
 function servePlain(): Promise<McpPeer> {

@@ -12,7 +12,7 @@ import { runtimeCommand, startProcess } from "../kit/process.ts";
 import { RawClient } from "../kit/raw-client.ts";
 import { servePeer } from "../route/peer.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 
 interface Trap extends AsyncDisposable {
   readonly url: string;

@@ -16,7 +16,7 @@ import {
 import type { Bench } from "../front/kit.ts";
 import { TestAuthority } from "../kit/authority.ts";
 
-const limits = { timeout: 60_000 };
+const limits = { timeout: 120_000 };
 const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 interface Served extends AsyncDisposable {
