@@ -57,7 +57,7 @@ export class BackendPolicies implements Policies {
     this.retry = plan.retry;
     this.budget = new Budget({ share: plan.retry.share, perSecond, burst }, now);
     this.bulkhead = plan.concurrency && new Bulkhead(backend.name, plan.concurrency);
-    this.hedge = plan.hedge && new Hedge(plan.hedge, now);
+    this.hedge = plan.hedge && new Hedge(plan.hedge);
     const isAlone = this.replicas.length === 1;
     this.outliers = plan.outliers && !isAlone ? new Outliers(plan.outliers, this.replicas.length) : undefined;
     this.balance = new Balance(plan.balance, zone);

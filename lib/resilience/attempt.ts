@@ -66,14 +66,35 @@ export class Attempts<Each extends Site, Reply> {
     hedge: Hedge,
     delayMs: number,
   ): Promise<Reply> {
-    hedge.earn();
+    hedge.began();
     using race = new Scope(this.#course.scope);
-    using patience = new Scope(race);
     const first = this.#send(admitted, false, race);
-    const late = sleep(delayMs, patience).then(() => true);
-    const isLate = await Promise.race([late, first.then(() => false)]).finally(() => patience.cancel());
-    const second = isLate ? this.#second(hedge, other) : undefined;
-    if (!second) return await first;
+    try {
+      const second = await this.#whenLate(first, delayMs, race, () => this.#second(hedge, other));
+      return await (second ? this.#either(first, second, race) : first);
+    } finally {
+      hedge.ended();
+    }
+  }
+
+  /** What `second` gives as soon as it gives something, after the delay and later on; undefined where the first was in time. */
+  async #whenLate(
+    first: Promise<Reply>,
+    delayMs: number,
+    race: Scope,
+    second: () => Admitted<Each> | undefined,
+  ): Promise<Admitted<Each> | undefined> {
+    using patience = new Scope(race);
+    const inTime = first.then(() => false);
+    // Nobody may be free for it at one moment, or the share may be used up: that must not leave it to the first one for good.
+    for (let ms = delayMs; ; ms *= 2) {
+      const isLate = await Promise.race([sleep(ms, patience).then(() => true), inTime]);
+      const admitted = isLate ? second() : undefined;
+      if (admitted || !isLate) return admitted;
+    }
+  }
+
+  async #either(first: Promise<Reply>, second: Admitted<Each>, race: Scope): Promise<Reply> {
     try {
       return await Promise.any([first, this.#send(second, true, race)]);
     } catch {
@@ -92,7 +113,7 @@ export class Attempts<Each extends Site, Reply> {
     if (bulkhead && !bulkhead.tryEnter(lane)) return undefined;
     let second: Admitted<Each> | undefined;
     try {
-      second = hedge.take(Date.now()) ? other() : undefined;
+      second = hedge.take() ? other() : undefined;
     } catch {
       // The breaker of the tool has opened meanwhile: the first attempt goes on.
     }

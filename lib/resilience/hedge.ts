@@ -1,7 +1,5 @@
 // When to ask a second replica: after most calls would have been answered, and for a bounded share of the calls.
 
-import { Budget } from "./budget.ts";
-
 export interface HedgeTerms {
   /** Quantile of the latency after which a call is sent a second time: 0.95 hedges the slowest twentieth. */
   readonly quantile: number;
@@ -20,16 +18,19 @@ const halfLife = 1_000;
 const minCalls = 20;
 const burst = 10;
 
+/** At most `burst + share × calls` are hedged, of those calls that are in flight in any stretch of time. */
 export class Hedge {
   readonly #terms: HedgeTerms;
-  readonly #budget: Budget;
+  /** Calls that may be hedged yet, with parts of calls. */
+  #credit = burst;
+  /** Calls in flight: what they have earned must not be lost before they can use it. */
+  #open = 0;
   readonly #counts = new Float64Array(buckets);
   #total = 0;
   #sinceHalved = 0;
 
-  constructor(terms: HedgeTerms, now: number) {
+  constructor(terms: HedgeTerms) {
     this.#terms = terms;
-    this.#budget = new Budget({ share: terms.share, perSecond: 0, burst }, now);
   }
 
   /** A call was answered after `tookMs`. */
@@ -53,13 +54,26 @@ export class Hedge {
   }
 
   /** A call began that may be hedged. */
-  earn(): void {
-    this.#budget.earn();
+  began(): void {
+    this.#open += 1;
+    this.#earn(this.#terms.share);
+  }
+
+  /** It is over, hedged or not. */
+  ended(): void {
+    this.#open -= 1;
+    this.#earn(0);
   }
 
   /** True where one may be hedged now, which is counted. */
-  take(now: number): boolean {
-    return this.#budget.take(now);
+  take(): boolean {
+    const isAllowed = this.#credit >= 1;
+    if (isAllowed) this.#credit -= 1;
+    return isAllowed;
+  }
+
+  #earn(share: number): void {
+    this.#credit = Math.min(this.#credit + share, burst + this.#terms.share * this.#open);
   }
 
   #halve(): void {

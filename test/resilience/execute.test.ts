@@ -233,7 +233,7 @@ test("execute: a slow call is hedged to another replica, and the loser is cancel
     scope.onCancel(() => void (cancelled += 1));
     return new Promise(() => {});
   });
-  course.hedge = new Hedge({ quantile: 0.5, minMs: 20, share: 1 }, Date.now());
+  course.hedge = new Hedge({ quantile: 0.5, minMs: 20, share: 1 });
   for (let call = 0; call < 20; call += 1) course.hedge.note(1);
   assert.equal((await run(course)).outcome, "fast");
   assert.deepEqual([course.asked, cancelled], [[0, 1], 1]);
@@ -244,6 +244,21 @@ test("execute: a slow call is hedged to another replica, and the loser is cancel
   assert.deepEqual(unsafe.asked, [0]);
 });
 
+test("execute: a slow call is hedged later, where nobody else was there at first", async () => {
+  const course = new TestCourse(2, (replica, scope) =>
+    replica === 1 ? "fast" : scope.race(new Promise<string>(() => {})),
+  );
+  const [, other] = course.replicas;
+  assert.ok(other);
+  // Looked at for the first attempt, and then for the second one.
+  let looks = 0;
+  Object.defineProperty(other, "up", { get: () => (looks += 1) > 4 });
+  course.hedge = new Hedge({ quantile: 0.5, minMs: 5, share: 1 });
+  for (let call = 0; call < 20; call += 1) course.hedge.note(1);
+  assert.equal((await run(course)).outcome, "fast");
+  assert.deepEqual([course.asked, looks], [[0, 1], 5]);
+});
+
 test("execute: a second attempt at the same time has a place of its own, or is not made", async () => {
   for (const inFlight of [1, 2]) {
     const course = new TestCourse(
@@ -252,7 +267,7 @@ test("execute: a second attempt at the same time has a place of its own, or is n
       150,
     );
     course.bulkhead = new Bulkhead("b", { inFlight, queued: 0, inFlightEach: inFlight, queuedEach: 0 });
-    course.hedge = new Hedge({ quantile: 0.5, minMs: 20, share: 1 }, Date.now());
+    course.hedge = new Hedge({ quantile: 0.5, minMs: 20, share: 1 });
     for (let call = 0; call < 20; call += 1) course.hedge.note(1);
     await run(course);
     assert.deepEqual(course.asked, inFlight === 1 ? [0] : [0, 1]);
