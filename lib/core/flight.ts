@@ -16,7 +16,8 @@ const maxNotes = 100;
 export class Flight {
   /** The client's id of it, as JSON. */
   readonly id: string;
-  readonly at: number = Date.now();
+  /** When it came, Unix ms. */
+  readonly at: number;
   /** The same by `performance.now()`, for what takes less than a millisecond. */
   readonly begunAt: number = performance.now();
   method = "";
@@ -51,8 +52,9 @@ export class Flight {
   #outSince = 0;
   #outMs = -1;
 
-  constructor(id: string) {
+  constructor(id: string, at: number = Date.now()) {
     this.id = id;
+    this.at = at;
   }
 
   /** All ids that its client gave it. */

@@ -5,6 +5,7 @@ import type { MessageHeaders, StraightCall } from "../backend/flight.ts";
 import { scan } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { toolFaultOf } from "../core/fault.ts";
+import { Flight } from "../core/flight.ts";
 import type { Glance } from "../core/glance.ts";
 import type { Part } from "../core/part.ts";
 import { Scope } from "../core/scope.ts";
@@ -51,7 +52,6 @@ export class Straight implements StraightCall, Port, LaneCall {
   readonly method = "tools/call";
   readonly caller: ActiveCall;
   readonly scope: Scope = new Scope();
-  readonly at: number = Date.now();
   readonly #lane: StraightLane;
   /** Until it leaves the straight way. */
   #client: LaneClient | undefined;
@@ -78,6 +78,7 @@ export class Straight implements StraightCall, Port, LaneCall {
     route: Route,
     uplink: Uplink,
     recording: Recording | undefined,
+    now: number,
   ) {
     const { idStart, idEnd, nameStart, nameEnd, tokenStart, tokenEnd } = lane.calls.glance;
     this.#lane = lane;
@@ -93,7 +94,8 @@ export class Straight implements StraightCall, Port, LaneCall {
     this.#tokenStart = tokenStart;
     this.#tokenEnd = tokenEnd;
     this.#recording = recording;
-    this.caller = new ActiveCall(lane.session, latin1Of(bytes, idStart, idEnd), this.scope, this);
+    const key = latin1Of(bytes, idStart, idEnd);
+    this.caller = new ActiveCall(lane.session, key, this.scope, this, new Flight(key, now));
     if (recording) this.caller.flight.trace = recording.trace;
   }
 
@@ -106,6 +108,11 @@ export class Straight implements StraightCall, Port, LaneCall {
     backend.begun("tools/call", this.scope);
     this.#lane.session.add(this.caller);
     this.#lane.calls.add(this);
+  }
+
+  /** When it came, Unix ms. */
+  get at(): number {
+    return this.caller.flight.at;
   }
 
   get id(): Uint8Array {

@@ -107,8 +107,12 @@ class SessionLane implements Lane, StraightLane {
   }
 
   get isLive(): boolean {
+    return this.#isLiveAt(Date.now());
+  }
+
+  #isLiveAt(now: number): boolean {
     const { hub } = this.calls.front;
-    if (this.#until !== Infinity && this.#until <= Date.now()) return false;
+    if (this.#until <= now) return false;
     // A new plan may mean other hosts, other names and other limits.
     return hub.plan === this.#plan && hub.sessions.at(this.id) === this.session;
   }
@@ -116,7 +120,8 @@ class SessionLane implements Lane, StraightLane {
   take(client: LaneClient, bytes: Uint8Array, start: number): Straight | undefined {
     const { front, glance } = this.calls;
     const { hub } = front;
-    if (!front.isOpen() || !this.isLive) return undefined;
+    const now = Date.now();
+    if (!front.isOpen() || !this.#isLiveAt(now)) return undefined;
     const size = bytes.length - start;
     if (size > maxStraightBytes || size > this.#plan.limits.bodyBytes || !glance.call(bytes, start)) return undefined;
     const route = this.#routeOf(bytes, glance.nameStart, glance.nameEnd);
@@ -127,10 +132,10 @@ class SessionLane implements Lane, StraightLane {
     const { principal } = this.session.facts;
     // One too many is refused on the long way.
     const tariff = admission && this.#tariff;
-    if (tariff && !admission.admits(principal, tariff)) return undefined;
+    if (tariff && !admission.admits(principal, tariff, now)) return undefined;
     const uplink = hub.uplinkOf(route.backend, this.session);
     const recording = tracer?.draw() ? this.#record(tracer, route, glance.tokenEnd > 0) : undefined;
-    const call = new Straight(this, client, bytes, start, route, uplink, recording);
+    const call = new Straight(this, client, bytes, start, route, uplink, recording, now);
     if (!route.backend.straight(uplink)?.straight(call, call.scope)) return undefined;
     if (tariff) admission.took(call.caller.flight, tariff);
     call.started();

@@ -93,8 +93,7 @@ export class Admission {
   }
 
   /** Whether a request for a call would be let through right now without a hold until its end; nothing is counted. */
-  admits(principal: string, { cost, rates, quota, slots }: Tariff): boolean {
-    const now = Date.now();
+  admits(principal: string, { cost, rates, quota, slots }: Tariff, now: number): boolean {
     if (slots || this.#rates?.allows(principal, now) === false || this.#slots?.allows(principal) === false)
       return false;
     if (this.#quota?.allows(principal, cost, now) === false || quota?.allows("", cost, now) === false) return false;
@@ -103,8 +102,7 @@ export class Admission {
 
   /** Counts a call that was let through like that: {@link enter} and {@link charge} at once. */
   took(flight: Flight, { cost, rates, quota }: Tariff): void {
-    const { principal } = flight;
-    const now = Date.now();
+    const { principal, at: now } = flight;
     this.#rates?.take(principal, principal, now);
     this.#hold(flight);
     for (const [each, who] of rates) each.take("", who, now);
