@@ -2,15 +2,15 @@
 
 import { asGatewayError, GatewayError } from "../lib/index.ts";
 import { Bench, compareTargets, type Comparison, processesOf, type Side } from "../lib/bench.ts";
-import { describeFailure, Evidence, type Target } from "../lib/toolbox.ts";
+import { describeFailure, Evidence, seconds, type Target } from "../lib/toolbox.ts";
 import { document, toJson } from "./answer.ts";
 import { loadFlags, type LoadRequest, oneTarget, readLoad, shareFlag } from "./bench-flags.ts";
 import { compareBody, type CompareReport, compareText } from "./bench-compare-text.ts";
 import { type Command, durationFlag, type Flags, numberFlag, wordFlag } from "./command.ts";
 import { outputFlag } from "./common.ts";
 import { Live } from "./live.ts";
-import { print } from "./output.ts";
-import { type Limits, limits } from "./patience.ts";
+import { print, say } from "./output.ts";
+import { isCut, limitRun, type Limits, limits } from "./patience.ts";
 import { sayFailure } from "./report.ts";
 import { version } from "./version.ts";
 
@@ -60,7 +60,7 @@ async function compare(flags: Flags): Promise<number> {
     limitMs: durationFlag(flags, "p99-limit"),
     maxRate: loadA.maxRate,
   };
-  using bound = limits(Infinity);
+  using bound = limits(loadA.timeoutMs);
   const live = new Live();
   const progress = (done: number, of: number): void => live.draw([`  round ${done + 1} of ${of}`]);
   let comparison: Comparison;
@@ -71,6 +71,7 @@ async function compare(flags: Flags): Promise<number> {
     const known = new Set([...before, ...sideA.roots]);
     await using benchB = await open(b, loadB, bound);
     const sideB: Side = { bench: benchB, roots: processesOf(b, known) };
+    limitRun(bound);
     comparison = await compareTargets({ a: sideA, b: sideB }, { ...options, progress }, bound.scope);
   } catch (error) {
     live.clear();
@@ -90,6 +91,10 @@ async function compare(flags: Flags): Promise<number> {
         .join(""),
     );
   if (bound.interrupted) return 130;
+  if (isCut(bound)) {
+    say(`cut after ${seconds(loadA.timeoutMs)}: there are fewer rounds than were asked for`);
+    return 1;
+  }
   const isDead = comparison.a.ok === 0 || comparison.b.ok === 0;
   return comparison.verdict === "slower" || isDead ? 1 : 0;
 }

@@ -16,9 +16,10 @@ import { describeFailure, Evidence, type Target } from "../lib/toolbox.ts";
 import { document, toJson } from "./answer.ts";
 import type { LoadRequest } from "./bench-flags.ts";
 import { failoverBody, type FailoverFormat, type FailoverReport, failoverText } from "./bench-failover-text.ts";
+import { cutRun } from "./bench-run.ts";
 import { BenchView } from "./bench-view.ts";
 import { print, say } from "./output.ts";
-import { limits } from "./patience.ts";
+import { isCut, limitRun, limits } from "./patience.ts";
 import { sayFailure } from "./report.ts";
 import { version } from "./version.ts";
 
@@ -53,34 +54,24 @@ const metrics: Metrics<FailoverResult> = {
 export async function runFailoverBench(request: FailoverRequest): Promise<number> {
   const { target, load, faults, parts, journal, output } = request;
   const thresholds = output.thresholds.map((each) => parseThreshold(each, metrics));
-  const other = output.files.find((file) => !/\.(?:json|html?)$/i.test(file));
-  if (other !== undefined) throw new GatewayError("usage", `--report ${other}: the file must end with .json or .html`);
-  using bound = limits(Infinity);
+  checkFiles(output.files);
+  using bound = limits(load.timeoutMs);
   const evidence = new Evidence();
-  const {
-    load: model,
-    durationMs,
-    warmupMs,
-    cases,
-    sessions,
-    call,
-    allowsWrites,
-    maxInFlight,
-    callMs,
-    protocol,
-  } = load;
+  const { load: model, durationMs, warmupMs, cases, sessions, call } = load;
+  const { allowsWrites, maxInFlight, callMs, protocol } = load;
   const view = new BenchView(target.name, load);
   const startedAt = new Date();
   let result: FailoverResult;
   try {
     const bench = { target, version, cases, sessions, evidence, allowsWrites, maxInFlight, callMs, protocol };
+    const opened = (): void => limitRun(bound);
     const event = (text: string): void => {
       view.clear();
       say(text);
     };
     const progress = view.show.bind(view);
     result = await runFailover(
-      { bench, load: model, durationMs, warmupMs, faults, parts, journal, progress, event },
+      { bench, load: model, durationMs, warmupMs, faults, parts, journal, progress, event, opened },
       bound,
     );
   } catch (error) {
@@ -92,7 +83,8 @@ export async function runFailoverBench(request: FailoverRequest): Promise<number
     return bound.interrupted ? 130 : failure.exit;
   }
   view.clear();
-  const judged: readonly Judged[] = thresholds.map((each) => judgeThreshold(each, metrics, result));
+  const cut = isCut(bound) ? [cutRun(load.timeoutMs)] : [];
+  const judged: readonly Judged[] = [...cut, ...thresholds.map((each) => judgeThreshold(each, metrics, result))];
   const ok = result.counts.ok > 0 && judged.every((each) => each.ok);
   const report: FailoverReport = { target: target.name, call, startedAt, durationMs, result, thresholds: judged, ok };
   for (const file of output.files)
@@ -100,6 +92,11 @@ export async function runFailoverBench(request: FailoverRequest): Promise<number
   await print(await formatFailover(report, output.format));
   if (bound.interrupted) return 130;
   return ok ? 0 : 1;
+}
+
+function checkFiles(files: readonly string[]): void {
+  const other = files.find((file) => !/\.(?:json|html?)$/i.test(file));
+  if (other !== undefined) throw new GatewayError("usage", `--report ${other}: the file must end with .json or .html`);
 }
 
 async function formatFailover(report: FailoverReport, format: FailoverFormat): Promise<string> {

@@ -6,7 +6,7 @@ import { GatewayError, parseDuration } from "../lib/index.ts";
 import { type BenchCase, compileCase, isRemote, type Load, parseRate, readCases } from "../lib/bench.ts";
 import type { Target } from "../lib/toolbox.ts";
 import { durationFlag, type Flags, hasFlag, listFlag, numberFlag, textFlag } from "./command.ts";
-import { serverFlags } from "./common.ts";
+import { serverFlags, timeoutOf } from "./common.ts";
 import { targetsOf } from "./servers.ts";
 
 /** What is called, and how much of it. */
@@ -57,6 +57,11 @@ export const loadFlags: ArgsDef = {
   },
   "call-timeout": { type: "string", description: "How long a call may take; 10s if left out", valueHint: "duration" },
   protocol: { type: "string", description: "legacy, modern or a revision", valueHint: "era" },
+  timeout: {
+    type: "string",
+    description: "How long the whole command may take; as long as it takes if left out",
+    valueHint: "duration",
+  },
 };
 
 /** What the flags ask for, of one or two targets. */
@@ -75,6 +80,8 @@ export interface LoadRequest {
   readonly maxRate: number;
   readonly callMs: number;
   readonly protocol: string | undefined;
+  /** Of the whole command. */
+  readonly timeoutMs: number;
 }
 
 /** Without what `-c` says of clients: the files. */
@@ -123,6 +130,7 @@ export function readLoad(flags: Flags, targets: readonly Target[], nonces = fals
     maxInFlight: boundedFlag(flags, "max-in-flight", 4096, 100_000),
     callMs: durationFlag(flags, "call-timeout") ?? 10_000,
     protocol: textFlag(flags, "protocol"),
+    timeoutMs: timeoutOf(flags, Infinity),
   };
 }
 

@@ -20,13 +20,13 @@ import {
   reportRound,
   usageSince,
 } from "../lib/bench.ts";
-import { describeFailure, Evidence, type Target } from "../lib/toolbox.ts";
+import { describeFailure, Evidence, seconds, type Target } from "../lib/toolbox.ts";
 import type { LoadRequest } from "./bench-flags.ts";
 import { type BenchFormat, formatBench } from "./bench-formats.ts";
 import type { BenchResult } from "./bench-result.ts";
 import { BenchView } from "./bench-view.ts";
 import { print } from "./output.ts";
-import { type Limits, limits } from "./patience.ts";
+import { isCut, limitRun, type Limits, limits } from "./patience.ts";
 import { sayFailure } from "./report.ts";
 import { version } from "./version.ts";
 
@@ -48,7 +48,7 @@ export async function runBench(target: Target, request: LoadRequest, output: Ben
   const thresholds = written.map((each) => parseThreshold(each, benchMetrics));
   const files = output.files.map((file): [string, Exclude<BenchFormat, "table">] => [file, formOf(file)]);
   const baseline = output.baseline === undefined ? undefined : readBaseline(output.baseline);
-  using bound = limits(Infinity);
+  using bound = limits(request.timeoutMs);
   const evidence = new Evidence();
   let report: BenchReport;
   try {
@@ -61,7 +61,11 @@ export async function runBench(target: Target, request: LoadRequest, output: Ben
     return bound.interrupted ? 130 : failure.exit;
   }
   const regressions = baseline ? compareStored(baseline, report, output.tolerance).map(regressionOf) : [];
-  const judged = [...thresholds.map((each) => judgeThreshold(each, benchMetrics, report)), ...regressions];
+  const judged = [
+    ...(isCut(bound) ? [cutRun(request.timeoutMs)] : []),
+    ...thresholds.map((each) => judgeThreshold(each, benchMetrics, report)),
+    ...regressions,
+  ];
   const isDead = report.calls.ok === 0;
   const result: BenchResult = { report, thresholds: judged, ok: !isDead && judged.every(({ ok }) => ok) };
   for (const [file, form] of files) save(file, await formatBench(result, form));
@@ -78,6 +82,11 @@ export async function runBench(target: Target, request: LoadRequest, output: Ben
   return result.ok ? 0 : 1;
 }
 
+/** A run that did not come to its end is not the one that was asked for. */
+export function cutRun(timeoutMs: number): Judged {
+  return { threshold: "the whole run", actual: `cut after ${seconds(timeoutMs)}`, ok: false };
+}
+
 function regressionOf({ metric, estimate, verdict }: Difference): Judged {
   const percent = (ratio: number): string => `${ratio < 1 ? "" : "+"}${((ratio - 1) * 100).toFixed(1)}%`;
   const interval = estimate && ` (95 % interval ${percent(estimate.low)} to ${percent(estimate.high)})`;
@@ -90,6 +99,7 @@ async function measure(target: Target, request: LoadRequest, evidence: Evidence,
   const before = new Set(processesOf(target, new Set()));
   const options = { target, version, cases, sessions, evidence, ...rest };
   await using bench = await Bench.open(options, bound);
+  limitRun(bound);
   const roots = processesOf(target, before);
   const mark = markUsage(roots);
   const view = new BenchView(target.name, request);

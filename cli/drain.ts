@@ -10,6 +10,8 @@ import { interruptedExit, type Limits, limits } from "./patience.ts";
 
 const defaultMs = 30_000;
 const answerMs = 5_000;
+/** A busy machine needs as much to say that a call is not over. */
+const soonestMs = 1_000;
 /** What the gateway needs beside its calls, to end. */
 const endingMs = 15_000;
 const stepMs = 50;
@@ -38,7 +40,7 @@ async function drain(flags: Flags): Promise<number> {
   const live = new Live();
   const startedAt = Date.now();
   const { drained, inFlight } = await drainGateway(
-    { address, token, answerMs: Math.min(answerMs, waitMs), scope: bound.scope },
+    { address, token, answerMs: Math.min(answerMs, Math.max(soonestMs, waitMs)), scope: bound.scope },
     { waitMs, exit },
     (left) => live.draw([`waiting for ${callsOf(left)}`]),
   ).finally(() => live.clear());

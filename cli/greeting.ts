@@ -6,7 +6,7 @@ import { isTerminal } from "../lib/sink.ts";
 import type { Log } from "./log.ts";
 import { say, sayPainted } from "./output.ts";
 import type { Signals } from "./signals.ts";
-import { backendTable } from "./table.ts";
+import { backendTable, noteOf } from "./table.ts";
 import { version } from "./version.ts";
 
 /** How long a backend may take to start before the greeting goes on without it. */
@@ -20,16 +20,26 @@ export async function greet(
   { stopped }: Signals,
   log: Log,
 ): Promise<void> {
-  if (log.isJson) return await greetPrograms(url, gateway, stopped, log);
-  say(`mcpctl ${version} serves ${isDemo ? "the demo" : "MCP"} at ${url}`);
+  const usable = usableUrl(url);
+  if (log.isJson) return await greetPrograms(usable, gateway, stopped, log);
+  const elsewhere = usable === url ? "" : ", and at the other addresses of this machine";
+  say(`mcpctl ${version} serves ${isDemo ? "the demo" : "MCP"} at ${usable}${elsewhere}`);
   const arrivals = await Promise.race([gateway.arrivals(patienceMs), stopped]);
   if (!arrivals) return;
   say("");
   if (isTerminal(2)) sayPainted(await arrivalTable(arrivals));
   else for (const line of arrivalLines(arrivals)) say(line);
-  if (isDemo) for (const line of clients(url)) say(line);
+  if (isDemo) for (const line of clients(usable)) say(line);
   compileOnceBusy();
   shrink();
+}
+
+/** Nobody can open the address that stands for all of them. */
+function usableUrl(url: string): string {
+  const usable = new URL(url);
+  if (usable.hostname === "0.0.0.0") usable.hostname = "127.0.0.1";
+  if (usable.hostname === "[::]") usable.hostname = "[::1]";
+  return usable.href;
 }
 
 /** The same for programs, which read every line. */
@@ -55,14 +65,13 @@ async function arrivalTable(arrivals: readonly Arrival[]): Promise<readonly stri
     { title: "NOTE", flexible: true },
   ] as const;
   const rows = arrivals.map(({ name, state, replicas, tools, ms, error }) => {
-    return [name, state, replicas, String(tools ?? ""), ms === undefined ? "" : `${ms} ms`, noteOf(name, error)];
+    return [name, state, replicas, String(tools ?? ""), ms === undefined ? "" : `${ms} ms`, said(state, name, error)];
   });
   return table(columns, rows, undefined, process.stderr);
 }
 
-/** Its name stands in the line already. */
-function noteOf(name: string, error: string): string {
-  return error.replace(`backend "${name}" `, "");
+function said(state: string, name: string, error: string): string {
+  return state === "connecting" && error === "" ? "no answer yet" : noteOf(name, error);
 }
 
 /** The same for a log: nothing is cut. */
@@ -73,9 +82,9 @@ function arrivalLines(arrivals: readonly Arrival[]): readonly string[] {
         ...(replicas === "" ? [] : [`${replicas} replicas`]),
         ...(tools === undefined ? [] : [`${tools} tool${tools === 1 ? "" : "s"}`]),
         ...(ms === undefined ? [] : [`${ms} ms`]),
-        ...(error === "" ? [] : [error]),
+        said(line.state, line.name, error),
       ];
-      return { ...line, error: parts.join(", ") };
+      return { ...line, error: parts.filter((part) => part !== "").join(", ") };
     }),
   );
 }

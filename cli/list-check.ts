@@ -21,7 +21,8 @@ interface Outcome {
 }
 
 export async function checkListings(request: ListRequest): Promise<number> {
-  const outcomes = await Promise.all(request.targets.map((target) => check(request, target)));
+  const checks = await Promise.all(request.targets.map((target) => check(request, target)));
+  const outcomes = checks.map((each) => ({ ...each, missing: [] }));
   const findings = outcomes.flatMap(({ target, checked }) =>
     checked.flatMap(({ findings }) => findings.map((finding) => ({ server: target.name, ...finding }))),
   );

@@ -6,7 +6,9 @@ import { GatewayError } from "../lib/index.ts";
 import { type ItemKind, type Listed, listServer, type Page, type Target } from "../lib/toolbox.ts";
 import type { Format } from "./answer.ts";
 import { interruptedExit, type Limits } from "./patience.ts";
+import { say } from "./output.ts";
 import { failureBody, sayFailure } from "./report.ts";
+import { noteOf } from "./table.ts";
 import { version } from "./version.ts";
 
 export interface PageRange {
@@ -30,6 +32,8 @@ export interface ListRequest {
   readonly sortBy: "name" | "tokens" | undefined;
 }
 
+const warning = { text: "warning: ", color: "yellow" } as const;
+
 /** Walks all servers at the same time; `heard` resolves to false where nobody wants more. */
 export async function walkAll(
   request: ListRequest,
@@ -50,6 +54,11 @@ export function concludeAll(listed: readonly Listed[], { format, bound }: ListRe
   const failures = listed.flatMap(({ failure }) => failure ?? []);
   for (const failure of failures)
     if (failure.name !== "interrupted") sayFailure(failure, format === "json" || format === "ndjson");
+  // Nobody should take a listing for whole that is not.
+  for (const { backend, state, code, message } of listed.flatMap(({ missing }) => missing))
+    // A document says it itself.
+    if (format !== "json" && format !== "yaml")
+      say(`backend ${backend} is ${state}: ${code} ${noteOf(backend, message)}`, warning);
   if (bound.interrupted) return interruptedExit(bound);
   const [only] = failures;
   if (!only) return 0;
@@ -58,11 +67,12 @@ export function concludeAll(listed: readonly Listed[], { format, bound }: ListRe
 
 /** The servers as the documents of all forms name them. */
 export function serverBodies(listed: readonly Listed[]): readonly Readonly<Record<string, unknown>>[] {
-  return listed.map(({ target, protocolVersion, failure }) => ({
+  return listed.map(({ target, protocolVersion, failure, missing }) => ({
     name: target.name,
     exit: failure?.exit ?? 0,
     ...(protocolVersion === "" ? {} : { protocolVersion }),
     ...(failure ? { error: failureBody(failure) } : {}),
+    ...(missing.length === 0 ? {} : { missing }),
   }));
 }
 

@@ -2,14 +2,16 @@
 
 import { dirname, isAbsolute, relative, resolve } from "node:path";
 import process from "node:process";
-import { Gateway, loadPlan, type Observer } from "../lib/index.ts";
+import { Gateway, loadPlan, type LogDetails, type LogLevel, type Observer } from "../lib/index.ts";
 import {
   describeFailure,
   diffLock,
+  Evidence,
   type Failure,
   type FoundProblem,
   invalidConfig,
   keepUnread,
+  lateHandshake,
   type Lock,
   readLock,
   sleep,
@@ -35,8 +37,22 @@ export interface Locks {
 }
 
 const closeMs = 500;
-/** What goes wrong is in the answer; nobody watches a gateway that lives for one listing. */
-const silent: Observer = { log: () => {} };
+/** What servers print, by name; nobody watches a gateway that lives for one listing. */
+class Witness implements Observer {
+  readonly #seen = new Map<string, Evidence>();
+
+  of(name: string): Evidence {
+    const seen = this.#seen.get(name) ?? new Evidence();
+    this.#seen.set(name, seen);
+    return seen;
+  }
+
+  log(level: LogLevel, source: string, message: string, details?: LogDetails): void {
+    const [, name] = /^backend (.+)$/s.exec(source) ?? [];
+    const isPrinted = details?.fields?.["stream"] === "stderr" || message.startsWith("stdout held a line");
+    if (name !== undefined && isPrinted) this.of(name).log(level, source, message);
+  }
+}
 
 /** Starts the servers of the config, for as long as their tools are read. */
 export async function readLocks(flags: Flags, files: readonly string[], bound: Limits): Promise<Locks> {
@@ -52,19 +68,20 @@ export async function readLocks(flags: Flags, files: readonly string[], bound: L
   });
   if (files.length === 0) await askTrust(loaded.files, targets, listFlag(flags, "trust"));
   const timeouts = { ...plan.timeouts, drainMs: 0, listMs: Math.max(1, bound.until - Date.now()) };
-  const gateway = await Gateway.open({
-    plan: { ...plan, lock: { mode: "off", file }, timeouts },
-    version,
-    observer: silent,
-  });
+  const observer = new Witness();
+  const startedAt = Date.now();
+  const gateway = await Gateway.open({ plan: { ...plan, lock: { mode: "off", file }, timeouts }, version, observer });
   try {
     const { lock, missing: errors } = await gateway.computeLock(bound.scope);
-    const missing = errors.map((error) =>
-      describeFailure(
-        error,
-        targets.find(({ name }) => name === error.backend),
-      ),
-    );
+    const missing = errors.map((error) => {
+      const target = targets.find(({ name }) => name === error.backend);
+      const [replica] = target?.plan.replicas ?? [];
+      if (!target || !replica) return describeFailure(error);
+      const seen = observer.of(target.name);
+      const isLate = error.code === "connectTimeout";
+      const why = isLate ? lateHandshake(target.name, replica, Date.now() - startedAt, seen) : error;
+      return describeFailure(why, target, seen);
+    });
     const unread = new Set(missing.flatMap(({ target }) => target ?? []));
     const now = keepUnread(before ?? new Map(), lock, unread);
     const { separator, backends } = plan;
@@ -86,9 +103,9 @@ export async function checkLock(
     return { ...place, code, severity: "error", message, suggestion: undefined };
   };
   const inLock = { file: label, line: 0, column: 0 };
-  const unread = missing.map(({ code, target = "", message, place = inLock }) =>
-    problem(code, `${target}: ${message}`, place),
-  );
+  const unread = missing.map(({ code, target = "", message, place = inLock, cause, fix }) => {
+    return { ...problem(code, `${target}: ${message}`, place), cause, fix };
+  });
   if (!before) return [...unread, problem("E3108", `there is no ${label}; write it with mcpctl lock`, inLock)];
   const changes = diffLock(before, now).map(({ backend, name, weight, what }) =>
     problem("E6141", `${backend}/${name}: ${what} (${weight})`, inLock),

@@ -2,7 +2,7 @@
 
 import process from "node:process";
 import { type BackendPlan, GatewayError, loadPlan, type Plan } from "../lib/index.ts";
-import { loadLogins, type LoginPlace, type LoginStatus } from "../lib/toolbox.ts";
+import { loadLogins, type LoginPlace, type LoginStatus, seconds } from "../lib/toolbox.ts";
 import { document } from "./answer.ts";
 import { type Flags, listFlag, numberFlag, textFlag, wordFlag } from "./command.ts";
 import { timeoutOf } from "./common.ts";
@@ -23,13 +23,22 @@ export async function login([name, ...more]: readonly string[], flags: Flags): P
   if (name === undefined || more.length > 0) throw new GatewayError("usage", "write it like: mcpctl auth login NAME");
   const { loginFrom } = await loadLogins();
   const place = await placeOf(await load(flags), name, flags);
-  using patience = limits(timeoutOf(flags, loginMs));
+  const timeoutMs = timeoutOf(flags, loginMs);
+  using patience = limits(timeoutMs);
+  let isAsked = false;
+  patience.scope.limit(timeoutMs, () => {
+    const text = isAsked ? "nobody signed in" : "the server, or its authorization server, did not answer";
+    return new GatewayError(isAsked ? "loginFailed" : "connectTimeout", `${text} within ${seconds(timeoutMs)}`, {
+      backend: name,
+    });
+  });
   using lines = readLines();
   const done = await loginFrom(
     place,
     {
       port: numberFlag(flags, "port", 0) ?? 0,
       shows: (url, issuer) => {
+        isAsked = true;
         say(`open this address in a browser, and sign in at ${issuer}:`);
         say("");
         say(`  ${url}`);

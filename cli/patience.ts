@@ -38,6 +38,17 @@ export function limits(timeoutMs: number): Limits {
   };
 }
 
+/** From now on the end of the command's time ends what would go on, too; what there is by then is shown. */
+export function limitRun({ scope, until }: Limits): void {
+  const late = (): GatewayError => new GatewayError("callTimeout", "the time was over before the run was");
+  if (until !== Infinity) scope.limit(Math.max(1, until - Date.now()), late);
+}
+
+/** The time of a run was over before the run was. */
+export function isCut({ scope, interrupted }: Limits): boolean {
+  return scope.cancelled && !interrupted;
+}
+
 /** 128 and the number of the signal, as shells count. */
 export function interruptedExit({ scope }: Patience): number {
   const { exit } = asGatewayError(scope.reason).data;

@@ -8,6 +8,7 @@ import { type Command, type Flags, hasFlag, textFlag, wordFlag } from "./command
 import { gatewayToken, outputFlag, timeoutOf } from "./common.ts";
 import { type Color, print } from "./output.ts";
 import { interruptedExit, limits } from "./patience.ts";
+import { noteOf } from "./table.ts";
 
 const answerMs = 5_000;
 const roundMs = 2_000;
@@ -83,7 +84,7 @@ export async function showHealth(format: Format, health: RemoteHealth): Promise<
                 { title: "TRANSPORT" },
                 { title: "NOTE", flexible: true },
               ],
-              backends.map(({ name, state, transport, error }) => [name, state, transport, error]),
+              backends.map(({ name, state, transport, error }) => [name, state, transport, noteOf(name, error)]),
             )),
       ];
     },

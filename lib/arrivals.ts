@@ -16,11 +16,18 @@ export interface Arrival extends BackendLine {
   readonly ms: number | undefined;
 }
 
+/** What is known of a backend's tools, by its name. */
+interface Known {
+  readonly toolsOf: (name: string) => number | undefined;
+  /** Empty where nothing is wrong with their listing. */
+  readonly troubleOf: (name: string) => string;
+}
+
 /** One for each backend of a health document. */
 function describeArrivals(
   backends: Readonly<Record<string, BackendHealth>>,
   startedAt: number,
-  toolsOf: (backend: string) => number | undefined,
+  { toolsOf, troubleOf }: Known,
 ): readonly Arrival[] {
   return backendLines(backends).map((line) => {
     const { replicas = [], since = "" } = backends[line.name] ?? {};
@@ -28,6 +35,7 @@ function describeArrivals(
     const isUp = line.state === "up";
     return {
       ...line,
+      error: line.error === "" && isUp ? troubleOf(line.name) : line.error,
       replicas: replicas.length > 1 ? `${up}/${replicas.length}` : "",
       tools: isUp ? toolsOf(line.name) : undefined,
       ms: isUp ? Math.max(0, Date.parse(since) - startedAt) : undefined,
@@ -62,8 +70,16 @@ export async function arrivalsIn(
     backend.state.kind === "down" || (backend.state.kind === "up" && shelves.countTools(backend) !== undefined);
   await settledIn(hub, status, hasCome, patienceMs);
   const { backends } = await status.health();
-  return describeArrivals(backends, startedAt, (name) => {
-    const backend = [...hub.topology.values()].find(({ plan }) => plan.name === name);
-    return backend && shelves.countTools(backend);
+  const find = (name: string): Backend | undefined => [...hub.topology.values()].find(({ plan }) => plan.name === name);
+  return describeArrivals(backends, startedAt, {
+    toolsOf: (name) => {
+      const backend = find(name);
+      return backend && shelves.countTools(backend);
+    },
+    troubleOf: (name) => {
+      const backend = find(name);
+      const error = backend && shelves.troubleOf(backend);
+      return error ? `${error.row.id} ${error.message}` : "";
+    },
   });
 }

@@ -12,7 +12,7 @@ export { Evidence } from "./ops/evidence.ts";
 export { explain, explainedCodes } from "./ops/explain.ts";
 export { describeFailure, type Failure } from "./ops/failure.ts";
 export { declares, type ItemKind, itemKinds, type ListedItem, type Page, shorten, tokensOf } from "./ops/pages.ts";
-export { openPeer, type Patience, type Peer, seconds } from "./ops/peer.ts";
+export { lateHandshake, openPeer, type Patience, type Peer, seconds } from "./ops/peer.ts";
 export { invalidConfig, parseTarget, resolveTargets, type Target, urlTarget } from "./ops/target.ts";
 export { digestOf, isTrusted, keepTrust, needsTrust } from "./ops/trust.ts";
 export { Scope, sleep } from "./core/scope.ts";

@@ -212,7 +212,7 @@ function refusedHandshake(backend: string, method: string, result: unknown, erro
   const why =
     error === undefined
       ? typeof version === "string"
-        ? `with protocol version ${JSON.stringify(version.slice(0, 40))}, which this gateway does not speak`
+        ? `with protocol version ${JSON.stringify(version.slice(0, 40))}, which mcpctl does not speak`
         : "without a protocol version"
       : `with error ${String(code)}: ${String(message)}`;
   return new GatewayError("badProtocol", `backend "${backend}" answered ${method} ${why}`, {

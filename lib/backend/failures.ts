@@ -76,3 +76,10 @@ export function told(error: GatewayError, backend: string, { made, mayHaveRun, s
     },
   });
 }
+
+/** What could not be sent because the server had ended: that is what people are told. */
+export function originOf(thrown: unknown): GatewayError {
+  const error = asGatewayError(thrown);
+  const { cause } = error;
+  return error.code === "unreachable" && cause instanceof GatewayError && cause.code === "exited" ? cause : error;
+}

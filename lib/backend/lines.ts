@@ -1,5 +1,8 @@
 // Splits a byte stream into lines in time linear in its length, with a limit on one line.
 
+/** How a line on stdout is told of that is no message. */
+export const foreignLine = "stdout held a line that is no message";
+
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 

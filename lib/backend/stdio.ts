@@ -10,7 +10,7 @@ import { maskOf, secretsOf } from "../core/secrets.ts";
 import { allocate } from "../core/text.ts";
 import { childEnvironment } from "./environment.ts";
 import type { InFlight, StraightCall } from "./flight.ts";
-import { LineSplitter } from "./lines.ts";
+import { foreignLine, LineSplitter } from "./lines.ts";
 import { StderrTail } from "./stderr.ts";
 import type { SendOutcome, Transport, TransportEvents } from "./transport.ts";
 import type { StraightWay } from "./straight.ts";
@@ -198,7 +198,7 @@ class ChildTransport implements Transport, StraightWay {
     const first = line[0];
     if (first === 0x7b || first === 0x5b) return this.#events.message(line, undefined);
     const begin = Buffer.from(line.subarray(0, maxStrayBytes)).toString("utf8");
-    this.#options.stray(`stdout held a line that is no message: ${JSON.stringify(this.#mask(begin).slice(0, 80))}`);
+    this.#options.stray(`${foreignLine}: ${JSON.stringify(this.#mask(begin).slice(0, 80))}`);
   }
 
   #tooLong(): void {

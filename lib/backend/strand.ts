@@ -1,11 +1,13 @@
 // Keeps one live link to one replica for one owner: connects, and comes back after a failure.
 
 import { asGatewayError, GatewayError } from "../core/errors.ts";
+import type { Observer } from "../core/observer.ts";
 import { Scope, sleep } from "../core/scope.ts";
 import { resilienceDefaults } from "../config/resilience.ts";
 import { backoffMs } from "../resilience/backoff.ts";
 import { type LinkOptions, openLink } from "./connect.ts";
-import { unavailable } from "./failures.ts";
+import { originOf, unavailable } from "./failures.ts";
+import { foreignLine } from "./lines.ts";
 import type { Link } from "./link.ts";
 import { Pulse } from "./pulse.ts";
 import type { Replica } from "./replica.ts";
@@ -159,7 +161,7 @@ export class Strand {
       } catch (reason) {
         if (this.#scope.cancelled) break;
         failures += 1;
-        const error = asGatewayError(reason);
+        const error = originOf(reason);
         const waitMs = backoffMs(failures);
         this.#nextAt = Date.now() + (this.replica.lookout ? Math.min(waitMs, this.#downMs) : waitMs);
         this.#down(error, failures);
@@ -208,13 +210,25 @@ export class Strand {
   async #connect(): Promise<Link> {
     const { plan } = this.#options;
     const ms = plan.handshakeMs ?? plan.connectMs;
+    const { observer } = this.#options;
+    let isForeign = false;
+    // What a server prints instead of an answer says more than that there was none.
+    const heard: Observer = {
+      log: (level, source, message, details) => {
+        isForeign ||= message.startsWith(foreignLine);
+        observer.log(level, source, message, details);
+      },
+    };
     const late = (): GatewayError => {
-      const text = `backend "${plan.name}" did not answer the handshake within ${ms} ms`;
-      return new GatewayError("connectTimeout", text, { backend: plan.name, data: { sent: false } });
+      const why = isForeign ? "wrote text to stdout that is not MCP, and " : "";
+      const text = `backend "${plan.name}" ${why}did not answer the handshake within ${ms} ms`;
+      const told = { backend: plan.name, data: { sent: false } };
+      return new GatewayError(isForeign ? "foreignOutput" : "connectTimeout", text, told);
     };
     using scope = new Scope(this.#scope, ms, late);
     try {
-      return await openLink(this.#options, this.replica.plan, scope, (link) => this.#track(link));
+      const options = this.replica.plan.kind === "stdio" ? { ...this.#options, observer: heard } : this.#options;
+      return await openLink(options, this.replica.plan, scope, (link) => this.#track(link));
     } finally {
       this.#attemptedAt = Date.now();
     }

@@ -21,6 +21,8 @@ export interface FailoverOptions {
   /** Where the servers note what they execute; undefined where they do not. */
   readonly journal: string | undefined;
   readonly progress?: (progress: Progress) => void;
+  /** The sessions are there, and the run begins. */
+  readonly opened?: () => void;
   /** Hears when a fault begins or ends. */
   readonly event?: (text: string) => void;
 }
@@ -96,6 +98,7 @@ export async function runFailover(options: FailoverOptions, patience: Patience):
   const ended: BenchOptions["ended"] = (sample, nonce, outcome, reply) =>
     void calls.push({ sample, nonce, outcome, by: reply === undefined ? "" : answererOf(reply) });
   await using bench = await Bench.open({ ...options.bench, ended }, patience);
+  options.opened?.();
   calls.length = 0;
   using scope = new Scope(patience.scope);
   const schedule = planFaults(options, warmupMs);

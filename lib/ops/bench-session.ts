@@ -14,6 +14,7 @@ import type { ServerFacts } from "../protocol/codec.ts";
 import { legacyCodec } from "../protocol/legacy.ts";
 import type { Sample } from "./bench-record.ts";
 import type { Evidence } from "./evidence.ts";
+import { lateHandshake } from "./peer.ts";
 import type { Target } from "./target.ts";
 
 export interface SessionOptions {
@@ -100,10 +101,7 @@ export class BenchSession implements LinkPeer, WireTap, AsyncDisposable {
   async #open(): Promise<Link> {
     const { target, replica, protocol, version, eras, evidence, counts } = this.#options;
     const plan = protocol === undefined ? target.plan : { ...target.plan, protocol };
-    const late = (): GatewayError => {
-      const text = `no answer to the handshake within ${plan.connectMs} ms`;
-      return new GatewayError("connectTimeout", text, { backend: target.name });
-    };
+    const late = (): GatewayError => lateHandshake(target.name, replica, plan.connectMs, evidence);
     using scope = new Scope(this.#scope, plan.connectMs, late);
     const isFirst = this.#link === undefined;
     const wasForgotten = this.#link !== undefined && isLost(this.#link.life.reason);

@@ -107,7 +107,10 @@ export class Bench implements AsyncDisposable {
       await using peer = await openPeer(asking, patience);
       await checkTools(peer, cases, allowsWrites, patience);
     }
-    const bench = new Bench(options);
+    // A server that says nothing is not waited for longer than there is time.
+    const { plan } = target;
+    const connectMs = Math.max(1, Math.min(plan.connectMs, patience.until - Date.now()));
+    const bench = new Bench({ ...options, target: { ...target, plan: { ...plan, connectMs } } });
     try {
       await bench.#openAll(patience.scope);
       return bench;

@@ -46,6 +46,10 @@ const server = z
     exit: z.int().describe("0, or what the exit code would be if this server were the only one."),
     protocolVersion: z.string().optional(),
     error: z.object(failure).optional(),
+    missing: z
+      .array(z.object({ backend: z.string(), state: z.string(), code: z.string(), message: z.string() }))
+      .optional()
+      .describe("Of a gateway: backends whose items it does not list, or not all of them."),
   })
   .describe("What became of one server.");
 

@@ -58,7 +58,11 @@ function isList(value: unknown): value is readonly FoundProblem[] {
 
 /** The message without the name of its backend, which stands before it, and without what is shown beside it. */
 function plainMessage({ message, backend }: GatewayError): string {
-  const plain = backend === undefined ? message : message.replace(`backend "${backend}"`, "").replace(/^:?\s+/, "");
+  const named = `backend "${backend}"`;
+  const plain = message
+    .replace(` of ${named}`, "")
+    .replace(named, "")
+    .replace(/^:?\s+/, "");
   const short = plain.replace(/ after (\d+) ms(?:; it said: .*)?$/s, " after $1 ms");
   return short.replace(
     /^exited with code (\d+) after (\d+ ms)$/,
@@ -130,6 +134,12 @@ const clues: readonly Clue[] = [
     pattern: /(?:environment variable|env var|API[_ ]?KEY|TOKEN).{0,60}(?:required|missing|not set|must be)/is,
     cause: "the server misses a setting of its environment",
     fix: "add the variable to env of this backend",
+  },
+  {
+    about: "badProtocol",
+    pattern: /with protocol version ".*", which mcpctl does not speak/,
+    cause: "the server offers a revision of the protocol that is not published, or older than any that is spoken here",
+    fix: "update the server, or mcpctl",
   },
   {
     pattern: /ECONNREFUSED/,

@@ -5,7 +5,7 @@ import { GatewayError } from "../core/errors.ts";
 import { asRecord, isRecord } from "../core/text.ts";
 import { spanBytes } from "../core/envelope.ts";
 import { decodeText } from "../core/text.ts";
-import { type ItemKind, walkPages } from "./pages.ts";
+import { type ItemKind, type Shortfall, shortfallsOf, walkPages } from "./pages.ts";
 import { answerError, type Answer, type Patience, type Peer } from "./peer.ts";
 
 /** The item as the server lists it; a `GatewayError` "unknownItem" that names what there is, where it is not listed. */
@@ -16,14 +16,24 @@ export async function findItem(
   patience: Patience,
 ): Promise<Readonly<Record<string, unknown>>> {
   const names: string[] = [];
-  for await (const { items } of walkPages(peer, { kind }, patience)) {
+  const missing = new Map<string, Shortfall>();
+  for await (const page of walkPages(peer, { kind }, patience)) {
+    const { items } = page;
     const found = items.find(({ key }) => key === name);
+    for (const each of found ? [] : shortfallsOf(page)) missing.set(each.backend, each);
     if (found) return asRecord(JSON.parse(found.text));
     names.push(...items.map(({ key }) => key));
   }
+  const owners = [...missing.values()].filter(({ backend }) => name?.startsWith(backend));
+  const [owner] = owners.toSorted((a, b) => b.backend.length - a.backend.length);
+  if (owner)
+    throw new GatewayError("unavailable", `${name} is not listed, as ${owner.code} ${owner.message}`, {
+      backend: peer.name,
+    });
   const one = kind.replace(/s$/, "");
   const near = name === undefined ? undefined : nearest(name, names);
-  const there = names.length === 0 ? `it has no ${kind}` : `there are ${names.slice(0, 30).join(", ")}`;
+  const lacks = missing.size === 0 ? "" : `; backends that are missing: ${[...missing.keys()].slice(0, 30).join(", ")}`;
+  const there = `${names.length === 0 ? `it has no ${kind}` : `there are ${names.slice(0, 30).join(", ")}`}${lacks}`;
   const what =
     name === undefined ? `no ${one} of ${peer.name} is named` : `${peer.name} has no ${one} ${JSON.stringify(name)}`;
   throw new GatewayError("unknownItem", `${what}; ${near === undefined ? there : `did you mean ${near}?`}`);

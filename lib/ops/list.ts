@@ -2,7 +2,7 @@
 
 import { describeFailure, type Failure } from "./failure.ts";
 import { Evidence } from "./evidence.ts";
-import { declares, type ItemKind, type Page, walkPages } from "./pages.ts";
+import { declares, type ItemKind, type Page, type Shortfall, shortfallsOf, walkPages } from "./pages.ts";
 import { openPeer, type Patience, type Peer } from "./peer.ts";
 import type { Target } from "./target.ts";
 
@@ -21,22 +21,30 @@ export interface Listed {
   readonly target: Target;
   readonly protocolVersion: string;
   readonly failure: Failure | undefined;
+  /** Where it is a gateway: backends whose items it does not list, or not all of them. */
+  readonly missing: readonly Shortfall[];
 }
 
 /** Never rejects: what goes wrong is part of the outcome. */
 export async function listServer(target: Target, options: ListOptions, patience: Patience): Promise<Listed> {
   const evidence = new Evidence();
   let protocolVersion = "";
+  const missing = new Map<string, Shortfall>();
+  const page: ListOptions["page"] = (from, kind, each) => {
+    for (const short of shortfallsOf(each)) missing.set(short.backend, short);
+    return options.page(from, kind, each);
+  };
   try {
     await using peer = await openPeer({ target, version: options.version, evidence }, patience);
     ({ protocolVersion } = peer.facts);
     for (const kind of options.kinds) {
       if (options.kinds.length > 1 && !declares(peer, kind)) continue;
-      if (!(await listKind(peer, target, kind, options, patience))) break;
+      if (!(await listKind(peer, target, kind, { ...options, page }, patience))) break;
     }
-    return { target, protocolVersion, failure: undefined };
+    return { target, protocolVersion, failure: undefined, missing: [...missing.values()] };
   } catch (error) {
-    return { target, protocolVersion, failure: describeFailure(error, target, evidence) };
+    const failure = describeFailure(error, target, evidence);
+    return { target, protocolVersion, failure, missing: [...missing.values()] };
   }
 }
 

@@ -19,6 +19,8 @@ export type Line = Readonly<Record<string, unknown>>;
 const denied = [401, 403];
 const notFound = 404;
 const wrongRequest = 400;
+/** What a gateway answers with where it is operated. */
+const linesType = "application/x-ndjson";
 
 /** What a gateway sees, line by line, until the scope ends or the gateway does; `started` is called when it has begun. */
 export async function tailGateway(
@@ -143,7 +145,9 @@ async function open(
       responseType: "stream",
     });
     const { status } = response;
-    if (status === 200 && response.body) return response.body;
+    const isOurs = response.headers.get("content-type")?.startsWith(linesType) === true;
+    if (status === 200 && response.body && isOurs) return response.body;
+    if (status === 200) throw new GatewayError("badProtocol", `${base} is no gateway that can be operated`);
     throw refusal(base, status, await response.text());
   } catch (error) {
     if (error instanceof GatewayError || scope.cancelled) throw error;

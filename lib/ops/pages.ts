@@ -1,8 +1,9 @@
 // Walks a listing page by page, as the server gives it: nothing is merged, and one page at a time is kept.
 
-import { decodeText } from "../core/text.ts";
+import { asRecord, decodeText } from "../core/text.ts";
 import { GatewayError } from "../core/errors.ts";
 import { scanListing } from "../core/listing.ts";
+import { textOf } from "./lines.ts";
 import { answerError, type Answer, type Patience, type Peer } from "./peer.ts";
 
 /** Kinds of items, as commands name them. */
@@ -58,6 +59,29 @@ export interface WalkOptions {
   readonly maxItems?: number | undefined;
   /** Called with every page that repeats a cursor; without it that is an error. */
   readonly cycle?: (page: Page) => void;
+}
+
+/** A backend whose items a gateway does not list, or not all of them. */
+export interface Shortfall {
+  readonly backend: string;
+  readonly state: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+const partialKey = "mcpctl/partial";
+
+/** What a gateway says is missing from a page of its; empty for other servers. */
+export function shortfallsOf({ answer }: Page): readonly Shortfall[] {
+  // Of most pages this is all that is looked at.
+  if (Buffer.from(answer.bytes.buffer, answer.bytes.byteOffset, answer.bytes.length).indexOf(partialKey) < 0) return [];
+  const { result } = asRecord(JSON.parse(decodeText(answer.bytes)));
+  const partial = asRecord(asRecord(result)["_meta"])[partialKey];
+  if (!Array.isArray(partial)) return [];
+  return partial.map((each: unknown) => {
+    const { backend, state, code, message } = asRecord(each);
+    return { backend: textOf(backend), state: textOf(state), code: textOf(code), message: textOf(message) };
+  });
 }
 
 /** A listing of more pages than this has no end. */

@@ -2,6 +2,7 @@
 
 import { openLink } from "../backend/connect.ts";
 import type { Caller } from "../backend/caller.ts";
+import { originOf } from "../backend/failures.ts";
 import type { Link, LinkPeer } from "../backend/link.ts";
 import type { WireTap } from "../backend/tap.ts";
 import type { ReplicaPlan } from "../config/plan.ts";
@@ -104,14 +105,8 @@ export async function openPeer(options: PeerOptions, patience: Patience): Promis
   }
 }
 
-/** What could not be sent because the server had ended: that is what people are told. */
-function originOf(thrown: unknown): GatewayError {
-  const error = asGatewayError(thrown);
-  const { cause } = error;
-  return error.code === "unreachable" && cause instanceof GatewayError && cause.code === "exited" ? cause : error;
-}
-
-function lateHandshake(name: string, replica: ReplicaPlan, ms: number, evidence: Evidence): GatewayError {
+/** Why there was no answer to a handshake: what the server did instead says it. */
+export function lateHandshake(name: string, replica: ReplicaPlan, ms: number, evidence: Evidence): GatewayError {
   const [line] = evidence.stdout;
   const [oddity] = evidence.oddities;
   if (oddity !== undefined) {

@@ -40,6 +40,8 @@ export interface ShelfOptions {
   readonly changed: (kind: ListingKind, before: Slab) => void;
   /** The same items as another owner has, if it has: then they are kept once. */
   readonly share: (kind: ListingKind, slab: Slab) => Slab;
+  /** A reading has failed, after one that had not. */
+  readonly troubled: (error: GatewayError) => void;
   /** The part of the items that may be listed and used. */
   readonly judge: (kind: ListingKind, slab: Slab) => Slab;
   /** The items as clients are to see them. */
@@ -201,6 +203,7 @@ export class Shelf {
     // One that fails now here and now there must not be told of each time.
     const isMore = readAt === 0 && found.locals.length > whole.locals.length;
     const failed = { error, since, at: Date.now(), failures: failures + 1 };
+    if (!trouble) this.#options.troubled(error);
     this.#put(kind, { whole: isMore ? found : whole, hint, readAt, trouble: failed });
   }
 

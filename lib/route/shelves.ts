@@ -83,6 +83,12 @@ export class Shelves {
         const isSeen = (view: View): boolean => !after || this.#differs(view, kind, before, after);
         this.#announcer.changedAt(backend.plan.name, owner, kinds[kind].capability, isSeen);
       },
+      // That a backend is down is told by itself.
+      troubled: ({ code, message }) => {
+        const what = message.replace(` of backend "${backend.plan.name}"`, "");
+        if (code === "badListing" || code === "listingLate")
+          this.#hub.observer.log("warn", `backend ${backend.plan.name}`, what);
+      },
       judge: (kind, slab) => (kind === "tools" ? (this.#hub.lock?.judge(slab).slab ?? slab) : slab),
       shape: (kind, slab) => this.#hub.rulesOf(backend)?.apply(kind, slab) ?? slab,
       share: (kind, slab) => {
@@ -199,6 +205,12 @@ export class Shelves {
   countTools(backend: Backend): number | undefined {
     const all = [...(this.#shelves.get(backend)?.values() ?? [])].flatMap((shelf) => shelf.get("tools") ?? []);
     return all[0]?.slab.locals.length;
+  }
+
+  /** Why the tools of a backend are not all known, or not as they are now; undefined where they are. */
+  troubleOf(backend: Backend): GatewayError | undefined {
+    const all = [...(this.#shelves.get(backend)?.values() ?? [])];
+    return all.flatMap((shelf) => shelf.get("tools")?.trouble ?? [])[0]?.error;
   }
 
   /** The listings of a backend in numbers: of the owner who sees most of them. */

@@ -205,6 +205,14 @@ test("bench: failover breaks what was named, or the address itself", limits, asy
   }
 });
 
+test("bench: --timeout ends a run that is longer, and that is a no", limits, async () => {
+  await using server = await start();
+  const { code, stdout, stderr } = bench(server.url, "work", "-d", "60s", "--timeout", "2s", "-o", "json");
+  assert.equal(code, 1, stdout + stderr);
+  const { ok, thresholds } = JSON.parse(stdout);
+  assert.deepEqual([ok, thresholds[0]], [false, { threshold: "the whole run", actual: "cut after 2 s", ok: false }]);
+});
+
 test("bench: through a gateway, and a command line", limits, async () => {
   await using gateway = startScript("cli/main.ts", ["serve", "--demo", "--port", "0"]);
   const [url] = await gateway.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");

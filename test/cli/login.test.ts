@@ -92,6 +92,17 @@ test("login: the address is pasted where the browser is on another machine", lim
   assert.ok(!/eyJ/.test(proc.stdout + proc.stderr));
 });
 
+test("login: nobody who signs in is waited for as long as --timeout says", limits, async () => {
+  await using world = await startOAuthWorld();
+  using folder = createFolder({ "mcpctl.json": configOf(world.resource.url) });
+  const { code, stdout, stderr } = await run(
+    ["auth", "login", "wiki", "-c", "mcpctl.json", "--timeout", "3s"],
+    folder.path,
+  );
+  assert.deepEqual([code, stdout], [stderr.includes("open this address") ? 5 : 4, ""], stderr);
+  assert.match(stderr, /^error\[E(?:5108|4104)\] wiki: (?:nobody signed in|.* did not answer) within 3 s$/m);
+});
+
 test("login: what it cannot do it says", limits, async () => {
   await using world = await startOAuthWorld();
   const { url } = world.resource;

@@ -1,6 +1,8 @@
 // `mcpctl tail` and `drain` against a running gateway: what is seen, what is hidden, who may, and what becomes of calls.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { request as httpRequest } from "node:http";
+import { join } from "node:path";
 import { test } from "node:test";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { createApiKey, hashApiKey } from "../../lib/core/api-key.ts";
@@ -127,22 +129,48 @@ test("tail: filters, a number of messages, a time, and lines for people", limits
   const only: Seen = JSON.parse((await failed).stdout);
   assert.deepEqual([only.kind, only.name, only.outcome], ["Message", "text__word_count", "error"]);
   for (const line of (await notes).stdout.trim().split("\n")) assert.equal(JSON.parse(line).backend, "notes");
-  const silent = await run(["tail", gateway.address, "--method", "no/such", "--timeout", "300ms"]);
+  const silent = await run(["tail", gateway.address, "--method", "no/such", "--timeout", "2s"]);
   assert.deepEqual([silent.code, silent.stdout], [0, ""], silent.stderr);
 });
 
+/** A server whose one tool says that it has begun, and ends when there is a file `go`. */
+function gateServer(folder: string): object {
+  const answer = String.raw`echo "{\"jsonrpc\":\"2.0\",\"id\":$id,\"result\":$1}"`;
+  const script = String.raw`
+    answer() { ANSWER; }
+    while read -r line; do
+      [[ $line =~ \"id\":(\"[^\"]*\"|[0-9]+) ]] || continue
+      id=$\{BASH_REMATCH[1]}
+      case $line in
+      *'"initialize"'*) answer '{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"gate","version":"1"}}' ;;
+      *'"tools/list"'*) answer '{"tools":[{"name":"pass","inputSchema":{"type":"object"}}]}' ;;
+      *'"tools/call"'*)
+        [[ $line =~ \"progressToken\":(\"[^\"]*\"|[0-9]+) ]]
+        echo "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":$\{BASH_REMATCH[1]},\"progress\":1}}"
+        until [[ -e $0/go ]]; do sleep 0.05; done
+        answer '{"content":[{"type":"text","text":"passed"}]}' ;;
+      *) answer '{}' ;;
+      esac
+    done`;
+  return { command: "bash", args: ["-c", script.replace("ANSWER", answer).replaceAll("$\\{", () => "$${"), folder] };
+}
+
 test("drain: calls in flight end, new ones are refused, and the gateway ends if that is wanted", limits, async () => {
-  await using gateway = await serve();
+  using folder = createFolder();
+  await using gateway = await serve({ backends: { ...backends, gate: gateServer(folder.path) } });
   await using legacy = await connectClient({ url: gateway.url });
-  const slow = legacy.call("text__repeat_slowly", { text: "x", times: 4, pauseMs: 300 }, { progressToken: 1 });
+  const slow = legacy.call("gate__pass", {}, { progressToken: 1 });
   await legacy.notified("notifications/progress");
   const impatient = await run(["drain", gateway.address, "--timeout", "100ms"]);
   assert.equal(impatient.code, 1, impatient.stderr);
   assert.match(impatient.stdout, /^1 call not over after /);
   assert.equal((await fetch(new URL("/readyz", gateway.url))).status, 503);
   await assert.rejects(legacy.call("text__word_count", { text: "new" }), /shutting down|503/);
-  const drained = await run(["drain", gateway.address, "--exit", "-o", "json"]);
-  assert.deepEqual((await slow)["structuredContent"], { repeated: ["x", "x", "x", "x"] });
+  await using patient = startScript("cli/main.ts", ["drain", gateway.address, "--exit", "-o", "json"]);
+  writeFileSync(join(folder.path, "go"), "");
+  assert.deepEqual((await slow)["content"], [{ type: "text", text: "passed" }]);
+  const { code } = await patient.exited;
+  const drained = { code, stdout: patient.stdout, stderr: patient.stderr };
   assert.equal(drained.code, 0, drained.stderr);
   const result: Seen = JSON.parse(drained.stdout);
   assert.deepEqual([result.kind, result.drained, result.exited], ["Drain", true, true]);
@@ -212,7 +240,7 @@ test("operate: with auth a rule of the policy must allow it", limits, async () =
     assert.match(refused.stderr, /\n {2}cause: \S[^]*\n {2}fix: \S/);
   }
   assert.equal((await run(["status", gateway.address], { MCPCTL_TOKEN: dev })).code, 0);
-  assert.equal((await run(["tail", gateway.address, "--timeout", "100ms"], { MCPCTL_TOKEN: ops })).code, 0);
+  assert.equal((await run(["tail", gateway.address, "--timeout", "2s"], { MCPCTL_TOKEN: ops })).code, 0);
   const far = await run(["drain", "http://gateway.example"], { MCPCTL_TOKEN: ops });
   assert.deepEqual([far.code, far.stderr.includes(ops)], [2, false]);
   assert.equal((await run(["drain", gateway.address], { MCPCTL_TOKEN: ops })).code, 0);

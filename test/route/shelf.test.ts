@@ -37,6 +37,7 @@ async function withShelf(run: (shelf: Shelf, changes: ListingKind[]) => Promise<
         share: (_kind, slab) => slab,
         shape: (_kind, slab) => slab,
         judge: (_kind, slab) => slab,
+        troubled: () => {},
       }),
       changes,
     );
