@@ -81,8 +81,13 @@ async function peopleWriter(): Promise<Log["log"]> {
   });
   return (level, source, message, details) => {
     const text = source === "gateway" ? message : `${source}: ${message}`;
-    consola[level](`${text}${causesOf(details?.error)}`);
+    consola[level](`${onOneLine(text)}${causesOf(details?.error)}`);
   };
+}
+
+/** Names come from clients and servers: none of them may begin a line that looks like one of the gateway's. */
+function onOneLine(text: string): string {
+  return text.replaceAll("\n", String.raw`\x0a`);
 }
 
 /** The time of day for somebody who watches, the whole date for a file. */
@@ -96,6 +101,6 @@ function causesOf(error: Error | undefined): string {
   const stack = "code" in error && error.code === "internal" ? `\n${error.stack ?? ""}` : "";
   const causes: string[] = [];
   for (let cause = error.cause; cause instanceof Error && causes.length < 10; cause = cause.cause)
-    causes.push(`\n    caused by: ${cause.message}`);
+    causes.push(`\n    caused by: ${onOneLine(cause.message)}`);
   return `${stack}${causes.join("")}`;
 }
