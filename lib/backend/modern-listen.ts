@@ -72,7 +72,7 @@ export class ModernListen {
 
   stop(): void {
     this.#life.cancel();
-    this.#settle(new GatewayError("draining", "the link was closed", { data: { sent: false } }));
+    this.#settle(closed());
   }
 
   /** Resolves when the server tells of the resource, or task, of this name; to an error where it does not. */
@@ -141,7 +141,7 @@ export class ModernListen {
       await sleep(Math.min(firstDelayMs * 2 ** this.#failures, maxDelayMs), this.#life).catch(() => {});
     }
     this.#isRunning = false;
-    this.#settle(undefined);
+    this.#settle(this.#life.cancelled ? closed() : undefined);
   }
 
   async #open(filter: ListenFilter): Promise<GatewayError | undefined> {
@@ -260,6 +260,10 @@ function errorIn(reply: Envelope): GatewayError | undefined {
   const { code, message } = asRecord(spanValue(reply, "error"));
   const text = `the server refused ${method}: ${String(message)}`;
   return new GatewayError(code === -32601 ? "unknownMethod" : "badProtocol", text, { data: { sent: true } });
+}
+
+function closed(): GatewayError {
+  return new GatewayError("draining", "the link was closed", { data: { sent: false } });
 }
 
 function ended(backend: string): GatewayError {

@@ -156,12 +156,16 @@ export class ModernTransport implements Transport, TransportEvents {
   async #subscribe(request: Envelope, call: number, scope: Scope): Promise<SendOutcome> {
     const uri = spanText(request, "params.uri");
     if (uri === undefined) return this.#refuse(call, new GatewayError("invalidParams", "params.uri must be a text"));
-    const error = await this.#listen.subscribe(uri, scope);
-    return error ? this.#refuse(call, error) : this.#answer(call, empty);
+    return this.#listened(call, await this.#listen.subscribe(uri, scope));
   }
 
   async #watch(request: Envelope, call: number, scope: Scope): Promise<SendOutcome> {
-    const error = await this.#tasks.subscribe(spanText(request, "params.taskId") ?? "", scope);
+    return this.#listened(call, await this.#tasks.subscribe(spanText(request, "params.taskId") ?? "", scope));
+  }
+
+  /** What the server refuses is its answer; that there is no stream is a failure of the link. */
+  #listened(call: number, error: GatewayError | undefined): SendOutcome {
+    if (error && error.data["sent"] !== undefined && error.code !== "unknownMethod") throw error;
     return error ? this.#refuse(call, error) : this.#answer(call, empty);
   }
 

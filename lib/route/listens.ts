@@ -5,7 +5,7 @@ import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
 import type { Hub } from "./hub.ts";
 import type { Router } from "./router.ts";
-import type { Session } from "./session.ts";
+import { openOf, type Session } from "./session.ts";
 
 const purpose = "listens";
 /** A resource whose backend does not answer by then is not listened to. */
@@ -102,7 +102,7 @@ export class Listens {
   /** The process with the stream subscribes to what this one has; until it has said so, its messages are sent on. */
   handOver(session: Session): void {
     const { home } = session;
-    const uris = [...session.subscriptions.keys()];
+    const uris = openOf(session);
     if (home !== undefined && uris.length > 0)
       void this.#bus.tell(home, "listens", { key: session.facts.key, uris }).catch(() => false);
   }

@@ -276,3 +276,8 @@ export class Session {
     this.outlet.close();
   }
 }
+
+/** What the backends have agreed to; what is being asked for is its caller's. */
+export function openOf({ subscriptions }: Session): readonly string[] {
+  return [...subscriptions].flatMap(([exposed, { isOpen }]) => (isOpen ? [exposed] : []));
+}

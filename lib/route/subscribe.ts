@@ -13,7 +13,7 @@ import { logLevels } from "../protocol/legacy.ts";
 import type { Forwarder } from "./forward.ts";
 import { errorCode } from "./reply-code.ts";
 import type { Hub } from "./hub.ts";
-import type { ActiveCall, Session, Subscription } from "./session.ts";
+import { type ActiveCall, openOf, type Session, type Subscription } from "./session.ts";
 import { Turns } from "./turns.ts";
 
 const emptyResult = encodeText("{}");
@@ -136,19 +136,19 @@ export class Subscriptions {
   /** A session is gone: what nobody else wants is given up. */
   release(session: Session): void {
     const isOwn = (backend: Backend): boolean => backend.plan.isolation === "session";
-    this.#giveUp(session, isOwn);
+    this.#giveUp(session, [...session.subscriptions.keys()], isOwn);
     if (session.level !== undefined) this.#sendLevels(session);
   }
 
   /** Another process has subscribed in the place of this one, and the session goes on. */
   giveUp(session: Session): void {
-    this.#giveUp(session, () => false);
+    this.#giveUp(session, openOf(session), () => false);
   }
 
-  #giveUp(session: Session, isLeft: (backend: Backend) => boolean): void {
-    const held = [...session.subscriptions];
-    session.subscriptions.clear();
-    for (const [exposed, { backend: name, local }] of held) {
+  #giveUp(session: Session, uris: readonly string[], isLeft: (backend: Backend) => boolean): void {
+    for (const exposed of uris) {
+      const { backend: name, local } = session.subscriptions.get(exposed) ?? { backend: "", local: "" };
+      session.subscriptions.delete(exposed);
       const backend = this.#hub.topology.get(name);
       if (!backend || isLeft(backend) || this.#isWanted(backend, session, local)) continue;
       const link = backend.find(backend.ownerOf(session.facts.principal, session.facts.key))?.link;

@@ -227,6 +227,14 @@ test("modern: a listen stream that ends is opened again, and its listeners are t
   await until(() => second.scope.cancelled, "the stream that nobody needs is closed");
 });
 
+test("modern: a subscription on a link that is closed is a failure of the link, not the server's word", async () => {
+  const peers = new Peers("http", { resources: { subscribe: true } });
+  const subscribed = peers.call('{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"test://a"}}');
+  await peers.next("subscriptions/listen");
+  peers.modern.retired(new GatewayError("draining", "the link was closed", { data: { sent: false } }));
+  await assert.rejects(subscribed, (error) => error instanceof GatewayError && error.data["sent"] === false);
+});
+
 test("modern: a server that speaks another era after a restart loses its link at once", async () => {
   const peers = new Peers();
   const reply = peers.call(callTool);

@@ -84,6 +84,22 @@ test("subscribe: who subscribes while another one is leaving is asked for behind
   assert.deepEqual(seen, ["subscribe", "unsubscribe", "subscribe"]);
 });
 
+test("subscribe: what is still being asked for is not given up to another process", async () => {
+  const asked = Promise.withResolvers<Exchange>();
+  await using peer = await servePeer(capabilities, { ...answers, "resources/subscribe": asked.resolve });
+  await using net = new TestNet([planOf("a", peer.url)]);
+  const client = net.client();
+  const coming = client.result("resources/subscribe", { uri });
+  const exchange = await asked.promise;
+  net.router.subscriptions.giveUp(client.session);
+  exchange.reply({});
+  await coming;
+  assert.ok(client.session.subscriptions.get(uri)?.isOpen);
+  net.router.subscriptions.giveUp(client.session);
+  await peer.until(() => peer.count("resources/unsubscribe") === 1);
+  assert.equal(client.session.subscriptions.size, 0);
+});
+
 test("subscribe: a new link restores what was open, and the subscribers are told to look", async () => {
   await using peer = await peers();
   await using net = new TestNet([planOf("a", peer.url)]);
