@@ -42,6 +42,7 @@ const onDemand = [
   "lib/backend/peer-fetch.ts",
   "lib/backend/sse.ts",
   "lib/backend/stdio.ts",
+  "lib/backend/tunnel.ts",
   "lib/backend/vault.ts",
   "lib/config/clients.ts",
   "lib/config/compile.ts",

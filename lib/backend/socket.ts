@@ -9,7 +9,6 @@ import { connectTcp, hasPlainTls, type TcpSocket, type TlsTerms } from "../core/
 import { type Proxy, proxyFor } from "./proxy.ts";
 import { type Address, connectFirst, interleave } from "./race.ts";
 import { familyOf, type Target, targetOf } from "./target.ts";
-import { openTunnel } from "./tunnel.ts";
 
 /** Probes keep middleboxes from forgetting a silent stream, and find a peer that vanished. */
 const KEEP_ALIVE_PROBE_MS = 15_000;
@@ -113,9 +112,11 @@ export class Dialer {
     const name = proxy === undefined ? this.target.name : `the proxy ${proxy.name}`;
     try {
       if (proxy === undefined) return await this.#reach(this.target, scope);
+      // Loaded first: from here on nobody but its reader hears of the socket's end.
+      const tunnel = this.target.secure ? await import("./tunnel.ts") : undefined;
       const plain = await this.#reach(proxy, scope);
       const socket = proxy.secure ? await handshake(plain, tlsOptions(plain, proxy.host, {}), scope) : plain;
-      if (this.target.secure) await openTunnel(socket, proxy, this.target, scope);
+      await tunnel?.openTunnel(socket, proxy, this.target, scope);
       return socket;
     } catch (error) {
       if (scope.cancelled) throw scope.reason;
