@@ -20,7 +20,7 @@ export class SignIn {
   readonly #observer: Observer;
   readonly #shown = new Map<string, string>();
   #gate: Gate | undefined;
-  #origin: string | undefined;
+  #base: string | undefined;
   #hasLogins = false;
   #trades = false;
   #page: Promise<OAuthPage> | undefined;
@@ -30,13 +30,13 @@ export class SignIn {
     this.#observer = observer;
   }
 
-  /** `origin`: under which browsers reach the gateway; undefined while it does not listen. */
-  apply(plan: Plan, origin: string | undefined, gate: Gate | undefined): void {
+  /** `base`: under which browsers reach the gateway; undefined while it does not listen. */
+  apply(plan: Plan, base: string | undefined, gate: Gate | undefined): void {
     const auths = plan.backends.flatMap(({ replicas }) =>
       replicas.flatMap((each) => (each.kind === "http" ? (each.auth ?? []) : [])),
     );
     this.#hasLogins = auths.some((auth) => auth.kind === "oauth" && auth.grant === "authorization_code");
-    this.#origin = origin && new URL(origin).origin;
+    this.#base = base?.replace(/\/+$/, "");
     this.#gate = gate;
     this.#trades = auths.some((auth) => auth.kind === "oauth" && auth.grant === "token_exchange");
     this.#page = undefined;
@@ -44,7 +44,7 @@ export class SignIn {
 
   /** Where people sign in to backends. */
   readonly loginPage = (): string | undefined =>
-    this.#origin === undefined || !this.#hasLogins ? undefined : `${this.#origin}/oauth`;
+    this.#base === undefined || !this.#hasLogins ? undefined : `${this.#base}/oauth`;
 
   readonly shownBy = (who: string): string | undefined => this.#shown.get(who);
 
@@ -59,13 +59,13 @@ export class SignIn {
 
   /** Answers a request for the page; undefined for any other, and where nobody signs in to anything. */
   handle(request: HttpRequest, path: string): Promise<HttpReply> | undefined {
-    if (!this.#hasLogins || this.#origin === undefined) return undefined;
+    if (!this.#hasLogins || this.#base === undefined) return undefined;
     if (path !== "/oauth" && !path.startsWith("/oauth/")) return undefined;
-    this.#page ??= this.#open(this.#origin);
+    this.#page ??= this.#open(this.#base);
     return this.#page.then((page) => page.handle(request, path));
   }
 
-  async #open(origin: string): Promise<OAuthPage> {
+  async #open(base: string): Promise<OAuthPage> {
     const [{ OAuthPage: Page }, { Vault }] = await Promise.all([
       import("./front/oauth-page.ts"),
       import("./backend/vault.ts"),
@@ -75,7 +75,7 @@ export class SignIn {
     return new Page({
       hub: this.#hub,
       vault,
-      origin,
+      base,
       identify: gate && ((request, path) => gate.who(request, path)),
       observer: this.#observer,
     });

@@ -20,8 +20,8 @@ import { emptyReply, errorReply, jsonReply } from "./reply.ts";
 export interface OAuthPageOptions {
   readonly hub: Hub;
   readonly vault: Vault;
-  /** Under which browsers reach the gateway. */
-  readonly origin: string;
+  /** Under which browsers reach the gateway: an origin, and a path where it is not alone there. */
+  readonly base: string;
   /** Who sends a request; absent where everybody is let in. */
   readonly identify?: ((request: HttpRequest, path: string) => Who | Promise<Who>) | undefined;
   readonly observer: Observer;
@@ -44,11 +44,17 @@ const security = {
 
 export class OAuthPage {
   readonly #options: OAuthPageOptions;
+  readonly #origin: string;
+  /** What stands before each path that a browser is given. */
+  readonly #prefix: string;
   readonly #sessions: PageSessions;
 
   constructor(options: OAuthPageOptions) {
     this.#options = options;
-    this.#sessions = new PageSessions(options.vault, options.origin.startsWith("https:"));
+    const { origin, pathname, protocol } = new URL(options.base);
+    this.#origin = origin;
+    this.#prefix = pathname.replace(/\/+$/, "");
+    this.#sessions = new PageSessions(options.vault, protocol === "https:", `${this.#prefix}/oauth`);
   }
 
   /** Answers a request for one of its paths. */
@@ -89,10 +95,9 @@ export class OAuthPage {
 
   /** 2026-07-28, Client ID Metadata Documents. */
   #document(): HttpReply {
-    const { origin } = this.#options;
     const document = {
       client_id: this.#documentUrl,
-      client_uri: origin,
+      client_uri: this.#options.base,
       ...clientDocument([this.#redirectUri]),
       token_endpoint_auth_method: "none",
     };
@@ -100,18 +105,17 @@ export class OAuthPage {
   }
 
   get #documentUrl(): string {
-    return `${this.#options.origin}/oauth/client.json`;
+    return `${this.#options.base}/oauth/client.json`;
   }
 
   get #redirectUri(): string {
-    return `${this.#options.origin}/oauth/callback`;
+    return `${this.#options.base}/oauth/callback`;
   }
 
   async #act(request: HttpRequest, path: string, session: PageSession): Promise<HttpReply> {
-    const { origin } = this.#options;
     const from = request.header("origin");
     const site = request.header("sec-fetch-site");
-    const isForeign = (from !== undefined && from !== origin) || (site !== undefined && site !== "same-origin");
+    const isForeign = (from !== undefined && from !== this.#origin) || (site !== undefined && site !== "same-origin");
     const form = new URLSearchParams(decodeText(await request.body(maxFormBytes)));
     if (isForeign || !this.#sessions.isFormToken(session, form.get("token") ?? ""))
       return this.#refused(
@@ -182,12 +186,11 @@ export class OAuthPage {
 
   async #start(place: LoginPlace, session: PageSession): Promise<HttpReply> {
     const { site, vault, headers } = place;
-    const { origin } = this.#options;
     const begun = await beginLogin(site, vault, {
       redirectUri: this.#redirectUri,
       by: this.#sessions.digest(session),
       headers,
-      ...(origin.startsWith("https:") ? { metadataUrl: this.#documentUrl } : {}),
+      ...(this.#origin.startsWith("https:") ? { metadataUrl: this.#documentUrl } : {}),
     });
     const { backend } = site.login;
     const { issuer, url, scopes } = begun;
@@ -260,15 +263,21 @@ export class OAuthPage {
 
   #html(page: string, session: PageSession, status: number = 200): HttpReply {
     const cookie = session.cookie === undefined ? {} : { "set-cookie": session.cookie };
+    const prefix = this.#prefix.replaceAll("&", "&amp;");
     return {
       status,
       headers: { "content-type": "text/html; charset=utf-8", ...security, ...cookie },
-      body: encodeText(page),
+      // What others wrote in it holds no quotes.
+      body: encodeText(page.replaceAll(/(?<= (?:action|href)=")(?=\/oauth[/"])/g, () => prefix)),
     };
   }
 
   #redirect(location: string, cookie?: string): HttpReply {
-    return emptyReply(303, { location, ...security, ...(cookie === undefined ? {} : { "set-cookie": cookie }) });
+    return emptyReply(303, {
+      location: this.#prefix + location,
+      ...security,
+      ...(cookie === undefined ? {} : { "set-cookie": cookie }),
+    });
   }
 
   #refused(code: "forbiddenOrigin" | "denied", why: string, status: number): HttpReply {

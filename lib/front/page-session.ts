@@ -23,11 +23,13 @@ export interface PageSession {
 export class PageSessions {
   readonly #vault: Vault;
   readonly #isSecure: boolean;
+  readonly #path: string;
 
-  /** `isSecure`: browsers reach the gateway over TLS. */
-  constructor(vault: Vault, isSecure: boolean) {
+  /** `isSecure`: browsers reach the gateway over TLS; `path`: that of the page, as they know it. */
+  constructor(vault: Vault, isSecure: boolean, path: string) {
     this.#vault = vault;
     this.#isSecure = isSecure;
+    this.#path = path;
   }
 
   /** The one of a request, or a new one. */
@@ -77,7 +79,7 @@ export class PageSessions {
 
   // Not strict: the browser comes back from the authorization server, which is another site.
   #cookie(value: string): string {
-    return `${this.#name}=${value}; Path=/oauth; HttpOnly; SameSite=Lax${this.#isSecure ? "; Secure" : ""}`;
+    return `${this.#name}=${value}; Path=${this.#path}; HttpOnly; SameSite=Lax${this.#isSecure ? "; Secure" : ""}`;
   }
 
   #readCookie(header: string): string | undefined {
