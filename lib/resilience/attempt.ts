@@ -87,10 +87,15 @@ export class Attempts<Each extends Site, Reply> {
     using patience = new Scope(race);
     const inTime = first.then(() => false);
     // Nobody may be free for it at one moment, or the share may be used up: that must not leave it to the first one for good.
-    for (let ms = delayMs; ; ms *= 2) {
-      const isLate = await Promise.race([sleep(ms, patience).then(() => true), inTime]);
-      const admitted = isLate ? second() : undefined;
-      if (admitted || !isLate) return admitted;
+    try {
+      for (let ms = delayMs; ; ms *= 2) {
+        const isLate = await Promise.race([sleep(ms, patience).then(() => true), inTime]);
+        const admitted = isLate ? second() : undefined;
+        if (admitted || !isLate) return admitted;
+      }
+    } finally {
+      // Nobody waits for its timer any more.
+      patience.cancel();
     }
   }
 

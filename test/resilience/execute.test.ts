@@ -244,6 +244,30 @@ test("execute: a slow call is hedged to another replica, and the loser is cancel
   assert.deepEqual(unsafe.asked, [0]);
 });
 
+test("execute: a call that is answered in time leaves no timer for its second attempt", async () => {
+  const course = new TestCourse(2, () => "done");
+  course.hedge = new Hedge({ quantile: 0.5, minMs: 60_000, share: 1 });
+  for (let call = 0; call < 20; call += 1) course.hedge.note(1);
+  const { setTimeout: begin, clearTimeout: stop } = globalThis;
+  const held = new Set<unknown>();
+  const counted = (action: () => void, ms: number): unknown => {
+    const timer = begin(action, ms);
+    if (ms === 60_000) held.add(timer);
+    return timer;
+  };
+  const stopped = (timer: ReturnType<typeof setTimeout>): void => {
+    held.delete(timer);
+    stop(timer);
+  };
+  Object.assign(globalThis, { setTimeout: counted, clearTimeout: stopped });
+  try {
+    assert.equal((await run(course)).outcome, "done");
+  } finally {
+    Object.assign(globalThis, { setTimeout: begin, clearTimeout: stop });
+  }
+  assert.equal(held.size, 0);
+});
+
 test("execute: a slow call is hedged later, where nobody else was there at first", async () => {
   const course = new TestCourse(2, (replica, scope) =>
     replica === 1 ? "fast" : scope.race(new Promise<string>(() => {})),
