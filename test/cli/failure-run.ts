@@ -10,12 +10,15 @@ import { bunExecutable, type Proc, projectRoot, runtime, startProcess, startScri
 
 /** How `mcpctl` is started: the binary that users run, and the sources where the runtime is another one. */
 export interface Program extends Disposable {
+  /** Of the binary; empty where there is none. */
+  readonly path: string;
   start(args: readonly string[], cwd?: string): Proc;
 }
 
 export function buildProgram(): Program {
   if (runtime !== "bun")
     return {
+      path: "",
       start: (args, cwd) => startScript("cli/main.ts", args, cwd === undefined ? {} : { cwd }),
       [Symbol.dispose]: () => {},
     };
@@ -24,6 +27,7 @@ export function buildProgram(): Program {
   const build = [join(projectRoot, "deploy/build.ts"), "--host", "--entry", "cli/main.ts", "--out", folder];
   execFileSync(bunExecutable(), build, { cwd: projectRoot, stdio: "pipe" });
   return {
+    path: join(folder, "mcpctl"),
     start: (args, cwd) => startProcess(join(folder, "mcpctl"), args, { cwd: cwd ?? folder }),
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   };
