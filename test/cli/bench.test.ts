@@ -132,7 +132,7 @@ test("bench: the build of the README passes, and fails where a server became slo
   });
   chmodSync(join(folder.path, "mcpctl"), 0o755);
   await using fast = await start("--delay", "150ms");
-  await using slow = await start("--delay", "900ms");
+  await using slow = await start("--delay", "3s");
   const shell = (text: string, url: string): number | null => {
     const env = { ...process.env, SERVER: url, PATH: `${folder.path}:${process.env["PATH"] ?? ""}` };
     return spawnSync("sh", ["-euc", text], { cwd: folder.path, env, stdio: "ignore", timeout: 120_000 }).status;

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { test } from "node:test";
 import { createFolder, planIn, problemsOf } from "./kit.ts";
 
@@ -140,12 +141,13 @@ test("hostile: bombs and towers end quickly, and as a problem", { timeout: 120_0
     ["nul.json", '{ "backends": { "a": { "command": "x\\u0000y" } } }', "E3103"],
   ];
   for (const [name, content, code] of cases) {
-    const start = performance.now();
+    const start = process.cpuUsage();
     const problems = await problemsOf(name, content);
     assert.equal(problems[0]?.code, code, name);
     assert.ok(problems.length <= 100, name);
-    const took = performance.now() - start;
-    assert.ok(took < 5000, `${name} took ${Math.round(took)} ms`);
+    const { user, system } = process.cpuUsage(start);
+    const took = (user + system) / 1000;
+    assert.ok(took < 5000, `${name} took ${Math.round(took)} ms of the processor`);
   }
 });
 

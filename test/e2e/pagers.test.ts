@@ -86,7 +86,7 @@ test("pagers: bad ones cost the others nothing, are named, and their recovery is
   const backends = Object.fromEntries([...pagers].map(([name, { peer }]) => [name, { url: peer.url }]));
   const timeouts = { connect: "3s" };
   await using gateway = await Gateway.start({
-    timeouts: { list: "1s" },
+    timeouts: { list: "3s" },
     limits: { pages: 40 },
     backends: Object.fromEntries(
       Object.entries({ ...backends, dead: { url: deadUrl } }).map(([name, each]) => [name, { ...each, timeouts }]),
@@ -108,7 +108,7 @@ test("pagers: bad ones cost the others nothing, are named, and their recovery is
       assert.equal(names.filter((name) => name.startsWith("wide__")).length, 10_000);
       assert.deepEqual([...partial.keys()].toSorted(), [...Object.keys(bad), "dead"].toSorted());
     });
-    assert.ok(took < 10_000, `the listing took ${took} ms`);
+    assert.ok(took < 20_000, `the listing took ${took} ms`);
     await named(gateway);
     const client = await gateway.client();
     await using stream = await client.get();
@@ -153,7 +153,7 @@ async function named(gateway: Gateway): Promise<void> {
     dead: ["missing", "E4101", /127\.0\.0\.1:1/],
   };
   const isOver = async (): Promise<boolean> => (await list(gateway)).partial.get("hanging")?.["state"] === "incomplete";
-  await until(isOver, "the reading that hangs is given up", 15_000);
+  await until(isOver, "the reading that hangs is given up", 30_000);
   const { partial, names } = await list(gateway);
   assert.ok(names.includes("cycle__p2") && names.includes("hanging__p1") && names.includes("broken__first"));
   const response = await fetch(gateway.url().replace(/mcp$/, "health"));

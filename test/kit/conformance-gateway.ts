@@ -60,15 +60,16 @@ export async function startGateway(
   backend: BackendConfig,
   others: Readonly<Record<string, BackendConfig>> = {},
 ): Promise<Pick<HttpServerProcess, "url"> & AsyncDisposable> {
+  // What a busy machine lists late is not missing.
+  const timeouts = { list: "30s" };
+  const config = { naming: "none", priority: ["fixture"], timeouts, backends: { fixture: backend, ...others } };
   if (fleetSize > 1) {
-    const all = { naming: "none", priority: ["fixture"], backends: { fixture: backend, ...others } };
-    return await Fleet.start(all, fleetSize);
+    return await Fleet.start(config, fleetSize);
   }
   const folder = await mkdtemp(join(tmpdir(), "gateway-"));
-  const config = join(folder, "mcpctl.json");
-  const backends = { fixture: backend, ...others };
-  await writeFile(config, JSON.stringify({ naming: "none", priority: ["fixture"], backends }));
-  const proc = startProcess(...runtimeCommand("cli/main.ts", "serve", "-c", config, "--port", "0"), { cwd: folder });
+  const file = join(folder, "mcpctl.json");
+  await writeFile(file, JSON.stringify(config));
+  const proc = startProcess(...runtimeCommand("cli/main.ts", "serve", "-c", file, "--port", "0"), { cwd: folder });
   const stop = async (): Promise<void> => {
     // A gateway that is killed cannot end its children.
     await proc.stop();

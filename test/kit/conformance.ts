@@ -63,7 +63,7 @@ export function runExtensions(url: string, scenarios: readonly string[] = extens
 async function runServer(url: string, selections: readonly (readonly string[])[]): Promise<Run> {
   const folder = await mkdtemp(join(tmpdir(), "conformance-"));
   try {
-    await inCrew(selections, 4, async (selection) => {
+    await inCrew(selections, 2, async (selection) => {
       const args = [suiteScript, "server", "--url", url, ...selection, "-o", folder];
       // The suite needs Bun or a recent Node, so Bun runs it, whatever runs the test.
       await using proc = startProcess(bunExecutable(), args, { cwd: folder });

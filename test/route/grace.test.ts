@@ -35,7 +35,7 @@ test("grace: items of a backend that is gone are stale, then missing, then back,
   const address = server.address();
   const url = `http://127.0.0.1:${typeof address === "object" && address ? address.port : 0}/mcp`;
   const plan = defaultPlan([planOf("fs", url, { protocol: "legacy" })]);
-  const net = new TestNet(plan.backends, { ...plan, timeouts: { ...plan.timeouts, graceMs: 1_500, listMs: 300 } });
+  const net = new TestNet(plan.backends, { ...plan, timeouts: { ...plan.timeouts, graceMs: 3_000, listMs: 10_000 } });
   const client = net.client();
   try {
     assert.deepEqual((await client.result("tools/list"))["tools"], [{ name: "fs__t" }]);
