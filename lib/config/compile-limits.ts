@@ -4,8 +4,10 @@ import { type BackendLimits, limitDefaults, type Limits, type RatePlan } from ".
 import type { BackendLimitConfig, LimitConfig } from "./rules-limits.ts";
 import { parseRate } from "./units.ts";
 
-export function compileLimits(config: LimitConfig = {}): Limits {
+/** `hasAuth`: clients are told apart, so that one of them need not leave room for itself alone. */
+export function compileLimits(config: LimitConfig = {}, hasAuth: boolean = false): Limits {
   const { body, header, nesting, message, rate, concurrency, quota, ...counts } = config;
+  const connections = counts.connections ?? limitDefaults.connections;
   return {
     bodyBytes: body ?? limitDefaults.bodyBytes,
     headerBytes: header ?? limitDefaults.headerBytes,
@@ -14,9 +16,9 @@ export function compileLimits(config: LimitConfig = {}): Limits {
     pages: counts.pages ?? limitDefaults.pages,
     items: counts.items ?? limitDefaults.items,
     sessions: counts.sessions ?? limitDefaults.sessions,
-    streams: counts.streams ?? limitDefaults.streams,
+    streams: counts.streams ?? (hasAuth ? Math.max(1, Math.floor(connections / 3)) : limitDefaults.streams),
     parked: counts.parked ?? limitDefaults.parked,
-    connections: counts.connections ?? limitDefaults.connections,
+    connections,
     ...compileRate(rate),
     ...(concurrency === undefined ? {} : { concurrency }),
     ...(quota === undefined ? {} : { quota }),

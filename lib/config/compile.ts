@@ -59,7 +59,7 @@ export function compilePlan(config: Config, root: Node): Plan {
       pageSize: config.pagination?.pageSize ?? pagination.pageSize,
       maxPageSize: config.pagination?.maxPageSize ?? pagination.maxPageSize,
     },
-    limits: compileLimits(config.limits),
+    limits: compileLimits(config.limits, config.auth !== undefined && config.auth !== "none"),
     timeouts: {
       drainMs: config.timeouts?.drain ?? timeouts.drainMs,
       listMs: config.timeouts?.list ?? timeouts.listMs,

@@ -28,7 +28,10 @@ export const limitsShape: z.ZodType<LimitConfig | undefined> = strict({
   pages: count(limitDefaults.pages, "Pages that are followed for one listing of one backend.", maxPages),
   items: count(limitDefaults.items, "Items that are kept of one listing of one backend."),
   sessions: count(limitDefaults.sessions, "Sessions that are open at the same time, and as many listen streams."),
-  streams: count(limitDefaults.streams, "Streams of one principal that only listen."),
+  streams: count(
+    limitDefaults.streams,
+    "Streams of one principal that only listen; with auth a third of limits.connections.",
+  ),
   parked: count(limitDefaults.parked, "Calls of one principal that wait for input from a modern client."),
   connections: count(limitDefaults.connections, "Connections of clients that are open at the same time."),
   rate: rate.describe("Requests of one principal, like 100/s; without auth of all clients together."),

@@ -107,11 +107,13 @@ async function served(client: KeyClient): Promise<void> {
 
 const head =
   "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\n";
-const attacks: Readonly<Record<string, (key: string) => string>> = {
+const attacks: Readonly<Record<string, (key: string, session: string) => string>> = {
   "say nothing": () => "",
   "begin a head": () => "POST /mcp HTTP/1.1\r\nHost: local",
   "have asked once": () => "GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n",
   "begin a body without a key": () => `${head}Content-Length: 1000000\r\n\r\n{`,
+  "listen with a key": (key, session) =>
+    `GET /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\nMcp-Session-Id: ${session}\r\nAuthorization: Bearer ${key}\r\n\r\n`,
   "begin a body with a key": (key) => `${head}Authorization: Bearer ${key}\r\nContent-Length: 1000000\r\n\r\n{`,
 };
 
@@ -123,7 +125,8 @@ for (const [what, said] of Object.entries(attacks)) {
     await served(ada);
     const before = usage(pid);
     const crowd = new Crowd(Number(new URL(all.gateway.url()).port));
-    const text = said(all.client("eve").key ?? "");
+    const eve = await all.session("eve");
+    const text = said(eve.key ?? "", eve.sessionId ?? "");
     const total = what === "say nothing" ? attempts : Math.ceil(attempts / 5);
     let peak = 0;
     try {
