@@ -7,6 +7,7 @@ import { decodeText, latin1Of } from "../core/text.ts";
 import type { Tracer } from "../core/trace.ts";
 import type { Tariff } from "../route/admission.ts";
 import type { Route } from "../route/permits.ts";
+import { repeatedHeader } from "../route/repeated.ts";
 import type { Session } from "../route/session.ts";
 import type { HttpReply, HttpRequest, Lane, LaneClient } from "./exchange.ts";
 import { FirstCall } from "./first-call.ts";
@@ -46,6 +47,8 @@ export class StraightCalls {
     if (id === undefined || request.header("origin") !== undefined || !request.offer) return undefined;
     // What it says for all of them would have to be written into each.
     if (request.header("traceparent") !== undefined) return undefined;
+    // Whether it may run here is found out before it is sent.
+    if (request.header(repeatedHeader) !== undefined) return undefined;
     const lane = this.#laneOf(session, streams, id);
     const client = new FirstCall(request, () => new SessionLane(this, session, streams, id));
     const call = lane.take(client, body, 0);

@@ -13,7 +13,9 @@ import { mayUse, Permits, type Route } from "./permits.ts";
 import { errorCode } from "./reply-code.ts";
 import type { Listings } from "./fanout.ts";
 import type { Hub } from "./hub.ts";
+import { repeatedHeader, requireRepeatable } from "./repeated.ts";
 import type { ActiveCall, Session, Viewer } from "./session.ts";
+import { replaced, required } from "./spans.ts";
 
 /** A backend that may have a resource, and the URI there. */
 export interface Owner {
@@ -69,6 +71,8 @@ export class Forwarder {
       const sent = call.prepare ? call.prepare(backend).then(go) : go();
       return release ? sent.finally(release) : sent;
     };
+    if (call.header(repeatedHeader) !== undefined)
+      return requireRepeatable(request, call, { backend, edits }, this.#listings).then(send);
     return tariff ? (charged?.readyFor(tariff)?.then(send) ?? send()) : send();
   }
 
@@ -284,17 +288,4 @@ export class Forwarder {
     });
     return [...known, ...rest.map((backend) => ({ backend, local: uri, guessed: true }))];
   }
-}
-
-/** The text of a parameter without which a call cannot be routed. */
-function required(request: Envelope, span: SpanName): string {
-  const text = spanText(request, span);
-  if (text === undefined)
-    throw new GatewayError("invalidParams", `${request.method ?? "the request"} needs a string in ${span}`);
-  return text;
-}
-
-function replaced(request: Envelope, name: SpanName, exposed: string, local: string): readonly Edit[] {
-  const span = request.spans[name];
-  return span && exposed !== local ? [{ span, bytes: encodeJson(local) }] : [];
 }

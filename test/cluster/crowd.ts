@@ -11,6 +11,8 @@ export interface CrowdOptions {
   readonly sessions: number;
   readonly subscriptions: number;
   readonly callsPerSecond: number;
+  /** How often a call is sent that may be, where its connection breaks; 3 unless told, as clients do. */
+  readonly attempts?: number;
 }
 
 const uri = "test://watched-resource";
@@ -86,7 +88,7 @@ export class Crowd implements AsyncDisposable {
   /** A call that may be sent twice is, where its connection breaks, as a client does. */
   async #repeat(client: RawClient, name: string, args: object): Promise<void> {
     const request = { jsonrpc: "2.0", id: randomUUID(), method: "tools/call", params: { name, arguments: args } };
-    for (let left = 3; left > 0; left -= 1) {
+    for (let left = this.#options.attempts ?? 3; left > 0; left -= 1) {
       try {
         const { status, text } = await client.post(request);
         if (status === 200 && text.includes('"result"')) return;

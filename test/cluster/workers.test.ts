@@ -7,13 +7,10 @@ import { isAlive, runtimeCommand, startHttpServer, startProcess } from "../kit/p
 import { RawClient } from "../kit/raw-client.ts";
 import { Crowd } from "./crowd.ts";
 import { childrenOf, nodesAt } from "./kit.ts";
+import { exchangeWorkers, reloadConfigs } from "./rolling.ts";
 
 const limits = { timeout: 120_000 };
-/** The whole measure takes minutes: it is for a script, and not for each change. */
-const isFull = process.env["MCPCTL_TEST_FULL"] !== undefined;
-const size = isFull
-  ? { sessions: 200, subscriptions: 200, callsPerSecond: 200 }
-  : { sessions: 10, subscriptions: 10, callsPerSecond: 50 };
+const size = { sessions: 10, subscriptions: 10, callsPerSecond: 50 };
 
 test(
   "workers: a session goes on at each of them, and what they need of each other needs no engine",
@@ -65,21 +62,18 @@ test("workers: one that is killed is started again, and no session is lost with 
 });
 
 test("workers: on SIGUSR2 they are exchanged one by one, and no call fails and nothing is missed", limits, async () => {
-  await using server = await startHttpServer();
-  await using gateway = await Gateway.start({ backends: { b: { url: server.url } } }, "--workers", "2");
-  await until(async () => (await nodesAt(gateway.url())).processes === 2, "both are there");
-  await using crowd = await Crowd.gather({ url: gateway.url(), ...size });
-  for (let round = 0; round < (isFull ? 10 : 1); round += 1) {
-    const before = childrenOf(gateway.proc.pid);
-    gateway.proc.kill("SIGUSR2");
-    await crowd.touch();
-    await until(() => before.every((pid) => !isAlive(pid)), "all are new", 60_000);
-    await crowd.touch();
-  }
-  await crowd.check();
-  await crowd[Symbol.asyncDispose]();
-  assert.deepEqual(crowd.failures, []);
+  assert.deepEqual((await exchangeWorkers(size, 1)).failures, []);
 });
+
+test(
+  "workers: a config that changes loses no call, no session and no notification, and is told of",
+  limits,
+  async () => {
+    const { failures, logged } = await reloadConfigs(size, 4);
+    assert.deepEqual(failures, []);
+    assert.equal(logged, 8, "each of two workers says what each of four configs changes of the topology");
+  },
+);
 
 test("workers: a port that is taken is refused, also where others share it", limits, async () => {
   await using gateway = await Gateway.start({ backends: {} }, "--workers", "1");

@@ -1,12 +1,12 @@
 // Programs beside the gateway that a test brings along: Valkey (or Redis) and nginx, on free ports, with a folder of their own.
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { nginxHead } from "./nginx-head.ts";
 import { findProgram, provide } from "./packages.ts";
-import { type Proc, startProcess } from "./process.ts";
+import { type Proc, projectRoot, startProcess } from "./process.ts";
 
 const findEngine = (): string | undefined => findProgram("valkey-server", "redis-server");
 const engine = findEngine() ?? (provide("redis-server", "redis-server") ? findEngine() : undefined);
@@ -112,26 +112,13 @@ export class Balancer implements AsyncDisposable {
   }
 }
 
+/** The example of deploy/, with other ports, and what a test needs beside it. */
 function configOf(folder: string, port: number, ports: readonly number[]): string {
-  return `
-${nginxHead(folder)}
-  upstream gateways {
-    ${ports.map((each) => `server 127.0.0.1:${each} max_fails=0;`).join("\n    ")}
-    keepalive 64;
-  }
-  server {
-    listen 127.0.0.1:${port};
-    location / {
-      proxy_pass http://gateways;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_set_header Host $http_host;
-      proxy_buffering off;
-      proxy_request_buffering on;
-      proxy_read_timeout 1h;
-      proxy_next_upstream error timeout;
-    }
-  }
-}
-`;
+  const example = readFileSync(join(projectRoot, "deploy/nginx.conf"), "utf8");
+  const [, terms = ""] = /server 127\.0\.0\.1:7337(.*?);/.exec(example) ?? [];
+  return example
+    .replace(/^events \{\}\s*http \{$/m, nginxHead(folder))
+    .replace(/server 127\.0\.0\.1:7337.*\n/, ports.map((each) => `server 127.0.0.1:${each}${terms};\n`).join("    "))
+    .replace(/ *server 127\.0\.0\.1:7338.*\n/, "")
+    .replace("127.0.0.1:8080", `127.0.0.1:${port}`);
 }

@@ -1,0 +1,18 @@
+// The texts of a request by which it is routed, and what comes in their place.
+
+import { type Edit, type Envelope, spanText, type SpanName } from "../core/envelope.ts";
+import { GatewayError } from "../core/errors.ts";
+import { encodeJson } from "../core/text.ts";
+
+/** The text of a parameter without which a call cannot be routed. */
+export function required(request: Envelope, span: SpanName): string {
+  const text = spanText(request, span);
+  if (text === undefined)
+    throw new GatewayError("invalidParams", `${request.method ?? "the request"} needs a string in ${span}`);
+  return text;
+}
+
+export function replaced(request: Envelope, name: SpanName, exposed: string, local: string): readonly Edit[] {
+  const span = request.spans[name];
+  return span && exposed !== local ? [{ span, bytes: encodeJson(local) }] : [];
+}
