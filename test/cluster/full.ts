@@ -1,4 +1,4 @@
-// What a fleet goes through, in full, and what it lost by that, in RESULTS.md: `npm run fleet [exchange|reload|kill]…`.
+// What a fleet goes through, in full, and what it lost by that, in RESULTS.md: `npm run fleet [exchange|reload|kill|faults]…`.
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
@@ -61,6 +61,12 @@ for (const [name, run] of Object.entries(runs)) {
   for (const failure of row.ordeal.failures.slice(0, 10)) print(failure);
   print(rowOf(row));
   lines.push(rowOf(row));
+}
+if (names.length === 0 || names.includes("faults")) {
+  // Each fault of a server that three processes have, and what becomes of the calls: the same tests as with one process.
+  const env = { ...process.env, MCPCTL_TEST_FLEET: "3" };
+  const args = ["test", "--timeout", "600000", "test/chaos/matrix.test.ts"];
+  execFileSync(process.execPath, args, { cwd: projectRoot, env, stdio: "inherit" });
 }
 if (names.length === 0) {
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: projectRoot, encoding: "utf8" }).trim();
