@@ -71,8 +71,10 @@ export class Forwarder {
       const sent = call.prepare ? call.prepare(backend).then(go) : go();
       return release ? sent.finally(release) : sent;
     };
-    if (call.header(repeatedHeader) !== undefined)
-      return requireRepeatable(request, call, { backend, edits }, this.#listings).then(send);
+    if (call.header(repeatedHeader) !== undefined) {
+      const known = { hub: this.#hub, listings: this.#listings };
+      return requireRepeatable(request, call, { backend, edits }, known).then(send);
+    }
     return tariff ? (charged?.readyFor(tariff)?.then(send) ?? send()) : send();
   }
 

@@ -5,6 +5,7 @@ import { mayRunTwice } from "../backend/traits.ts";
 import { type Edit, type Envelope, spanText } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Listings } from "./fanout.ts";
+import type { Hub } from "./hub.ts";
 import type { ActiveCall } from "./session.ts";
 
 /** What a balancer adds to a request that it has sent to another process before; see deploy/nginx.conf. */
@@ -15,14 +16,25 @@ export async function requireRepeatable(
   request: Envelope,
   call: ActiveCall,
   target: { readonly backend: Backend; readonly edits: readonly Edit[] },
-  listings: Listings,
+  { hub, listings }: { readonly hub: Hub; readonly listings: Listings },
 ): Promise<void> {
   const { backend, edits } = target;
   const { name } = backend.plan;
   const exposed = request.method === "tools/call" ? spanText(request, "params.name") : undefined;
-  // What the tool says of itself may not have been read here yet.
-  const found = exposed === undefined ? undefined : await listings.find(call.session, "tools", exposed, call.scope);
-  const tool = exposed !== undefined && found?.item?.backend === name ? found.index.itemOf(exposed) : undefined;
+  const look = async (): Promise<Uint8Array | undefined> => {
+    if (exposed === undefined) return undefined;
+    const { item, index } = await listings.find(call.session, "tools", exposed, call.scope);
+    return item?.backend === name ? index.itemOf(exposed) : undefined;
+  };
+  // What the tool says of itself may not have been read here yet, as this process has only just begun.
+  let tool = await look();
+  if (exposed !== undefined && !tool) {
+    await hub
+      .uplinkOf(backend, call.session)
+      .acquire(call.scope)
+      .catch(() => {});
+    tool = await look();
+  }
   const words = { listed: () => tool, isDeclared: backend.policies.isDeclared };
   if (mayRunTwice(request, edits, words))
     return call.noted("the balancer sent it again: the process that had it is gone");

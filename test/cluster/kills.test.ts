@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertTruthful, type Era, HttpReplica, Records, startGateway } from "../chaos/kit.ts";
-import { recordOf } from "../e2e/kit.ts";
+import { Gateway, recordOf } from "../e2e/kit.ts";
 import { lacksFleet } from "../kit/engine.ts";
 import { modernRequest } from "../kit/modern-raw.ts";
 import { RawClient } from "../kit/raw-client.ts";
@@ -54,3 +54,18 @@ for (const era of ["legacy", "modern"] as const satisfies readonly Era[]) {
     assert.deepEqual([...records.executions("r").keys()], ["n__read", "n__put", "n__declared"]);
   });
 }
+
+test("kills: whether it may run twice is found out when its server is there", async () => {
+  using records = new Records();
+  await using server = await HttpReplica.start(records.file("r"));
+  server.signal("SIGSTOP");
+  await using gateway = await Gateway.start({ backends: { n: { url: server.url } }, timeouts: { list: "10ms" } });
+  const client = await gateway.client();
+  const params = { name: "n__read", arguments: { nonce: "late" } };
+  const answer = client.post({ jsonrpc: "2.0", id: 1, method: "tools/call", params }, repeated);
+  // A listing does not wait for it.
+  await client.request("tools/list");
+  server.signal("SIGCONT");
+  const { messages } = await answer;
+  assert.ok(recordOf(JSON.parse(messages.at(-1) ?? "{}"))["result"], messages.join(""));
+});

@@ -17,12 +17,21 @@ export const lacksEngine: string | false =
   engine === undefined ? "neither valkey-server nor redis-server is here" : false;
 export const lacksFleet: string | false = lacksEngine || (nginx === undefined ? "nginx is not here" : false);
 
+/** Below those that the system gives to connections: while a program is away nobody gets its port by chance. */
+const firstPort = 10_000;
+const portCount = 20_000;
+
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address ? address.port : 0;
+  for (;;) {
+    const port = firstPort + Math.floor(Math.random() * portCount);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
 }
 
 /** Valkey or Redis that can be killed and started again on its port. */
