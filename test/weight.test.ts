@@ -100,6 +100,7 @@ const onDemand = [
   "lib/route/listeners.ts",
   "lib/route/modern-call.ts",
   "lib/route/modern-router.ts",
+  "lib/route/repeated.ts",
 ];
 
 interface Loaded {

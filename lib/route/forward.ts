@@ -13,9 +13,8 @@ import { mayUse, Permits, type Route } from "./permits.ts";
 import { errorCode } from "./reply-code.ts";
 import type { Listings } from "./fanout.ts";
 import type { Hub } from "./hub.ts";
-import { repeatedHeader, requireRepeatable } from "./repeated.ts";
 import type { ActiveCall, Session, Viewer } from "./session.ts";
-import { replaced, required } from "./spans.ts";
+import { repeatedHeader, replaced, required } from "./spans.ts";
 
 /** A backend that may have a resource, and the URI there. */
 export interface Owner {
@@ -73,7 +72,10 @@ export class Forwarder {
     };
     if (call.header(repeatedHeader) !== undefined) {
       const known = { hub: this.#hub, listings: this.#listings };
-      return requireRepeatable(request, call, { backend, edits }, known).then(send);
+      const judged = import("./repeated.ts").then(({ requireRepeatable }) =>
+        requireRepeatable(request, call, { backend, edits }, known),
+      );
+      return judged.then(send);
     }
     return tariff ? (charged?.readyFor(tariff)?.then(send) ?? send()) : send();
   }

@@ -8,9 +8,6 @@ import type { Listings } from "./fanout.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall } from "./session.ts";
 
-/** What a balancer adds to a request that it has sent to another process before; see deploy/nginx.conf. */
-export const repeatedHeader = "mcpctl-repeated";
-
 /** Rejects where the other process may have had the request executed, and a second time would be one too many. */
 export async function requireRepeatable(
   request: Envelope,

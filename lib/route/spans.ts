@@ -1,8 +1,11 @@
-// The texts of a request by which it is routed, and what comes in their place.
+// What of a request it is routed by, and what comes in its place.
 
 import { type Edit, type Envelope, spanText, type SpanName } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { encodeJson } from "../core/text.ts";
+
+/** What a balancer adds to a request that it has sent to another process before; see deploy/nginx.conf. */
+export const repeatedHeader = "mcpctl-repeated";
 
 /** The text of a parameter without which a call cannot be routed. */
 export function required(request: Envelope, span: SpanName): string {
