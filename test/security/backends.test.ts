@@ -12,7 +12,7 @@ const limits = { timeout: 120_000 };
 const mebibyte = 2 ** 20;
 /** What a server tries to send. */
 const floodBytes = 80 * mebibyte;
-const mostGrownMiB = 64;
+const mostGrownMiB = 76;
 
 interface Endless extends AsyncDisposable {
   readonly url: string;
