@@ -66,6 +66,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     const [first] = argv;
     if (argv.length === 1 && (first === "--version" || first === "-v" || first === "version"))
       return await print(version);
+    if (name !== "complete" && flagsOf(argv).includes("--version")) return await print(version);
     if (name === undefined) return await withoutCommand(argv);
     if (name === "complete")
       return await (await import("./complete.ts")).complete(rest, { names: shown, find: known, at: commandAt });

@@ -22,8 +22,10 @@ function assertMistake({ code, stdout, stderr }: Ended, exit: number, message: R
 
 test("run: the version is that of package.json", limits, () => {
   assert.equal(version, JSON.parse(readFileSync(join(projectRoot, "package.json"), "utf8")).version);
-  for (const flag of ["--version", "-v", "version"])
-    assert.deepEqual(mcpctl([flag]), { code: 0, stdout: `${version}\n`, stderr: "" });
+  for (const line of ["--version", "-v", "version", "list --version", "--version list", "-o json --version"])
+    assert.deepEqual(mcpctl(line.split(" ")), { code: 0, stdout: `${version}\n`, stderr: "" }, line);
+  // Behind -- it belongs to the server.
+  assert.notEqual(mcpctl(["probe", "--", "no-such-program", "--version"]).code, 0);
 });
 
 test("run: help goes to stdout, plain and without spaces at the ends of lines", limits, () => {
