@@ -64,7 +64,9 @@ async function tail(flags: Flags): Promise<number> {
       if (process.stderr.isTTY) say("listening; Ctrl-C stops", { text: "", color: "dim" });
     },
     async (line, text) => {
-      const { missed } = line;
+      const { missed, workers } = line;
+      if (typeof workers === "number")
+        return say(`these are the messages of one of ${workers} workers; it is chance which one answers`);
       if (typeof missed === "number") return say(`${missed} messages came faster than they could be shown`);
       const isRead = await print(
         `${format === "json" || format === "ndjson" ? documentOf(text) : textOf(format, line)}\n`,

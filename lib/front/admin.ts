@@ -20,7 +20,7 @@ export interface Machine extends Overheard {
   /** Ends the program, where it can be ended. */
   readonly stop: (() => void) | undefined;
   /** Where this process is one of several workers: begins to exchange all of them, or says how far a round of that is. */
-  readonly crew: { exchange(round?: number): Promise<object> } | undefined;
+  readonly crew: { readonly count: number; exchange(round?: number): Promise<object> } | undefined;
 }
 
 const adminPrefix = "/admin/";
@@ -64,7 +64,7 @@ export class Admin {
     if (refusal) return errorReply(refusal, undefined);
     const asked = new URLSearchParams(request.query);
     if (path === upgradePath) return this.#upgrade(request.method === "POST" ? undefined : Number(asked.get("round")));
-    return path === tailPath ? lines(this.#audience.seat(asked)) : this.#drain(asked);
+    return path === tailPath ? this.#tail(asked) : this.#drain(asked);
   }
 
   /** Ends what is open. */
@@ -104,6 +104,17 @@ export class Admin {
     } catch (error) {
       return errorReply(asGatewayError(error), undefined);
     }
+  }
+
+  #tail(asked: URLSearchParams): HttpReply {
+    const { crew } = this.#machine;
+    const open = this.#audience.seat(asked);
+    if (!crew) return lines(open);
+    // Each process hears what comes to it: who watches must not take that for all.
+    return lines((sink) => {
+      sink.write(line({ workers: crew.count }));
+      return open(sink);
+    });
   }
 
   #drain(asked: URLSearchParams): HttpReply {

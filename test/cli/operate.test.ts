@@ -177,6 +177,17 @@ test("drain: calls in flight end, new ones are refused, and the gateway ends if 
   assert.equal((await gateway.proc.exited).code, 0);
 });
 
+test("tail: of several workers it says that it is one", limits, async () => {
+  using folder = createFolder({ "m.json": JSON.stringify({ backends }) });
+  const args = ["serve", "-c", "m.json", "--port", "0", "--workers", "2"];
+  await using proc = startScript("cli/main.ts", args, { cwd: folder.path });
+  const [url = ""] = await proc.line(/http:\/\/127\.0\.0\.1:\d+\/mcp/, "stderr");
+  await using tail = startScript("cli/main.ts", ["tail", url, "-o", "ndjson"]);
+  await tail.line(/^these are the messages of one of 2 workers/, "stderr");
+  assert.equal(tail.stdout, "");
+  await proc.stop();
+});
+
 test("drain: nobody there", limits, async () => {
   for (const what of ["drain", "tail"]) {
     const { code, stdout, stderr } = await run([what, "127.0.0.1:1", "-o", "json"]);
