@@ -9,7 +9,7 @@ import { Flight } from "../core/flight.ts";
 import type { Glance } from "../core/glance.ts";
 import type { Part } from "../core/part.ts";
 import { Scope } from "../core/scope.ts";
-import { copyPart, cut, digitsOf, latin1Of, putNumber } from "../core/text.ts";
+import { copyPart, cut, digitsOf, latin1Of, putAscii, putNumber } from "../core/text.ts";
 import type { Span } from "../core/trace.ts";
 import { primesStreams } from "../protocol/legacy.ts";
 import type { Route } from "../route/permits.ts";
@@ -157,10 +157,8 @@ export class Straight implements StraightCall, Port, LaneCall {
       if (next === bytes.length) return to;
       to = next === name ? copyPart(local, 0, local.length, target, to) : putNumber(upstream, target, to);
       from = next === name ? this.#nameEnd : next === id ? this.#idEnd : this.#tokenEnd;
-      if (this.#recording && next === (this.#tokenEnd > 0 ? token : name)) {
-        const { members } = this.#recording;
-        to = copyPart(members, 0, members.length, target, to);
-      }
+      if (this.#recording && next === (this.#tokenEnd > 0 ? token : name))
+        to = putAscii(this.#recording.members, target, to);
     }
   }
 

@@ -1,7 +1,6 @@
 // A call on the straight way that is recorded: the context of its attempt goes along, in the head and in `params._meta`.
 
 import type { MessageHeaders } from "../backend/flight.ts";
-import { encodeText } from "../core/text.ts";
 import type { CallTrace, Span } from "../core/trace.ts";
 import { contextHeaders, contextMembers } from "../protocol/trace-context.ts";
 
@@ -9,8 +8,8 @@ export interface Recording {
   readonly trace: CallTrace;
   readonly span: Span;
   readonly headers: MessageHeaders;
-  /** What the request has behind its progress token where it has one, else behind the name of its tool. */
-  readonly members: Uint8Array;
+  /** In ASCII; what the request has behind its progress token where it has one, else behind the name of its tool. */
+  readonly members: string;
 }
 
 /** Begins to record a call that goes to a backend in one attempt, as it mostly does. */
@@ -21,6 +20,6 @@ export function recordingOf(trace: CallTrace, backend: string, tool: string, has
     trace,
     span,
     headers: contextHeaders(span.context),
-    members: encodeText(hasToken ? `,${members}` : `,"_meta":{${members}}`),
+    members: hasToken ? `,${members}` : `,"_meta":{${members}}`,
   };
 }

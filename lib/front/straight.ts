@@ -96,6 +96,8 @@ class SessionLane implements Lane, StraightLane {
   #name: Uint8Array = new Uint8Array();
   exposed = "";
   #route: Route | undefined;
+  /** The name at its backend, where it was needed. */
+  #local: string | undefined;
   /** What its calls are measured by; undefined where nothing is counted. */
   #tariff: Tariff | undefined;
 
@@ -148,7 +150,8 @@ class SessionLane implements Lane, StraightLane {
   #record(tracer: Tracer, { backend, local }: Route, hasToken: boolean): Recording {
     const { version, key } = this.session.facts;
     const trace = tracer.record({ method: "tools/call", version, session: key });
-    return recordingOf(trace, backend.plan.name, String(JSON.parse(decodeText(local))), hasToken);
+    this.#local ??= String(JSON.parse(decodeText(local)));
+    return recordingOf(trace, backend.plan.name, this.#local, hasToken);
   }
 
   #routeOf(bytes: Uint8Array, start: number, end: number): Route | undefined {
@@ -161,6 +164,7 @@ class SessionLane implements Lane, StraightLane {
     this.exposed = latin1Of(bytes, start + 1, end - 1);
     this.#name = Uint8Array.prototype.slice.call(bytes, start, end);
     this.#route = route;
+    this.#local = undefined;
     const { admission } = this.calls.front.hub;
     this.#tariff = admission?.tariffOf(route.backend.plan.name, String(JSON.parse(decodeText(route.local))));
     return route;

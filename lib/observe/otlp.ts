@@ -3,6 +3,7 @@
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { BatchSpanProcessor, type ReadableSpan, type SpanExporter } from "@opentelemetry/sdk-trace-base";
 import type { Tracer } from "../core/trace.ts";
+import { Ids } from "./span.ts";
 import { CallTracer, type Sampling } from "./trace.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -56,6 +57,7 @@ function start(
     }),
     instrumentationScope: { name: "mcpctl", version },
     maxValueChars: maxValueCharsOf(env),
+    ids: new Ids(),
     take: (span: ReadableSpan) => processor.onEnd(span),
   };
   return { tracer: new CallTracer(sink, samplingOf(ratio, env)), close: () => processor.shutdown().catch(() => {}) };

@@ -1,5 +1,6 @@
 // Spans as the exporters of OpenTelemetry read them, made when what they are about is over: until then nothing is kept but times.
 
+import { randomBytes } from "node:crypto";
 import { type Attributes, type SpanContext, type SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import type { Resource } from "@opentelemetry/resources";
 import type { ReadableSpan } from "@opentelemetry/sdk-trace-base";
@@ -12,6 +13,7 @@ export interface SpanSink {
   readonly instrumentationScope: ReadableSpan["instrumentationScope"];
   /** Of texts in attributes. */
   readonly maxValueChars: number;
+  readonly ids: Ids;
   take(span: ReadableSpan): void;
 }
 
@@ -29,6 +31,7 @@ export interface SpanFacts {
   readonly events: readonly { readonly name: string; readonly at: number }[];
 }
 
+const pooledDigits = 8192;
 const jsonRpcCode = /^-?\d+$/;
 const ok = { code: SpanStatusCode.UNSET };
 const failed = { code: SpanStatusCode.ERROR };
@@ -69,12 +72,17 @@ function shorten(attributes: Attributes, maxChars: number): void {
     if (typeof value === "string") attributes[name] = value.slice(0, maxChars);
 }
 
-/** A trace or span has an id of so many digits that nobody else has. */
-export function randomHex(digits: 16 | 32): string {
-  let text = "";
-  while (text.length < digits)
-    text += Math.trunc(Math.random() * 2 ** 32)
-      .toString(16)
-      .padStart(8, "0");
-  return text;
+/** Ids of traces and spans, which nobody else has: many of them are made at once. */
+export class Ids {
+  #digits = "";
+  #at = 0;
+
+  next(digits: 16 | 32): string {
+    if (this.#at + digits > this.#digits.length) {
+      this.#digits = randomBytes(pooledDigits / 2).toString("hex");
+      this.#at = 0;
+    }
+    this.#at += digits;
+    return this.#digits.slice(this.#at - digits, this.#at);
+  }
 }

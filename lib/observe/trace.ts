@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import { type Attributes, createTraceState, type SpanContext, SpanKind, TraceFlags } from "@opentelemetry/api";
 import type { CallFacts, CallTrace, Span, TraceContext, Traced, Tracer } from "../core/trace.ts";
-import { randomHex, spanOf, type SpanSink } from "./span.ts";
+import { spanOf, type SpanSink } from "./span.ts";
 
 export interface Sampling {
   /** Of the calls whose clients do not say. */
@@ -57,7 +57,7 @@ export class CallTracer implements Tracer {
 /** Made of what was noted on the way, when it is over. */
 class RecordedCall implements CallTrace {
   readonly traceId: string;
-  readonly spanId: string = randomHex(16);
+  readonly spanId: string;
   readonly sink: SpanSink;
   readonly outer: TraceContext | undefined;
   readonly #parent: SpanContext | undefined;
@@ -71,7 +71,8 @@ class RecordedCall implements CallTrace {
     this.sink = sink;
     this.outer = outer;
     this.#parent = outer && parentOf(outer);
-    this.traceId = this.#parent?.traceId ?? randomHex(32);
+    this.traceId = this.#parent?.traceId ?? sink.ids.next(32);
+    this.spanId = sink.ids.next(16);
     this.#attributes = attributes;
   }
 
@@ -88,12 +89,8 @@ class RecordedCall implements CallTrace {
 
   attempt(backend: string, method: string, name: string | undefined): Span {
     this.#attempts += 1;
-    return this.#part(titleOf(method, name), {
-      "mcp.method.name": method,
-      "mcpctl.backend": backend,
-      "mcpctl.attempt": this.#attempts,
-      ...nameOf(method, name),
-    });
+    const attributes = { "mcp.method.name": method, "mcpctl.backend": backend, "mcpctl.attempt": this.#attempts };
+    return this.#part(titleOf(method, name), named(attributes, method, name));
   }
 
   asked(method: string): Span {
@@ -113,11 +110,8 @@ class RecordedCall implements CallTrace {
 
   end({ method, name, id, backend, notes, at }: Traced, fault: string): void {
     for (const part of this.#open) part.end("cancelled");
-    const attributes: Attributes = {
-      ...this.#attributes,
-      "jsonrpc.request.id": id.slice(0, maxIdChars),
-      ...nameOf(method, name),
-    };
+    const attributes = named(this.#attributes, method, name);
+    attributes["jsonrpc.request.id"] = id.slice(0, maxIdChars);
     if (backend !== "") attributes["mcpctl.backend"] = backend;
     const span = {
       name: titleOf(method, namesItem(method) ? name : undefined),
@@ -139,7 +133,7 @@ class RecordedPart implements Span {
   readonly #call: RecordedCall;
   readonly #title: string;
   readonly #attributes: Attributes;
-  readonly #spanId: string = randomHex(16);
+  readonly #spanId: string;
   readonly #from: number;
   #isOver = false;
 
@@ -148,6 +142,7 @@ class RecordedPart implements Span {
     this.#title = title;
     this.#attributes = attributes;
     this.#from = call.now();
+    this.#spanId = call.sink.ids.next(16);
     this.context = {
       traceparent: `00-${call.traceId}-${this.#spanId}-01`,
       tracestate: call.outer?.tracestate,
@@ -184,10 +179,14 @@ function namesItem(method: string): boolean {
   return method === "tools/call" || method === "prompts/get";
 }
 
-function nameOf(method: string, name: string | undefined): Attributes {
-  if (name === undefined || name === "") return {};
-  if (method === "tools/call") return { "gen_ai.tool.name": name, "gen_ai.operation.name": "execute_tool" };
-  return method === "prompts/get" ? { "gen_ai.prompt.name": name } : {};
+/** Adds what is called. */
+function named(attributes: Attributes, method: string, name: string | undefined): Attributes {
+  if (name === undefined || name === "") return attributes;
+  if (method === "prompts/get") attributes["gen_ai.prompt.name"] = name;
+  if (method !== "tools/call") return attributes;
+  attributes["gen_ai.tool.name"] = name;
+  attributes["gen_ai.operation.name"] = "execute_tool";
+  return attributes;
 }
 
 function isSampled({ traceparent }: TraceContext): boolean {

@@ -31,15 +31,18 @@ export function withContext(message: Uint8Array, context: TraceContext): Uint8Ar
 
 /** The same for headers. */
 export function contextHeaders(context: TraceContext): readonly (readonly [name: string, value: string])[] {
-  return names.flatMap((name) => {
-    const value = context[name];
-    return value === undefined ? [] : [[name, value] as const];
-  });
+  const { traceparent, tracestate, baggage } = context;
+  const headers: (readonly [name: string, value: string])[] = [["traceparent", traceparent]];
+  if (tracestate !== undefined) headers.push(["tracestate", tracestate]);
+  if (baggage !== undefined) headers.push(["baggage", baggage]);
+  return headers;
 }
 
-/** The same as members of an object, without its braces. */
-export function contextMembers(context: TraceContext): string {
-  return contextHeaders(context)
-    .map(([name, value]) => `"${name}":${JSON.stringify(value)}`)
-    .join(",");
+/** The same as members of an object, without its braces; in ASCII, as all of it is. */
+export function contextMembers({ traceparent, tracestate, baggage }: TraceContext): string {
+  return (
+    `"traceparent":"${traceparent}"` +
+    (tracestate === undefined ? "" : `,"tracestate":${JSON.stringify(tracestate)}`) +
+    (baggage === undefined ? "" : `,"baggage":${JSON.stringify(baggage)}`)
+  );
 }
