@@ -1,5 +1,5 @@
-// One mcpctl whose config changes between short loads: two processes differ by more than what is to be measured here.
-import { readFileSync, writeFileSync } from "node:fs";
+// One mcpctl whose config changes between loads: two processes differ by more than what is to be measured here.
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cpuBetween, readCpu, treeOf } from "./cpu.ts";
 import type { Endpoint, Field, Mcpctl } from "./field.ts";
@@ -58,9 +58,12 @@ export class Toggled {
 
   async #change(settings: object): Promise<void> {
     const applied = this.#applied;
-    // Without the number it would be the file that it was.
+    // Also where nothing else changes: all that is measured has its change before and after it.
     this.#changes += 1;
-    writeFileSync(this.#file, JSON.stringify({ ...this.#config, ...settings }) + "\n".repeat(this.#changes));
+    const text = JSON.stringify({ ...this.#config, ...settings }) + "\n".repeat(this.#changes);
+    // A file that comes as a whole is read sooner than one that is written in place.
+    writeFileSync(`${this.#file}.new`, text);
+    renameSync(`${this.#file}.new`, this.#file);
     for (const until = performance.now() + patienceMs; this.#applied === applied; await sleep(10))
       if (performance.now() > until) throw new Error("mcpctl does not take its changed config");
   }
