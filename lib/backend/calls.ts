@@ -3,6 +3,7 @@
 import { type Envelope, spanNumber } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
 import { Glance } from "../core/glance.ts";
+import { Sample } from "../core/sample.ts";
 import type { Caller } from "./caller.ts";
 import { type InFlight, maxStraightBytes, type Outgoing } from "./flight.ts";
 
@@ -14,6 +15,8 @@ export class Calls {
   /** How many of them go straight. */
   #straight = 0;
   readonly #glance = new Glance();
+  /** Of the progress that was looked at last: that of another call mostly has the same form. */
+  #sample: Sample | undefined;
   /** Answered, with a stream that is not at its end. */
   readonly #lingering = new Set<InFlight>();
 
@@ -51,15 +54,23 @@ export class Calls {
     return true;
   }
 
-  /** Hands progress on that lies in other bytes; false where it is something else, or of no call in flight. */
-  progress(bytes: Uint8Array, start: number, end: number): boolean {
+  /**
+   * Hands progress on that lies in other bytes, and came on the stream of `cause`; false where it is something else, or
+   * of no call in flight.
+   */
+  progress(bytes: Uint8Array, start: number, end: number, cause: number): boolean {
+    const own = this.#byId.get(cause);
+    const sample = own?.sample ?? this.#sample;
+    if (own && sample?.token(bytes, start, end) === cause) {
+      own.sample = sample;
+      return pass(own, bytes, start, end, sample.tokenStart, sample.tokenEnd);
+    }
     const upstream = end - start > maxStraightBytes ? -1 : this.#glance.progress(bytes, start, end);
-    const call = this.get(upstream)?.call;
-    if (!call?.caller?.deliverPart || !call.token) return false;
-    this.heard(upstream);
-    const { tokenStart: cut, tokenEnd: cutEnd } = this.#glance;
-    call.caller.deliverPart({ bytes, start, end, cut, cutEnd, by: call.token });
-    return true;
+    const flight = this.get(upstream);
+    if (!flight) return false;
+    // The next one is looked at less closely.
+    this.#sample = flight.sample = Sample.of(bytes, start, end, this.#glance);
+    return pass(flight, bytes, start, end, this.#glance.tokenStart, this.#glance.tokenEnd);
   }
 
   /** False where the call is not in flight. */
@@ -144,4 +155,13 @@ export class Calls {
     for (const { call } of this.#byId.values()) if (call.caller) bySession.set(call.caller.session, call.caller);
     return [...bySession.values()];
   }
+}
+
+/** Hands a notification with its progress token from `cut` to `cutEnd` on; false where its caller does not take it so. */
+function pass(flight: InFlight, bytes: Uint8Array, start: number, end: number, cut: number, cutEnd: number): boolean {
+  const { caller, token, signs } = flight.call;
+  if (!caller?.deliverPart || !token) return false;
+  signs?.heard();
+  caller.deliverPart({ bytes, start, end, cut, cutEnd, by: token });
+  return true;
 }

@@ -3,6 +3,7 @@
 import type { Glance } from "../core/glance.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { SendMeter } from "../core/meter.ts";
+import type { Sample } from "../core/sample.ts";
 import { Scope, type Watcher } from "../core/scope.ts";
 import type { Span } from "../core/trace.ts";
 import type { Caller, SignListener } from "./caller.ts";
@@ -82,6 +83,8 @@ export class InFlight implements Watcher {
   wrong: GatewayError | undefined;
   /** Nothing more comes on its own stream. */
   over = false;
+  /** Of the progress on its own stream. */
+  sample: Sample | undefined;
 
   /** `scope`: of who waits for the answer. */
   constructor(

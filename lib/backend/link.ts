@@ -129,9 +129,9 @@ export class Link implements TransportEvents, FlightOwner {
     return true;
   }
 
-  progress(bytes: Uint8Array, start: number, end: number): boolean {
+  progress(bytes: Uint8Array, start: number, end: number, cause: number): boolean {
     this.heardAt = Date.now();
-    return this.calls.progress(bytes, start, end);
+    return this.calls.progress(bytes, start, end, cause);
   }
 
   /** A request of the gateway's own; resolves to the reply's bytes. */

@@ -81,8 +81,8 @@ export class EraProbe implements TransportEvents {
     else this.#held.push([bytes, cause, last]);
   }
 
-  progress(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.#target?.progress?.(bytes, start, end) === true;
+  progress(bytes: Uint8Array, start: number, end: number, cause: number): boolean {
+    return this.#target?.progress?.(bytes, start, end, cause) === true;
   }
 
   paused(call: number, retryMs: number): void {

@@ -102,7 +102,7 @@ class CallEvents implements EventReader, EventPosition {
   }
 
   progress(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.#streams.events.progress?.(bytes, start, end) === true;
+    return this.#streams.events.progress?.(bytes, start, end, this.#call) === true;
   }
 
   congestion(): Promise<void> | undefined {

@@ -13,8 +13,8 @@ export interface TransportEvents {
    * nothing follows it there, and the bytes are the link's own from then on.
    */
   message(bytes: Uint8Array, cause: number | undefined, last?: boolean): void;
-  /** A message came on a call's stream, which lies in other bytes; false where `message` has to take it. */
-  progress?(bytes: Uint8Array, start: number, end: number): boolean;
+  /** A message came on the stream of `cause`, which lies in other bytes; false where `message` has to take it. */
+  progress?(bytes: Uint8Array, start: number, end: number, cause: number): boolean;
   /** The server closed the stream of a call whose answer is still to come, and wants it asked for after `retryMs`. */
   paused(call: number, retryMs: number): void;
   /** Resolves when who waits for this call takes more of its messages; undefined where it keeps up. */

@@ -39,6 +39,9 @@ export class Glance {
   /** Of the raw progress token; both 0 where there is none. */
   tokenStart = 0;
   tokenEnd = 0;
+  /** Of the params of progress. */
+  paramsStart = 0;
+  paramsEnd = 0;
   readonly #skim = new Skim();
   #seen = 0;
   /** Where the message ends. */
@@ -146,7 +149,10 @@ export class Glance {
     if (length === 7 && skim.reads(key, "jsonrpc")) return this.#version(value);
     if (length === 6 && skim.reads(key, "params")) {
       if (!this.#once(seenParams)) return -1;
-      return form === "call" ? this.#params(value) : this.#progress(value);
+      if (form === "call") return this.#params(value);
+      this.paramsStart = value;
+      this.paramsEnd = this.#progress(value);
+      return this.paramsEnd;
     }
     if (length !== 6 || !skim.reads(key, "method") || !this.#once(seenMethod)) return -1;
     const method = form === "call" ? "tools/call" : "notifications/progress";
