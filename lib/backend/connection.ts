@@ -1,5 +1,5 @@
 // One connection to a backend: sends one request at a time and turns what comes back, or fails to, into one outcome.
-import { GatewayError } from "../core/errors.ts";
+import type { GatewayError } from "../core/errors.ts";
 import type { Rooms } from "../core/room.ts";
 import type { Scope } from "../core/scope.ts";
 import { listenTo, type TcpListener, type TcpSocket, writeStart } from "../core/tcp.ts";
@@ -9,12 +9,11 @@ import { type BodySource, QueuedBody } from "./http1-body.ts";
 import { type ResponseHead, responseGrammar } from "./http1-head.ts";
 import type { KnownHeads } from "./http1-known.ts";
 import { MessageParser, type MessageSink } from "./http1.ts";
-import { encodeStart, type HttpRequest, type StartRoom } from "./request.ts";
-import { errorCode } from "./socket.ts";
+import type { HttpRequest, StartRoom } from "./request.ts";
+import { sendRequest } from "./sending.ts";
+import { cutOff, nothingSent, notHttp } from "./severed.ts";
 import type { StraightWay } from "./straight.ts";
-
-/** Head and body go out in one write up to this size; a larger body is written in pieces of it. */
-const WRITE_BYTES = 64 * 1024;
+import type { Reader, Unread } from "./unread.ts";
 
 /** Who lends a connection out and takes it back. */
 export interface ConnectionOwner {
@@ -24,6 +23,8 @@ export interface ConnectionOwner {
   readonly heads: KnownHeads<ResponseHead>;
   /** Where requests are put together. */
   readonly room: StartRoom;
+  /** What comes of streams. */
+  readonly unread: Unread;
   /** The exchange is complete and the connection may carry another; `serverIdleMs` is how long the server keeps it. */
   released(connection: Connection, serverIdleMs: number | undefined): void;
   /** The connection is gone. Called once. */
@@ -34,7 +35,7 @@ const grammar = responseGrammar(false);
 const nothing = new Uint8Array();
 
 /** One socket, with at most one exchange on it: requests are never pipelined. */
-export class Connection implements MessageSink<ResponseHead>, TcpListener, BodySource, StraightWay {
+export class Connection implements MessageSink<ResponseHead>, TcpListener, BodySource, StraightWay, Reader {
   readonly #socket: TcpSocket;
   /** host:port, for messages. */
   readonly name: string;
@@ -50,6 +51,8 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
   #closed = false;
   #lastError: unknown;
   #answered = false;
+  /** What has come in this turn and is not looked at yet. */
+  #unread: Uint8Array | undefined;
   /** `Date.now()` of its last release; kept by the pool. */
   idleSince: number = 0;
   /** `Date.now()` after which the connection must not be used again; kept by the pool. */
@@ -89,7 +92,7 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
     if (this.#parser.done) this.#parser.next();
     const exchange = new Exchange(this, asker, scope);
     this.#exchange = exchange;
-    this.#write(exchange, begin, request);
+    sendRequest(this.#socket, begin, request, exchange, () => this.#exchange === exchange);
   }
 
   /** Makes ready for a call that goes the straight way, with a head that begins like this. */
@@ -141,35 +144,21 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
     this.#fail(reason ?? this.#lost(undefined));
   }
 
-  #write(exchange: Exchange, begin: Uint8Array, request: HttpRequest): void {
-    const { body = new Uint8Array() } = request;
-    let offset = Math.min(body.length, WRITE_BYTES);
-    // One write, one packet: a head alone would cost the server a second read, and some servers a delay.
-    let accepted = this.#socket.write(encodeStart(begin, request, offset));
-    if (offset === body.length) {
-      exchange.written = true;
-      return;
-    }
-    const pump = (): void => {
-      if (this.#exchange !== exchange) return;
-      while (accepted && offset < body.length) {
-        const piece = body.subarray(offset, offset + WRITE_BYTES);
-        offset += piece.length;
-        accepted = this.#socket.write(piece);
-      }
-      if (offset >= body.length) {
-        exchange.written = true;
-        return;
-      }
-      this.#socket.once("drain", () => {
-        accepted = true;
-        pump();
-      });
-    };
-    pump();
+  onData(bytes: Uint8Array): void {
+    this.catchUp();
+    if (this.#exchange?.body?.isPatient !== true) return this.#read(bytes);
+    this.#unread = bytes;
+    this.#owner.unread.add(this);
   }
 
-  onData(bytes: Uint8Array): void {
+  catchUp(): void {
+    const bytes = this.#unread;
+    if (!bytes) return;
+    this.#unread = undefined;
+    this.#read(bytes);
+  }
+
+  #read(bytes: Uint8Array): void {
     const flight = this.#flight;
     if (flight) {
       this.#answered = true;
@@ -181,7 +170,7 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
     if (exchange === undefined) return this.#fail(undefined);
     this.#answered = true;
     const wrong = this.#parser.push(bytes);
-    if (wrong !== undefined) this.#fail(this.#violation(wrong));
+    if (wrong !== undefined) this.#fail(notHttp(this.name, wrong));
     else if (this.#parser.surplus > 0) this.#fail(undefined);
   }
 
@@ -236,17 +225,20 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
   }
 
   onError(error: unknown): void {
+    this.catchUp();
     this.#lastError = error;
     this.#fail(this.#lost(error));
   }
 
   onEnd(): void {
+    this.catchUp();
     this.#usable = false;
     this.#parser.end();
     this.#fail(this.#lost(undefined));
   }
 
   onClose(): void {
+    this.catchUp();
     this.#fail(this.#lost(this.#lastError));
     this.#noteClosed();
   }
@@ -257,6 +249,7 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
     const flight = this.#flight;
     this.#usable = false;
     this.#exchange = undefined;
+    this.#unread = undefined;
     if (flight) {
       this.#land(flight);
       this.#carrier?.failed(flight, reason);
@@ -278,20 +271,10 @@ export class Connection implements MessageSink<ResponseHead>, TcpListener, BodyS
 
   /** Why nothing can be sent on it. */
   gone(): GatewayError {
-    const message = `${this.name} closed the connection before anything was sent`;
-    return new GatewayError("unreachable", message, { data: { sent: false } });
+    return nothingSent(this.name);
   }
 
   #lost(cause: unknown): GatewayError {
-    const exchange = this.#exchange;
-    const when = exchange?.body === undefined ? "before it answered" : "before the end of its answer";
-    const code = errorCode(cause);
-    const message = `${this.name} closed the connection ${when}${code === undefined ? "" : ` (${code})`}`;
-    return new GatewayError("lost", message, { cause, data: { sent: true } });
-  }
-
-  #violation(what: string): GatewayError {
-    const message = `${this.name} does not answer in valid HTTP/1.1: ${what}`;
-    return new GatewayError("badProtocol", message, { data: { sent: true } });
+    return cutOff(this.name, this.#exchange?.body !== undefined, cause);
   }
 }

@@ -62,6 +62,11 @@ export class EventFeed implements BodyTaker {
     return this.#reader.congestion();
   }
 
+  /** What looks at events, and what writes them, then finds its code in the processor's caches. */
+  get isPatient(): boolean {
+    return true;
+  }
+
   ended(): void {
     this.#reader.ended();
   }

@@ -15,6 +15,8 @@ export interface BodyTaker {
   takeFrom?(bytes: Uint8Array, start: number, end: number): boolean;
   /** As what `take` returns; asked after `takeFrom`. */
   congestion?(): Promise<void> | undefined;
+  /** It would rather have its pieces when the turn is over, with those of others like it. */
+  readonly isPatient?: boolean;
   /** The clean end, after the last piece. */
   ended(): void;
   /** The end for a reason that {@link HttpBody.read} would reject with. */
@@ -71,6 +73,11 @@ export class QueuedBody implements HttpBody {
   constructor(source: BodySource, declaredBytes: number | undefined) {
     this.#source = source;
     this.#declaredBytes = declaredBytes;
+  }
+
+  /** Who takes it can wait until the turn is over. */
+  get isPatient(): boolean {
+    return this.#taker?.isPatient === true;
   }
 
   /** Called by the connection with the next piece. */

@@ -2,6 +2,7 @@
 import { GatewayError } from "../core/errors.ts";
 import { Rooms } from "../core/room.ts";
 import { after, Scope, sleep } from "../core/scope.ts";
+
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import type { InFlight, StraightCall } from "./flight.ts";
 import { type Carrier, type HttpReply, isPlain } from "./exchange.ts";
@@ -9,6 +10,7 @@ import { KnownHeads } from "./http1-known.ts";
 import { beginHead, frameFor, type HttpRequest, maxBeginBytes, type RequestFrame, StartRoom } from "./request.ts";
 import { Dialer, type DialOptions } from "./socket.ts";
 import type { StraightWay } from "./straight.ts";
+import { Unread } from "./unread.ts";
 
 export type { HttpReply } from "./exchange.ts";
 export type { HttpRequest } from "./request.ts";
@@ -53,6 +55,7 @@ export class HttpPool implements AsyncDisposable {
     rooms: this.#rooms,
     heads: new KnownHeads(isPlain),
     room: new StartRoom(),
+    unread: new Unread(),
     released: (connection, serverIdleMs) => this.#release(connection, serverIdleMs),
     closed: (connection) => this.#forget(connection),
   };

@@ -1,5 +1,7 @@
 // Cancellation and deadlines: everything that waits takes a Scope, and every timer of the program is set here.
 
+import { TurnEnd } from "./turn-end.ts";
+
 export type CancelReason = unknown;
 
 const deadlinePassed = (): CancelReason => new Error("deadline passed");
@@ -223,8 +225,15 @@ export function after(ms: number, action: () => void): () => void {
 
 /** Calls `action` once when this turn of the event loop is over, and with it what the other sockets have brought. */
 export function atTurnEnd(action: () => void): void {
-  setImmediate(action);
+  turnEnd.add(action);
 }
+
+/** The same; what it leaves for the end of the turn is done right behind it, and not in the next turn. */
+export function beforeTurnEnd(action: () => void): void {
+  turnEnd.addFirst(action);
+}
+
+const turnEnd = new TurnEnd((run) => void setImmediate(run));
 
 /** Calls `action` every `ms` milliseconds until the returned function is called. */
 export function every(ms: number, action: () => void): () => void {
