@@ -7,6 +7,7 @@ import { Toggled } from "./toggling.ts";
 
 const tracesOff = "metrics, traces off";
 const someTraced = "metrics, 1 % traced";
+const allTraced = "metrics, all traced";
 
 const load = { tool: "small", connections: 32 } as const;
 
@@ -16,31 +17,36 @@ const variants = (collector: string): Readonly<Record<string, object>> => ({
   metrics: {},
   [tracesOff]: { traces: { endpoint: collector, disabled: true } },
   [someTraced]: { traces: { endpoint: collector, sample: "1%" } },
-  "metrics, all traced": { traces: { endpoint: collector, sample: "100%" } },
+  [allTraced]: { traces: { endpoint: collector, sample: "100%" } },
 });
 
 /** Long enough that sending the last spans of a load, on a connection of its own, does not count. */
 const secondsFor = { quick: 0.5, full: 1.5 };
-const roundsFor = { quick: 2, full: 6 };
+const roundsFor = { quick: 2, full: 8 };
 
 export async function runObserving(field: Field, { quick, warmSeconds }: Effort): Promise<Finding> {
   const collector = await startCollector();
   const settings = variants(collector.url);
-  const vias = Object.keys(settings);
+  const vias = Object.keys(settings).filter((via) => via !== allTraced);
   const toggled = await Toggled.start(field, "observe", { b: { url: await field.backend() } }, settings);
-  const samples = new Map<string, number[]>(vias.map((via) => [via, []]));
+  const samples = new Map<string, number[]>([...vias, allTraced].map((via) => [via, []]));
   const effort = quick ? "quick" : "full";
   try {
     for (const via of vias) await toggled.cpuPerRequest(via, { ...load, seconds: warmSeconds });
     for (let round = 0; round < roundsFor[effort]; round += 1) {
-      // There and back: what drifts meanwhile counts for each of them.
+      // There and back, each time from another one on: what drifts, and what one leaves to the next, counts for all of them.
+      const first = round % vias.length;
+      const turn = [...vias.slice(first), ...vias.slice(0, first)];
       const sums = new Map<string, number>();
-      for (const via of [...vias, ...vias.toReversed()]) {
+      for (const via of [...turn, ...turn.toReversed()]) {
         const cpu = await toggled.cpuPerRequest(via, { ...load, seconds: secondsFor[effort] });
         sums.set(via, (sums.get(via) ?? 0) + cpu / 2);
       }
       for (const [via, cpu] of sums) samples.get(via)?.push(cpu);
     }
+    // By itself: it leaves so much behind that the one after it would pay for it.
+    for (let round = 0; round < roundsFor[effort]; round += 1)
+      samples.get(allTraced)?.push(await toggled.cpuPerRequest(allTraced, { ...load, seconds: secondsFor[effort] }));
   } finally {
     await toggled.stop();
     collector.server.close();
