@@ -59,7 +59,7 @@ test("kills: whether it may run twice is found out when its server is there", as
   using records = new Records();
   await using server = await HttpReplica.start(records.file("r"));
   server.signal("SIGSTOP");
-  await using gateway = await Gateway.start({ backends: { n: { url: server.url } }, timeouts: { list: "10ms" } });
+  await using gateway = await Gateway.start({ backends: { n: { url: server.url } }, timeouts: { list: "2s" } });
   const client = await gateway.client();
   const params = { name: "n__read", arguments: { nonce: "late" } };
   const answer = client.post({ jsonrpc: "2.0", id: 1, method: "tools/call", params }, repeated);
