@@ -6,6 +6,7 @@
 import process from "node:process";
 import { wantsTraces } from "./config/observe.ts";
 import type { Plan } from "./config/plan.ts";
+import type * as AuditingModule from "./auditing.ts";
 import type * as ClusteringModule from "./clustering.ts";
 import type { Environment, TraceTerms, Tracing } from "./observe/otlp.ts";
 import type * as GateModule from "./front/gate.ts";
@@ -16,6 +17,7 @@ import type { RouteFeatures } from "./route/hub.ts";
 import type * as SignInModule from "./sign-in.ts";
 
 export interface Features extends RouteFeatures {
+  readonly auditing?: typeof AuditingModule | undefined;
   readonly clustering?: typeof ClusteringModule | undefined;
   readonly gate?: typeof GateModule | undefined;
   readonly lock?: typeof LockModule | undefined;
@@ -28,7 +30,7 @@ export interface Features extends RouteFeatures {
 
 /** Resolves to what a plan asks for; what was loaded before is there at once. */
 export async function loadFeatures(plan: Plan, isWorker: boolean, env: Environment = process.env): Promise<Features> {
-  const { auth, backends, cluster, disclosure, front, lock, observe, policy, views } = plan;
+  const { audit, auth, backends, cluster, disclosure, front, lock, observe, policy, views } = plan;
   const { rate, concurrency, quota } = plan.limits;
   const isLimited = [rate, concurrency, quota, ...backends.map(({ limits }) => limits)].some(
     (each) => each !== undefined,
@@ -39,6 +41,7 @@ export async function loadFeatures(plan: Plan, isWorker: boolean, env: Environme
   );
   const isTraced = wantsTraces(observe, env);
   const [
+    auditing,
     gate,
     observing,
     tracing,
@@ -52,6 +55,7 @@ export async function loadFeatures(plan: Plan, isWorker: boolean, env: Environme
     finder,
     clustering,
   ] = await Promise.all([
+    audit && import("./auditing.ts"),
     auth && import("./front/gate.ts"),
     observe.metrics.isOff && !isTraced && observe.log.requests === "off" ? undefined : import("./observing.ts"),
     isTraced ? import("./observe/otlp.ts").then(({ loadTracing }) => loadTracing(env)) : undefined,
@@ -66,5 +70,5 @@ export async function loadFeatures(plan: Plan, isWorker: boolean, env: Environme
     cluster || isWorker ? import("./clustering.ts") : undefined,
   ]);
   const route = { admission, policy: policyModule, filter, rules, finder };
-  return { ...route, gate, observing, tracing, sse, signIn, lock: lockModule, clustering };
+  return { ...route, auditing, gate, observing, tracing, sse, signIn, lock: lockModule, clustering };
 }

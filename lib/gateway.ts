@@ -5,7 +5,7 @@ import { createBackend } from "./backends.ts";
 import type { Plan } from "./config/plan.ts";
 import { GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
-import { Auditing } from "./auditing.ts";
+import type { Auditing } from "./auditing.ts";
 import type { Observing } from "./observing.ts";
 import { Operating } from "./operating.ts";
 import { required } from "./core/required.ts";
@@ -68,7 +68,8 @@ export class Gateway {
   readonly #draining = new Set<Promise<void>>();
   /** Heads of requests that came to an allowed host, and not from a page. */
   #welcome = new WeakSet<object>();
-  readonly #auditing: Auditing;
+  /** Absent where nothing is written down. */
+  #auditing: Auditing | undefined;
   /** What is counted, and who looks at it; undefined where nothing is. */
   readonly observing: Observing | undefined;
   /** Absent where nobody signs in to anything. */
@@ -101,7 +102,6 @@ export class Gateway {
     this.#options = options;
     this.#features = features;
     this.#hub = new Hub(options.plan, options.observer);
-    this.#auditing = new Auditing(options.observer);
     this.#router = new Router(this.#hub);
     this.#front = new HttpFront({ ...this.#routes, modern: () => this.#modernRouter() });
     this.#status = new Status(this.#hub, this.#router.listings, options.version, options.faults, crew);
@@ -143,10 +143,10 @@ export class Gateway {
     this.#hub.replace(plan, topology, this.#features);
     this.#welcome = new WeakSet();
     this.observing?.apply(this.#features.tracing);
-    this.#auditing.apply(plan.audit);
-    this.#hub.flights.listener = plan.audit && ((flight) => this.#auditing.called(flight));
+    const { auditing, lock, sse } = this.#features;
+    if (auditing) this.#auditing ??= new auditing.Auditing(this.#hub.observer, this.#hub.flights);
+    this.#auditing?.apply(plan);
     this.#guard();
-    const { lock, sse } = this.#features;
     if (sse) this.#sse ??= new sse.SseFront({ ...this.#routes, relay: this.clustering?.relay });
     if (!plan.front.sse) this.#sse?.end();
     if (lock) this.#lock ??= new lock.LockKeeper(this.#hub, this.#router.listings);
@@ -295,6 +295,6 @@ export class Gateway {
     await this.#front.close();
     await Promise.all([drain([...this.#hub.topology.values()], 0), ...this.#draining]);
     await this.clustering?.close();
-    await Promise.all([this.#auditing.close(), this.observing?.close()]);
+    await Promise.all([this.#auditing?.close(), this.observing?.close()]);
   }
 }

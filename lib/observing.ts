@@ -106,12 +106,12 @@ export class Observing {
   }
 
   /** Counts those who are not let in, and tells somebody else too. */
-  witness(next: Witness): Witness {
+  witness(next: Witness | undefined): Witness {
     return {
       refused: (path, code, why) => {
         const known = this.#refusals.get(code) ?? 0;
         if (known > 0 || this.#refusals.size < maxRefusals) this.#refusals.set(code, known + 1);
-        next.refused(path, code, why);
+        next?.refused(path, code, why);
       },
     };
   }

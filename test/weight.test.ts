@@ -15,6 +15,7 @@ const maxBytes = 1_022_000;
 
 /** Whole folders, or files, that are loaded where a config, a client or a backend asks for them, by `import()`. */
 const onDemand = [
+  "lib/audit",
   "lib/bench.ts",
   "lib/chaos.ts",
   "lib/demo.ts",

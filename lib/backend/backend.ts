@@ -193,6 +193,7 @@ export class Backend {
     // Nothing to decide, in most cases.
     const first = policies.isCalm ? uplink.link?.call(request, edits, caller, scope) : undefined;
     if (!first) return this.again(uplink, request, edits, caller, scope);
+    if (caller.flight) caller.flight.replica = uplink.lead.replica.index;
     return first.then(this.#succeeded, (error: unknown) => this.again(uplink, request, edits, caller, scope, error));
   }
 

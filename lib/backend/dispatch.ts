@@ -181,6 +181,7 @@ export class Dispatch implements Course<Replica, Uint8Array> {
   noted(step: Step): void {
     const { caller, uplink } = this.#sending;
     caller.noted?.(describeStep(step, uplink.strands.length === 1));
+    if (caller.flight && (step.kind === "sent" || step.kind === "answered")) caller.flight.replica = step.replica;
     this.#policies.tally.noted(step, this.#wasSent);
     this.#wasSent ||= step.kind === "sent" || step.kind === "failed";
     if (step.kind !== "failed" || !step.failing.counts) return;

@@ -3,6 +3,8 @@
 import {
   type Algorithm,
   type AuditConfig,
+  auditModes,
+  type AuditRuleConfig,
   algorithms,
   type AuthConfig,
   type IntrospectionConfig,
@@ -24,7 +26,8 @@ import {
   type SignInConfig,
 } from "./rules-auth.ts";
 import { fieldsOf, flag, listOf, mapOf, matching, oneOf, quantity, type Reader } from "./readers.ts";
-import { byteRange, textPattern } from "./rules.ts";
+import { byteRange, globPattern, textPattern } from "./rules.ts";
+import { pointerPattern } from "./rules-policy.ts";
 import { parseDuration, parseSize } from "./units.ts";
 
 const text = matching(textPattern);
@@ -79,8 +82,24 @@ const outboundTerms = fieldsOf<OutboundTermsConfig>({
 });
 export const outboundReader: Reader<OutboundConfig> = (value) => (value === "oauth" ? value : outboundTerms(value));
 export const forwardReader: Reader<readonly string[]> = listOf(such(isForwardable));
+const globs = listOf(matching(globPattern));
+const auditRule = fieldsOf<AuditRuleConfig>(
+  {
+    backends: globs,
+    tools: globs,
+    prompts: globs,
+    arguments: oneOf(...auditModes),
+    mask: listOf(matching(pointerPattern)),
+  },
+  ["arguments"],
+);
 export const auditReader: Reader<AuditConfig> = fieldsOf<AuditConfig>(
-  { file: filled, rotate: quantity(parseSize, ...byteRange) },
+  {
+    file: filled,
+    rotate: quantity(parseSize, ...byteRange),
+    arguments: oneOf(...auditModes),
+    rules: listOf(auditRule),
+  },
   ["file"],
 );
 export const publicUrlReader: Reader<string> = such(isPublicUrl);

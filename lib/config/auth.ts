@@ -1,6 +1,6 @@
 // The plan of who may come in: ways to sign in, and TLS of the front.
 
-import type { Algorithm } from "./rules-auth.ts";
+import type { Algorithm, AuditMode, AuditRuleConfig } from "./rules-auth.ts";
 
 export interface AuthPlan {
   readonly keys: readonly KeyPlan[];
@@ -46,6 +46,15 @@ export interface AuditPlan {
   readonly file: string;
   /** A larger file is put aside. */
   readonly maxBytes: number;
+  /** Absent where no arguments are written down. */
+  readonly arguments?: AuditArgumentsPlan;
+}
+
+export interface AuditArgumentsPlan {
+  /** Where no rule fits. */
+  readonly otherwise: AuditMode;
+  /** The first one that fits counts. */
+  readonly rules: readonly AuditRuleConfig[];
 }
 
 /** Files of the front's TLS, absolute. */

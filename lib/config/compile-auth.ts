@@ -115,9 +115,17 @@ function compileIssuer({ issuer, jwks, introspection, ...rest }: IssuerConfig): 
   };
 }
 
-function compileAudit({ file, rotate }: NonNullable<Config["audit"]>, node: Node): AuditPlan {
+function compileAudit(
+  { file, rotate, arguments: otherwise = "off", rules = [] }: NonNullable<Config["audit"]>,
+  node: Node,
+): AuditPlan {
   const { folder } = (entryOf(node, "file")?.node ?? node).place.source;
-  return { file: resolve(folder, file), maxBytes: rotate ?? authDefaults.auditBytes };
+  const isAsked = [otherwise, ...rules.map((rule) => rule.arguments)].some((mode) => mode !== "off");
+  return {
+    file: resolve(folder, file),
+    maxBytes: rotate ?? authDefaults.auditBytes,
+    ...(isAsked ? { arguments: { otherwise, rules } } : {}),
+  };
 }
 
 function compileTls({ cert, key, clientCa }: NonNullable<Config["tls"]>, node: Node): ListenTlsPlan {

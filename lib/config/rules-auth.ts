@@ -62,9 +62,25 @@ export interface OutboundTermsConfig {
 /** `oauth`: somebody signs in, and the rest is found out. */
 export type OutboundConfig = "oauth" | OutboundTermsConfig;
 
+/** How arguments are written down: not at all, as a hash, or as they are but for what is masked. */
+export const auditModes = ["off", "hashed", "full"] as const;
+export type AuditMode = (typeof auditModes)[number];
+
+/** Fits what fits all that is named here; of the two lists of names, one that is named leaves out the other kind. */
+export interface AuditRuleConfig {
+  readonly backends?: readonly string[] | undefined;
+  readonly tools?: readonly string[] | undefined;
+  readonly prompts?: readonly string[] | undefined;
+  readonly arguments: AuditMode;
+  /** JSON Pointers into the arguments. */
+  readonly mask?: readonly string[] | undefined;
+}
+
 export interface AuditConfig {
   readonly file: string;
   readonly rotate?: number | undefined;
+  readonly arguments?: AuditMode | undefined;
+  readonly rules?: readonly AuditRuleConfig[] | undefined;
 }
 
 /** With a public key each: whoever can check a token must not be able to make one. */

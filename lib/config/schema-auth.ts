@@ -4,6 +4,7 @@ import * as z from "zod";
 import { authDefaults } from "./auth.ts";
 import {
   type AuditConfig,
+  auditModes,
   type AuthConfig,
   algorithms,
   datePattern,
@@ -20,6 +21,8 @@ import {
   type OutboundConfig,
   scopePattern,
 } from "./rules-auth.ts";
+import { globPattern } from "./rules.ts";
+import { pointerPattern } from "./rules-policy.ts";
 import { duration, filled, flag, size, strict, text } from "./schema-values.ts";
 
 const scope = text.regex(scopePattern, { error: "expected a scope: no blanks, quotes or backslashes" });
@@ -122,6 +125,19 @@ export const forwarded: z.ZodType<readonly string[]> = z.array(
   z.string({ error: forwardError }).refine(isForwardable, { error: forwardError }),
 );
 
+const globs = z.array(text.regex(globPattern, { error: "expected a name, with * for any part" })).optional();
+
+const auditRule = strict({
+  backends: globs.describe("Backends that it is about."),
+  tools: globs.describe("Tools, by their names at the backend."),
+  prompts: globs.describe("Prompts, by their names at the backend."),
+  arguments: z.enum(auditModes).describe("What is written of the arguments of a call that fits."),
+  mask: z
+    .array(text.regex(pointerPattern, { error: 'expected a JSON Pointer like "/path"' }))
+    .optional()
+    .describe("JSON Pointers to what is never written, beside whatever has the name or the look of a secret."),
+});
+
 const publicError = "expected an http or https address without user, query and fragment";
 
 /** Keys of the whole config. */
@@ -138,6 +154,15 @@ export const frontShape: {
   audit: strict({
     file: filled.describe("Where a line is added for each call, relative to the folder of this file."),
     rotate: size(authDefaults.auditBytes).describe("A file that is larger is put aside, and a new one begins."),
+    arguments: z
+      .enum(auditModes)
+      .optional()
+      .meta({ fallback: "off" })
+      .describe("What is written of arguments: nothing, their hash (hashed), or all but secrets (full)."),
+    rules: z
+      .array(auditRule)
+      .optional()
+      .describe("The same by backend, tool and prompt, with what is masked; the first rule that fits counts."),
   })
     .optional()
     .describe("Writes down who called what, and what became of it."),

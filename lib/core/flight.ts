@@ -1,5 +1,7 @@
-// The flight recorder: what became of the last calls, and why. No arguments, no results, nothing that a client sent but names.
+// The flight recorder: what became of the last calls, and why. No arguments, no results, nothing that a client sent but names;
+// its message only as long as it is in flight, and only where arguments are written down.
 
+import type { Envelope } from "./envelope.ts";
 import type { CallTrace } from "./trace.ts";
 
 /** Something that was decided about a call. */
@@ -7,6 +9,17 @@ export interface FlightNote {
   /** Since the call came. */
   readonly ms: number;
   readonly text: string;
+}
+
+/** What the policy, and where it says so the user, said of a call; empty where nobody was asked. */
+export type Verdict = "" | "allow" | "deny" | "confirmed" | "declined";
+
+/** What came from the client, and what it turned out to mean. */
+export interface Kept {
+  readonly request: Envelope;
+  readonly backend: string;
+  /** Name at the backend. */
+  readonly local: string;
 }
 
 /** A call that is asked for again and again must not fill the memory. */
@@ -38,8 +51,18 @@ export class Flight {
   error: Error | undefined;
   /** Where it is traced. */
   trace: CallTrace | undefined;
+  /** Of the trace that its client sent it in; empty where it sent none, or nobody looked. */
+  traceId = "";
+  decision: Verdict = "";
   /** Of the rule of the policy that was asked, from 1. */
   rule: number | undefined;
+  /** Of the replica that answered, or was asked last; -1 where none was. */
+  replica = -1;
+  /** Bytes of the client's message, and of the answer to it; 0 where there is none. */
+  requestBytes = 0;
+  replyBytes = 0;
+  /** As long as it is in flight, where somebody writes down arguments. */
+  kept: Kept | undefined;
   /** It counts as one of the requests that its principal may have in flight. */
   isHeld = false;
   /** Hears when it is over. */
@@ -65,6 +88,23 @@ export class Flight {
   /** Its client went on with it by another request. */
   resumed(id: string): void {
     (this.#later ??= []).push(id);
+  }
+
+  /** With this; returns it. */
+  answered(reply: Uint8Array): Uint8Array {
+    this.replyBytes = reply.length;
+    return reply;
+  }
+
+  /** `rule`: from 1. */
+  decided(decision: Verdict, rule: number | undefined): void {
+    this.decision = decision;
+    this.rule = rule;
+  }
+
+  /** It is of this tool or prompt, by its name at the backend. */
+  meant(backend: string, local: string): void {
+    if (this.kept) this.kept = { ...this.kept, backend, local };
   }
 
   /** It was sent to a backend. */
@@ -115,10 +155,17 @@ export interface FlightReport {
   readonly notes: readonly FlightNote[];
 }
 
+/** Whoever writes down arguments. */
+export interface ArgumentKeeper {
+  wantsTool(backend: string, local: string): boolean;
+}
+
 /** The last calls, as many as there is room for. */
 export class Flights {
   /** Hears of each that is over. */
   listener: ((flight: Flight) => void) | undefined;
+  /** Absent where nobody writes down arguments. */
+  keeper: ArgumentKeeper | undefined;
   readonly #room: number;
   readonly #ring: Flight[] = [];
   #next = 0;
@@ -128,11 +175,12 @@ export class Flights {
   }
 
   /** Takes down that a call came; it says itself what becomes of it. */
-  add(flight: Flight, method: string, name: string, view: string): void {
+  add(flight: Flight, method: string, name: string, view: string, request?: Envelope): void {
     flight.method = method;
     flight.name = name;
     flight.view = view;
     flight.listener = this.listener;
+    if (this.keeper && request) flight.kept = { request, backend: "", local: "" };
     this.#ring[this.#next] = flight;
     this.#next = (this.#next + 1) % this.#room;
   }

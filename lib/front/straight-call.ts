@@ -102,9 +102,13 @@ export class Straight implements StraightCall, Port, LaneCall {
   /** It is on its way. */
   started(): void {
     const { session, exposed, calls } = this.#lane;
-    const { backend } = this.#route;
-    this.caller.flight.backend = backend.plan.name;
-    calls.front.hub.flights.add(this.caller.flight, "tools/call", exposed, session.facts.view.backend);
+    const { backend, decision, rule } = this.#route;
+    const { flight } = this.caller;
+    flight.backend = backend.plan.name;
+    flight.decided(decision, rule);
+    flight.replica = this.#uplink.lead.replica.index;
+    flight.requestBytes = this.#bytes.length - this.#start;
+    calls.front.hub.flights.add(flight, "tools/call", exposed, session.facts.view.backend);
     backend.begun("tools/call", this.scope);
     this.#lane.session.add(this.caller);
     this.#lane.calls.add(this);
@@ -172,7 +176,7 @@ export class Straight implements StraightCall, Port, LaneCall {
     const size = bytes.length - start - (idEnd - idStart) + this.#idEnd - this.#idStart;
     this.#lane.calls.delete(this);
     const { router, hub } = this.#lane.calls.front;
-    router.finished(this.caller);
+    router.finished(this.caller, size);
     const fault = hub.meter ? toolFaultOf(bytes, start) : "";
     const client = this.#client;
     if (!client) return;
@@ -216,7 +220,7 @@ export class Straight implements StraightCall, Port, LaneCall {
   #end(reply: Uint8Array | undefined): void {
     const stream = this.#stream;
     const { front } = this.#lane.calls;
-    front.router.finished(this.caller);
+    front.router.finished(this.caller, reply?.length);
     front.router.count(this.caller, reply);
     if (!stream) return;
     stream.reply(reply);

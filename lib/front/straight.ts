@@ -161,12 +161,16 @@ class SessionLane implements Lane, StraightLane {
     if (same) return this.#route;
     const route = this.calls.front.router.forwarder.route(latin1Of(bytes, start + 1, end - 1), this.session.facts.view);
     if (!route) return undefined;
+    const { admission, flights } = this.calls.front.hub;
+    const { name } = route.backend.plan;
+    const local = admission || flights.keeper ? String(JSON.parse(decodeText(route.local))) : undefined;
+    // Its arguments are found on the long way.
+    if (flights.keeper?.wantsTool(name, local ?? "") === true) return undefined;
     this.exposed = latin1Of(bytes, start + 1, end - 1);
     this.#name = Uint8Array.prototype.slice.call(bytes, start, end);
     this.#route = route;
-    this.#local = undefined;
-    const { admission } = this.calls.front.hub;
-    this.#tariff = admission?.tariffOf(route.backend.plan.name, String(JSON.parse(decodeText(route.local))));
+    this.#local = local;
+    this.#tariff = admission?.tariffOf(name, local ?? "");
     return route;
   }
 }

@@ -106,6 +106,12 @@ export class Grants {
     return effect === "allow" && !annotations && !args && !rate && first.missing.length === 0;
   }
 
+  /** The first rule that is about a name, from 1; undefined where none is, and the default counts. */
+  ruleOf({ kind, backend, name }: Asked): number | undefined {
+    const [first] = this.#named(kind, backend, name);
+    return first && first.place + 1;
+  }
+
   /** What becomes of a call. */
   decide(asked: Asked, fits: ArgumentsFit): Decision {
     for (const { rule, place, missing } of this.#fitting(asked)) {

@@ -13,9 +13,13 @@ const tailHashAt = 9;
 /** In `,"time":"0000-00-00T00:00:00.000Z",`. */
 const timeAt = 9;
 const millisAt = timeAt + 20;
-const answered = Buffer.from(',"outcome":"answered","tookMs":');
+const replica = Buffer.from(',"replica":');
+const traceId = ',"traceId":"';
+const requestBytes = Buffer.from(',"requestBytes":');
+const replyBytes = Buffer.from(',"replyBytes":');
+const tookMs = Buffer.from(',"tookMs":');
 /** Digits of numbers, and what stands between members. */
-const spareBytes = 256;
+const spareBytes = 512;
 const roomBytes = 4096;
 /** Names come from clients. */
 const maxKnown = 1_000;
@@ -49,6 +53,8 @@ export class AuditLines {
   readonly #time: Buffer = Buffer.from(',"time":"0000-00-00T00:00:00.000Z",');
   readonly #known = new Map<string, Map<string, Known>>();
   #knownCount = 0;
+  /** Outcomes of calls that a rule of the policy allows, or none has to: by its number, 0 for no rule. */
+  readonly #answered = new Map<Flight["decision"], (Buffer | undefined)[]>();
 
   constructor(seq: number, hash: string) {
     this.seq = seq;
@@ -65,18 +71,25 @@ export class AuditLines {
     return this.#end(at + this.#room.write(json.slice(1), at));
   }
 
-  /** A call that is over. Returns how long its line is. */
-  call(flight: Flight): number {
+  /** A call that is over, and more members of its line, each behind its comma. Returns how long that is. */
+  call(flight: Flight, more: string = ""): number {
     const { id, endedAt, at } = flight;
     const { bytes } = this.#knownOf(flight);
-    this.#makeRoom(bytes.length + 6 * id.length);
+    this.#makeRoom(bytes.length + 6 * id.length + 3 * more.length);
     const room = this.#room;
     let to = copyPart(bytes, 0, bytes.length, room, this.#begin(endedAt));
     to = putText(id, room, to);
-    if (flight.code === "" && !flight.failed && flight.rule === undefined)
+    if (flight.replica >= 0) to = putMember(replica, flight.replica, room, to);
+    const trace = flight.trace?.traceId ?? flight.traceId;
+    if (trace !== "") to = putAscii(`${traceId}${trace}"`, room, to);
+    if (flight.code === "" && !flight.failed) {
+      const answered = this.#answeredAs(flight);
       to = copyPart(answered, 0, answered.length, room, to);
-    else to = putAscii(outcomeOf(flight), room, to);
-    to = putNumber(Math.max(0, endedAt - at), room, to);
+    } else to = putAscii(outcomeOf(flight), room, to);
+    if (flight.requestBytes > 0) to = putMember(requestBytes, flight.requestBytes, room, to);
+    if (flight.replyBytes > 0) to = putMember(replyBytes, flight.replyBytes, room, to);
+    if (more !== "") to += room.write(more, to);
+    to = putMember(tookMs, Math.max(0, endedAt - at), room, to);
     room[to] = closeBrace;
     return this.#end(to + 1);
   }
@@ -123,6 +136,13 @@ export class AuditLines {
     this.#room.write(this.hash + start, "latin1");
   }
 
+  #answeredAs(flight: Flight): Buffer {
+    const { decision, rule = 0 } = flight;
+    let known = this.#answered.get(decision);
+    if (!known) this.#answered.set(decision, (known = []));
+    return (known[rule] ??= Buffer.from(outcomeOf(flight)));
+  }
+
   #knownOf(flight: Flight): Known {
     const { principal, name, method, view, backend } = flight;
     const known = this.#known.get(principal)?.get(name);
@@ -151,15 +171,19 @@ function commonOf({ principal, method, name, view, backend }: Flight): string {
   );
 }
 
-/** Of a call that was not simply answered. */
-function outcomeOf({ code, failed, rule }: Flight): string {
+function outcomeOf({ code, failed, decision, rule }: Flight): string {
   const outcome = code !== "" ? "refused" : failed ? "failed" : "answered";
   return (
     `,"outcome":"${outcome}"` +
     (code === "" ? "" : `,"code":"${code}"`) +
-    (rule === undefined ? "" : `,"rule":${rule}`) +
-    ',"tookMs":'
+    (decision === "" ? "" : `,"decision":"${decision}"`) +
+    (rule === undefined ? "" : `,"rule":${rule}`)
   );
+}
+
+/** A name that stands behind its comma, and a whole number. */
+function putMember(name: Buffer, value: number, room: Buffer, at: number): number {
+  return putNumber(value, room, copyPart(name, 0, name.length, room, at));
 }
 
 /** A text as JSON; most ids are numbers. */

@@ -85,9 +85,9 @@ export class AuditLog {
     if (this.#takes()) this.#keep(this.#lines.entry(entry, Date.now()));
   }
 
-  /** A call is over. */
-  called(flight: Flight): void {
-    if (this.#takes()) this.#keep(this.#lines.call(flight));
+  /** A call is over; `more`: as JSON, members of its line, each behind its comma. */
+  called(flight: Flight, more: string = ""): void {
+    if (this.#takes()) this.#keep(this.#lines.call(flight, more));
   }
 
   /** Resolves when all is written. */

@@ -52,17 +52,21 @@ export class Consent {
     for (const asked of formsOf(considered.asked)) {
       const decision = await this.#decide(grants, asked, considered.request);
       const what = describe(considered);
-      call.flight.rule = decision.place === undefined ? undefined : decision.place + 1;
+      const rule = decision.place === undefined ? undefined : decision.place + 1;
+      // Until it is allowed: it may be one too many, or its user may leave without a word.
+      call.flight.decided("deny", rule);
       if ("rate" in decision && decision.kind !== "deny") await this.#count(decision, call, what);
       switch (decision.kind) {
         case "allow":
+          call.flight.decided("allow", rule);
           break;
         case "deny":
           throw new GatewayError("denied", `the policy does not allow this call of ${what}`);
         case "scopes":
           throw needsScopes(decision, what);
         case "confirm":
-          if (!(await confirmed(what, considered, call)))
+          call.flight.decided((await confirmed(what, considered, call)) ? "confirmed" : "declined", rule);
+          if (call.flight.decision === "declined")
             throw new GatewayError("denied", `the user did not agree to this call of ${what}`);
       }
     }

@@ -60,6 +60,7 @@ export class Forwarder {
 
   #send(request: Envelope, call: ActiveCall, { backend, edits }: Target, scope: Scope): Promise<Uint8Array> {
     call.flight.backend = backend.plan.name;
+    if (call.flight.kept) call.flight.meant(backend.plan.name, localName(request, edits) ?? "");
     const go = (): Promise<Uint8Array> =>
       backend.call(this.#hub.uplinkOf(backend, call.session), request, edits, call, scope);
     const { admission } = this.#hub;
@@ -89,7 +90,7 @@ export class Forwarder {
     const split = splitName(view, exposed);
     const backend = split && this.#hub.backendIn(view, split.backend);
     if (!split || !backend || this.#hub.guards(view, backend, kind)) return undefined;
-    const route = { backend, local: encodeJson(split.local) };
+    const route = { backend, local: encodeJson(split.local), decision: "", rule: undefined } as const;
     // Tools and prompts share the routes.
     if (view.backend === "" && !this.#hub.rulesOf(backend) && this.#routes.size < maxRoutes)
       this.#routes.set(exposed, route);
@@ -99,7 +100,7 @@ export class Forwarder {
   /** `tools/call` and `prompts/get`. */
   named(request: Envelope, call: ActiveCall, kind: ListingKind, span: SpanName = "params.name"): Promise<Uint8Array> {
     const exposed = required(request, span);
-    this.#hub.flights.add(call.flight, request.method ?? "", exposed, call.session.facts.view.backend);
+    this.#hub.flights.add(call.flight, request.method ?? "", exposed, call.session.facts.view.backend, request);
     const { finder } = this.#hub;
     if (finder?.has(exposed) === true && kind === "tools" && this.#hub.searches(call.session.facts.view)) {
       const ways = { catalog: this.#listings, forward: (inner: Envelope) => this.named(inner, call, kind) };
@@ -189,13 +190,14 @@ export class Forwarder {
   /** Where the name alone says the backend. */
   #byPrefix(
     exposed: string,
-    { session }: ActiveCall,
+    { session, flight }: ActiveCall,
     kind: ListingKind,
     request: Envelope,
     span: SpanName,
   ): Target | undefined {
     const place = request.spans[span];
     const route = place && this.route(exposed, session.facts.view, kind);
+    if (route) flight.decided(route.decision, route.rule);
     return route && { backend: route.backend, edits: [{ span: place, bytes: route.local }] };
   }
 
@@ -237,6 +239,7 @@ export class Forwarder {
     }
     const held = kind === "tools" && this.#held(session, exposed);
     if (held) throw held;
+    this.permits.hidden(call, kind, split?.backend ?? view.backend, split?.local ?? exposed);
     const missing = partial.map(({ backend }) => backend);
     const shown = this.#hub.backendsOf(view).map(({ plan }) => plan.name);
     call.noted(`no backend of this endpoint lists it: ${shown.join(", ") || "there is none"}`, true);

@@ -81,6 +81,7 @@ export class ModernCall implements Port {
     const end = (reply: Uint8Array): void => {
       this.#reply = reply;
       this.#over = true;
+      flight.replyBytes = this.scope.cancelled ? 0 : reply.length;
       this.session.finish(call);
       this.scope[Symbol.dispose]();
       this.#stopGathering?.();

@@ -89,7 +89,7 @@ export class ModernRouter {
     port: Port,
     check?: ParamCheck,
   ): Promise<Uint8Array | undefined> {
-    const flight = flightOf(request, facts, port, this.#hub.tracer);
+    const flight = flightOf(request, facts, port, this.#hub);
     let reply: Uint8Array | undefined;
     try {
       // Streams that listen have a limit of their own.
@@ -207,7 +207,7 @@ export class ModernRouter {
     const call = session.start(request, own, port, flight);
     call.nameTask = this.#naming(facts);
     try {
-      return await send(request, call);
+      return flight.answered(await send(request, call));
     } finally {
       session.finish(call);
     }

@@ -2,6 +2,7 @@
 
 import type { Backend } from "../backend/backend.ts";
 import type { Envelope } from "../core/envelope.ts";
+import type { Verdict } from "../core/flight.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { encodeJson } from "../core/text.ts";
 import type { Asked, Grants } from "../merge/grants.ts";
@@ -14,6 +15,9 @@ import type { ActiveCall } from "./session.ts";
 export interface Route {
   readonly backend: Backend;
   readonly local: Uint8Array;
+  readonly decision: Verdict;
+  /** Of the policy that allows it, from 1; undefined where none says so. */
+  readonly rule: number | undefined;
 }
 
 /** What is called: an item that may be seen. */
@@ -51,21 +55,36 @@ export class Permits {
   async require(request: Envelope, call: ActiveCall, called: Called): Promise<void> {
     const { view } = call.session.facts;
     const { grants } = view;
+    call.flight.meant(called.backend, called.local);
     // To complete the arguments of a prompt is not to use it.
     if (!grants || request.method === "completion/complete") return;
     const asked = askedOf(called);
-    if (called.kind !== "resources" && grants.isFree(asked)) return this.#remember(grants, view, called);
+    if (called.kind !== "resources" && grants.isFree(asked)) {
+      const rule = grants.ruleOf(asked);
+      call.flight.decided("allow", rule);
+      return this.#remember(grants, view, called, rule);
+    }
     this.#consent ??= import("./consent.ts").then((module) => new module.Consent(this.#hub.cluster));
     const consent = await this.#consent;
     await consent.require(grants, { asked, request, shown: called.shown }, call);
   }
 
-  #remember(grants: Grants, view: View, { kind, shown, backend: name, local }: Called): void {
+  /** A name that nothing is shown under: whether it is the policy that hides it is noted. */
+  hidden({ flight, session }: ActiveCall, kind: ListingKind, backend: string, name: string): void {
+    const { grants } = session.facts.view;
+    if (!grants || !this.#hub.topology.has(backend)) return;
+    const asked = { kind, backend, name };
+    if (grants.shows(asked)) return;
+    const { place } = grants.decide(asked, () => false);
+    flight.decided("deny", place === undefined ? undefined : place + 1);
+  }
+
+  #remember(grants: Grants, view: View, { kind, shown, backend: name, local }: Called, rule: number | undefined): void {
     const backend = this.#hub.topology.get(name);
     const routes = this.#routes.get(grants) ?? new Map<string, Route>();
     this.#routes.set(grants, routes);
     if (backend && routes.size < maxRoutes)
-      routes.set(`${kind} ${view.backend} ${shown}`, { backend, local: encodeJson(local) });
+      routes.set(`${kind} ${view.backend} ${shown}`, { backend, local: encodeJson(local), decision: "allow", rule });
   }
 }
 

@@ -65,7 +65,8 @@ export class Router implements LinkPeer {
     const id = spanBytes(request, "id") ?? encodeText("null");
     const call = session.start(request, own, port);
     call.flight.method = request.method ?? "";
-    if (this.#hub.tracer) trace(this.#hub.tracer, request, call.flight, port, session.facts);
+    call.flight.requestBytes = request.bytes.length;
+    trace(this.#hub, request, call.flight, port, session.facts);
     let reply: Uint8Array | undefined;
     try {
       const { admission } = this.#hub;
@@ -76,7 +77,7 @@ export class Router implements LinkPeer {
     } catch (error) {
       reply = this.failed(call, id, error);
     }
-    this.finished(call);
+    this.finished(call, reply?.length);
     this.count(call, reply);
     return reply;
   }
@@ -95,8 +96,10 @@ export class Router implements LinkPeer {
     this.#hub.meter?.ended(flight, flight.fault || (reply ? faultOf(reply) : "cancelled"));
   }
 
-  finished(call: ActiveCall): void {
+  /** `bytes`: of the answer, where there is one. */
+  finished(call: ActiveCall, bytes: number = 0): void {
     const { scope, session } = call;
+    call.flight.replyBytes = bytes;
     this.#hub.admission?.leave(call.flight);
     if (scope.reason instanceof ClientCancel && !scope.reason.notice) session.asks.abandon(call);
     session.finish(call);

@@ -170,7 +170,21 @@ const policies = mapOf({
 });
 const doors = mapOf({
   policy: policies,
-  audit: mapOf({ file: filled, rotate: sizes }),
+  audit: mapOf({
+    file: filled,
+    rotate: sizes,
+    arguments: among(["off", "hashed", "full"], ["on", true]),
+    rules: fc.array(
+      mapOf({
+        tools: globs,
+        prompts: globs,
+        backends: globs,
+        arguments: among(["off", "full"], [""]),
+        mask: among([["/a/b"], [""]], [["a"], "/a"]),
+      }),
+      { maxLength: 2 },
+    ),
+  }),
   auth: fc.oneof(auths, among(["none"], ["all", ""])),
   publicUrl: among(["https://a.example/gw/", "http://b:80"], ["a", "https://u:p@a", "https://a/?b", "ws://a", ""]),
   tls: mapOf({ cert: filled, key: filled, clientCa: filled }),
