@@ -48,7 +48,8 @@ export class Listens {
   async read(session: Session): Promise<boolean> {
     const { ended, home, level } = await this.#fields(session);
     if (ended !== undefined) return false;
-    if (home !== undefined && home !== this.#bus.node) session.home = home;
+    // Its stream may have come here while this was read.
+    if (home !== undefined && home !== this.#bus.node && !session.outlet.connected) session.home = home;
     if (level !== undefined) session.level ??= level;
     return true;
   }

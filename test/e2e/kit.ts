@@ -131,6 +131,12 @@ export class Gateway implements AsyncDisposable {
     return client;
   }
 
+  /** Waits for a line on stderr, of each process where there are several. */
+  async says(pattern: RegExp): Promise<void> {
+    const procs = this.#fleet?.members.map((member) => member.proc) ?? [this.proc];
+    await Promise.all(procs.map((proc) => proc.line(pattern, "stderr")));
+  }
+
   /** Waits until a backend is up, as the gateway says on stderr. */
   async up(...backends: string[]): Promise<void> {
     const procs = this.#fleet?.members.map(({ proc }) => proc) ?? [this.proc];

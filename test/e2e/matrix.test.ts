@@ -51,7 +51,7 @@ async function startPeers(): Promise<Peers> {
   const config = { timeouts: { list: "20s" }, backends: Object.fromEntries(shown) };
   const gateway = await Gateway.start(config);
   for (const { name, era } of backends)
-    await gateway.proc.line(new RegExp(`backend ${name}: is up \\(${revisionOf[era]}\\)`), "stderr");
+    await gateway.says(new RegExp(`backend ${name}: is up \\(${revisionOf[era]}\\)`));
   return { servers, gateway, stdioFront: createStdioFront(config) };
 }
 
