@@ -25,7 +25,7 @@ function compile(glob: string): (name: string) => boolean {
     if (end < first.length || !fitsAt(first, name, 0) || !fitsAt(last, name, end)) return false;
     let from = first.length;
     for (const piece of pieces) {
-      // The first place is as good as any: what comes behind it has the most room there.
+      // The first place will do: what comes behind it has the most room there.
       const at = find(piece, name, from, end);
       if (at < 0) return false;
       from = at + piece.text.length;

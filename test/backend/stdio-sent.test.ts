@@ -6,6 +6,7 @@ import type { Transport, TransportEvents } from "../../lib/backend/transport.ts"
 import { GatewayError } from "../../lib/core/errors.ts";
 import { Scope } from "../../lib/core/scope.ts";
 import { encodeText } from "../../lib/core/text.ts";
+import { until } from "../e2e/kit.ts";
 import { runtime } from "../kit/process.ts";
 
 interface End {
@@ -42,7 +43,7 @@ const message = (id: number): Uint8Array => encodeText(`{"jsonrpc":"2.0","id":${
 
 test("stdio: a call to a child that has left its input was not sent", async () => {
   const { wire, closed, lines } = await start(`exec 0<&-; echo '{"ready":1}'; exec sleep 20`);
-  while (lines.length === 0) await new Promise((resolve) => void setTimeout(resolve, 5));
+  await until(() => lines.length > 0, "it is ready");
   const outcome = await wire.send(message(1), 1, new Scope()).catch((error: unknown) => error);
   // Bun tells of a broken pipe nowhere: there the call may have run, which is the safe side.
   if (outcome !== "open") assert.equal(outcome instanceof GatewayError && outcome.data["sent"], false);

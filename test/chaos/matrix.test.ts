@@ -2,10 +2,19 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { test } from "node:test";
-import { setTimeout as pause } from "node:timers/promises";
 import type { BackendConfig, Gateway } from "../e2e/kit.ts";
 import type { RawClient } from "../kit/raw-client.ts";
-import { callOnce, childReplica, type Era, HttpReplica, type Outcome, quantile, Records, startGateway } from "./kit.ts";
+import {
+  callOnce,
+  childReplica,
+  type Era,
+  HttpReplica,
+  Load,
+  type Outcome,
+  quantile,
+  Records,
+  startGateway,
+} from "./kit.ts";
 
 type Expected =
   /** Answered, and executed this often at most. */
@@ -116,7 +125,7 @@ async function startBench(transport: "http" | "stdio", era: Era): Promise<Bench>
 /** Few calls say little. */
 const leastSamples = 15;
 
-/** How long calls of another backend take meanwhile, one after the other. */
+/** How long calls of another backend take meanwhile. */
 interface Beside<T> {
   readonly value: T;
   readonly tookMs: readonly number[];
@@ -125,20 +134,14 @@ interface Beside<T> {
 }
 
 async function beside<T>(client: RawClient, work: Promise<T>): Promise<Beside<T>> {
-  const tookMs: number[] = [];
-  let meanwhile = 0;
-  const state = { isDone: false };
-  const watched = work.finally(() => {
-    state.isDone = true;
-  });
-  do {
-    const { text, tookMs: ms, attempts } = await callOnce(client, "other__read");
+  const load = new Load([client], ["other__read"], 100);
+  const value = await work;
+  const meanwhile = load.sent - load.waiting;
+  await load.sends(Math.max(0, leastSamples - load.sent));
+  const outcomes = await load.stop();
+  for (const { text, attempts } of outcomes)
     assert.deepEqual([text === undefined, attempts], [false, 1], "another backend");
-    tookMs.push(ms);
-    if (!state.isDone) meanwhile += 1;
-    await pause(3);
-  } while (!state.isDone || tookMs.length < leastSamples);
-  return { value: await watched, tookMs, meanwhile };
+  return { value, tookMs: outcomes.map(({ tookMs }) => tookMs), meanwhile };
 }
 
 function check(name: string, backend: string, expected: Expected, outcome: Outcome, runs: number): void {

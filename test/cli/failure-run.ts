@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { errorTable } from "../../lib/core/errors.ts";
+import { until } from "../e2e/kit.ts";
 import { bunExecutable, type Proc, projectRoot, runtime, startProcess, startScript } from "../kit/process.ts";
 
 /** How `mcpctl` is started: the binary that users run, and the sources where the runtime is another one. */
@@ -121,13 +122,10 @@ function processesOf(mark: string): readonly string[] {
 
 /** Fails where a process with this word is left; the kernel takes a moment to end those that were killed. */
 export async function assertGone(mark: string): Promise<void> {
-  const until = Date.now() + 20_000;
-  for (let left = processesOf(mark); left.length > 0; left = processesOf(mark)) {
-    if (Date.now() > until) {
-      const lines = left.map((pid) => `${pid} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")}`);
-      for (const pid of left) process.kill(Number(pid), "SIGKILL");
-      assert.fail(`processes are left: ${lines.join("\n").slice(0, 4000)}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await until(() => processesOf(mark).length === 0, "they are gone").catch(() => {
+    const left = processesOf(mark);
+    const lines = left.map((pid) => `${pid} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")}`);
+    for (const pid of left) process.kill(Number(pid), "SIGKILL");
+    assert.fail(`processes are left: ${lines.join("\n").slice(0, 4000)}`);
+  });
 }

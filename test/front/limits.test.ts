@@ -111,7 +111,7 @@ test("limits: a rule has a rate of its own, for each principal", async () => {
     assert.match(await (await good).text(), /done/);
     const response = await client.call();
     assert.equal(response.status, 429);
-    assert.match(await response.text(), /work/);
+    assert.ok((await response.text()).includes("work"));
     assert.equal((await client.post(ping)).status, 200);
   }
   assert.equal(bench.peer.calls.size, 0);
