@@ -51,9 +51,18 @@ export interface ShelfOptions {
 /** A backend may say "changed" whenever it is asked; after so many readings in a row it is given a pause. */
 const maxReadings = 3;
 const pauseMs = 1_000;
+/** It may also say so because it was asked: then clients hear of as many in a row that change nothing. */
+const maxEchoes = 3;
 /** A listing that failed is read again by itself, ever more seldom, and for whoever asks no sooner than this after it. */
 const firstRetryMs = 1_000;
 const lastRetryMs = 300_000;
+
+/** Readings in a row that a word of change led to, and that found none. */
+interface Echoes {
+  count: number;
+  /** When the last one was over, Unix ms. */
+  at: number;
+}
 
 /** A reading under way. */
 interface Reading {
@@ -73,6 +82,7 @@ export class Shelf {
   readonly #readings = new Map<ListingKind, Reading>();
   readonly #retries = new Map<ListingKind, () => void>();
   readonly #told = new Set<ListingKind>();
+  readonly #echoes = new Map<ListingKind, Echoes>();
 
   constructor(backend: Backend, options: ShelfOptions) {
     this.#backend = backend;
@@ -96,7 +106,24 @@ export class Shelf {
   /** The backend says that a listing has changed: whoever listens hears of it, whatever the next reading finds. */
   told(link: Link, kind: ListingKind): void {
     this.#told.add(kind);
+    const echoes = this.#echoes.get(kind);
+    const isReading = this.#readings.has(kind);
+    if (echoes && !isReading && Date.now() - echoes.at > pauseMs) this.#echoes.delete(kind);
+    else if (echoes && !isReading && echoes.count >= maxEchoes) {
+      if (!this.#retries.has(kind)) this.#later(link, kind, pauseMs);
+      return;
+    }
     void this.refresh(link, kind, true);
+  }
+
+  /** Whether clients are to hear of a reading: it found something else, or what was told of cannot be an echo of it. */
+  #isNews(kind: ListingKind, isSame: boolean): boolean {
+    const isTold = this.#told.delete(kind);
+    if (!isSame) this.#echoes.delete(kind);
+    if (!isSame || !isTold) return !isSame;
+    const echoes = { count: (this.#echoes.get(kind)?.count ?? 0) + 1, at: Date.now() };
+    this.#echoes.set(kind, echoes);
+    return echoes.count <= maxEchoes;
   }
 
   /** When the reading under way began, Unix ms. */
@@ -177,7 +204,7 @@ export class Shelf {
       if (!reading.again) break;
     }
     const isSame = sameSlab(before, this.#snapshots.get(kind)?.slab ?? this.#empty);
-    if (this.#told.delete(kind) || !isSame) this.#options.changed(kind, before);
+    if (this.#isNews(kind, isSame)) this.#options.changed(kind, before);
   }
 
   async #attempt(reading: Reading, kind: ListingKind): Promise<void> {

@@ -25,7 +25,6 @@ const bad: Readonly<Record<string, (at: number) => Answer>> = {
 const good: Readonly<Record<string, (at: number) => Answer>> = {
   empty: (at) => (at < 3 ? page([], at === 0 ? "" : String(at + 1)) : page(["late"])),
   wide: () => page(Array.from({ length: 10_000 }, (_, at) => `t${at}`)),
-  restless: () => page(["calm"]),
   plain: (at) => (at === 0 ? page(["a", "b"], "1") : page(["c"])),
 };
 const mended = (at: number): Answer => (at === 0 ? page(["healed"], "1") : page(["whole"]));
@@ -36,7 +35,7 @@ interface Pager {
 }
 
 async function startPager(name: string, answers: (at: number) => Answer): Promise<Pager> {
-  const pager: { peer?: McpPeer; answers: (at: number) => Answer } = { answers };
+  const pager = { answers };
   const peer = await servePeer(
     { tools: { listChanged: true } },
     {
@@ -44,7 +43,6 @@ async function startPager(name: string, answers: (at: number) => Answer): Promis
         const { cursor } = exchange.params;
         // An empty cursor is one like any other.
         const at = cursor === undefined ? 0 : cursor === "" ? 2 : Number(cursor);
-        if (name === "restless") pager.peer?.push(changed);
         const answer = pager.answers(at);
         if (answer !== "hang") exchange.answer(answer);
       },
@@ -98,7 +96,6 @@ test("pagers: bad ones cost the others nothing, are named, and their recovery is
       const { names, partial } = await list(gateway);
       for (const [backend, own] of [
         ["empty", ["late"]],
-        ["restless", ["calm"]],
         ["plain", ["a", "b", "c"]],
       ] as const)
         assert.deepEqual(
@@ -126,12 +123,43 @@ test("pagers: bad ones cost the others nothing, are named, and their recovery is
     }
     // A change after all of them, so that nothing is still on its way.
     change(pagers, "plain", () => page(["last"]));
+    await until(async () => (await list(gateway)).names.includes("plain__last"), "the last change is read");
     await until(() => changes.count > Object.keys(bad).length, "the last change is told");
-    assert.ok((await list(gateway)).names.includes("plain__last"));
     assert.equal(changes.count, Object.keys(bad).length + 1);
   } finally {
     for (const { peer } of pagers.values()) await peer[Symbol.asyncDispose]();
   }
+});
+
+test("pagers: one that says changed whenever it is asked is believed, but not again and again", limits, async () => {
+  let asked = 0;
+  let names = ["calm"];
+  const peer: McpPeer = await servePeer(
+    { tools: { listChanged: true } },
+    {
+      "tools/list": (exchange) => {
+        asked += 1;
+        exchange.answer(page(names));
+        setImmediate(() => peer.push(changed));
+      },
+    },
+  );
+  await using _ = peer;
+  await using gateway = await Gateway.start({ backends: { restless: { url: peer.url } } });
+  await gateway.up("restless");
+  const client = await gateway.client();
+  await using stream = await client.get();
+  const changes = countChanges(stream);
+  const before = asked;
+  // The first one was said before there was a stream.
+  peer.push(changed);
+  await until(() => asked >= before + 4, "it was asked again and again");
+  for (let ping = 0; ping < 1000; ping += 1) await client.request("ping");
+  assert.ok(changes.count <= 3, `${changes.count} changes were told`);
+  names = ["new"];
+  const told = changes.count;
+  await until(() => changes.count > told, "a change of the items is told");
+  assert.deepEqual((await list(gateway)).names, ["restless__new"]);
 });
 
 function change(pagers: ReadonlyMap<string, Pager>, name: string, answers: Pager["answers"]): void {
