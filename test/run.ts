@@ -16,6 +16,8 @@ interface Job {
 const root = resolve(import.meta.dirname, "..");
 const fileTimeoutMs = 10 * 60_000;
 const parallelFiles = 2;
+/** Of a file that failed, what it printed last is printed again at the end: logs are read, and cut, from there. */
+const lastLines = 60;
 
 // Bun stops a test after 5 s by default, Deno never does; the limit per file is enough for both.
 const argumentsOf: Readonly<Record<RuntimeName, readonly string[]>> = {
@@ -67,8 +69,13 @@ async function runFile({ runtime, file }: Job, live: boolean): Promise<Outcome> 
   return { ...output, code: typeof code === "number" ? code : null };
 }
 
-async function runJobs(jobs: readonly Job[], workers: number, live: boolean): Promise<Map<Job, Tally>> {
-  const results = new Map<Job, Tally>();
+interface Result {
+  readonly tally: Tally;
+  readonly output: string;
+}
+
+async function runJobs(jobs: readonly Job[], workers: number, live: boolean): Promise<Map<Job, Result>> {
+  const results = new Map<Job, Result>();
   const queue = jobs.values();
   const work = async (): Promise<void> => {
     for (const job of queue) {
@@ -76,7 +83,8 @@ async function runJobs(jobs: readonly Job[], workers: number, live: boolean): Pr
       if (live) console.log(`\n── ${job.runtime} ${job.file}`);
       const outcome = await runFile(job, live);
       const { tally, problem } = judge(job.runtime, outcome);
-      results.set(job, tally);
+      const output = tally.failed > 0 ? `${outcome.stdout}${outcome.stderr}` : "";
+      results.set(job, { tally, output });
       const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
       if (!live) process.stdout.write(`\n${outcome.stdout}${outcome.stderr}`);
       console.log(
@@ -125,11 +133,16 @@ async function main(): Promise<number> {
     ...(await runJobs(jobs.filter(alone), 1, live)),
   ]);
   console.log("");
-  for (const [job, tally] of results) if (tally.failed > 0) console.log(`failed: ${job.runtime} ${job.file}`);
+  for (const [job, { tally, output }] of results) {
+    if (tally.failed === 0) continue;
+    if (!live) console.log(output.trimEnd().split("\n").slice(-lastLines).join("\n"));
+    console.log(`failed: ${job.runtime} ${job.file}`);
+  }
   const sumOf = (runtime: RuntimeName): Tally =>
     [...results]
       .filter(([job]) => job.runtime === runtime)
-      .reduce((sum, [, tally]) => addTally(sum, tally), emptyTally);
+
+      .reduce((sum, [, { tally }]) => addTally(sum, tally), emptyTally);
   const sums = runtimes.map(sumOf);
   for (const [index, runtime] of runtimes.entries())
     console.log(`${runtime}: ${formatTally(sums[index] ?? emptyTally)}`);

@@ -9,7 +9,7 @@ const limits = { timeout: 120_000 };
 
 type Answer = object | "hang";
 
-const page = (names: readonly string[], nextCursor?: string): Answer => ({
+const page = (names: readonly string[], nextCursor?: string): object => ({
   result: { tools: names.map((name) => ({ name, inputSchema: { type: "object" } })), nextCursor },
 });
 
@@ -34,7 +34,7 @@ interface Pager {
   answers: (at: number) => Answer;
 }
 
-async function startPager(name: string, answers: (at: number) => Answer): Promise<Pager> {
+async function startPager(answers: (at: number) => Answer): Promise<Pager> {
   const pager = { answers };
   const peer = await servePeer(
     { tools: { listChanged: true } },
@@ -80,7 +80,7 @@ function countChanges(stream: RawStream): { count: number } {
 
 test("pagers: bad ones cost the others nothing, are named, and their recovery is told once", limits, async () => {
   const pagers = new Map<string, Pager>();
-  for (const [name, answers] of Object.entries({ ...bad, ...good })) pagers.set(name, await startPager(name, answers));
+  for (const [name, answers] of Object.entries({ ...bad, ...good })) pagers.set(name, await startPager(answers));
   const backends = Object.fromEntries([...pagers].map(([name, { peer }]) => [name, { url: peer.url }]));
   const timeouts = { connect: "3s" };
   await using gateway = await Gateway.start({
