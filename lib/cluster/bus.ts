@@ -121,8 +121,9 @@ export class Bus {
       if (left === 0) answered.resolve();
     });
     try {
-      // This process is among them. An answer may be here before the number is.
-      left += (await scope.race(this.wire.send(undefined, this.#seal(topic, { ...head, ask }, nothing)))) - 1;
+      const heard = await scope.race(this.wire.send(undefined, this.#seal(topic, { ...head, ask }, nothing)));
+      // This process is among them. Answers may be here before the number is.
+      left += heard - 1;
       if (left > 0) await scope.race(answered.promise);
     } catch {
       // Who is not there needs not know.

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { after, test } from "node:test";
-import { callText, recordOf } from "../e2e/kit.ts";
+import { callText, recordOf, until } from "../e2e/kit.ts";
 import { lacksFleet } from "../kit/engine.ts";
 import { Fleet } from "../kit/fleet.ts";
 import { answersTo, ModernPeer } from "../kit/modern-peer.ts";
@@ -119,6 +119,33 @@ test("cluster: a stream goes on at another process, with what was missed", limit
   // And from then on.
   await callText(one, "b__touch", { uri });
   await eventOf(second, ofMethod("notifications/resources/updated"));
+});
+
+test("cluster: a change is told although the stream goes to another process just then", limits, async () => {
+  const { fleet } = await peers();
+  const clients = await sessionAtAll(fleet);
+  const heard = new Set<number>();
+  let round = 0;
+  /** Counts a change for the round in which it comes, on whatever stream. */
+  const hear = async (stream: RawStream): Promise<void> => {
+    for (let event = await stream.next(); event; event = await stream.next())
+      if (event.data.includes("notifications/tools/list_changed")) heard.add(round);
+  };
+  const streams: RawStream[] = [await clients[0].get()];
+  const hearing = streams.map(hear);
+  for (round = 1; round <= 20; round += 1) {
+    const [at, caller] = [clients[round % 3], clients[(round + 1) % 3]];
+    assert.ok(at && caller);
+    const [stream] = await Promise.all([
+      at.get(),
+      callText(caller, round % 2 ? "b__grow" : "b__shrink", { name: "g" }),
+    ]);
+    streams.push(stream);
+    hearing.push(hear(stream));
+    await until(() => heard.has(round), `the change of round ${round} is told`);
+  }
+  for (const stream of streams) await stream.close();
+  await Promise.allSettled(hearing);
 });
 
 test("cluster: the stream of a call is resumed at another process", limits, async () => {
