@@ -23,13 +23,13 @@ async function runRounds({ extra }: Call): Promise<Result> {
   return json({ ...first, ...second });
 }
 
+/** One after the other: whether a call that fails has asked its client before must not be a matter of time. */
 async function askWithin({ extra, session }: Call): Promise<Result> {
   const declared = session.server.getClientCapabilities();
-  const questions = {
-    ...(declared?.sampling !== undefined && { opinion: capitalQuestion }),
-    ...(declared?.elicitation !== undefined && { name: formOf("What is your name?", "name") }),
-  };
-  return json(await askAtOnce(extra, questions));
+  const name = { name: formOf("What is your name?", "name") };
+  const named = declared?.elicitation === undefined ? {} : await askAtOnce(extra, name);
+  const rated = declared?.sampling === undefined ? {} : await askAtOnce(extra, { opinion: capitalQuestion });
+  return json({ ...named, ...rated });
 }
 
 function toggleTool({ tools }: World): void {
