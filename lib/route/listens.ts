@@ -3,6 +3,7 @@
 import type { Bus } from "../cluster/bus.ts";
 import { Scope } from "../core/scope.ts";
 import { asRecord, decodeText, encodeJson } from "../core/text.ts";
+import { type Claim, isLater, unclaimed } from "./claim.ts";
 import type { Hub } from "./hub.ts";
 import type { Router } from "./router.ts";
 import { openOf, type Session } from "./session.ts";
@@ -11,6 +12,8 @@ const purpose = "listens";
 /** A resource whose backend does not answer by then is not listened to. */
 const openMs = 10_000;
 const prefix = "listens:";
+/** The turn in which a process took the stream. */
+const homePrefix = "home:";
 
 /** What one process has subscribed to for a session. */
 interface Listening {
@@ -46,10 +49,15 @@ export class Listens {
 
   /** What is known of a session that this process did not have; resolves to whether it goes on. */
   async read(session: Session): Promise<boolean> {
-    const { ended, home, level } = await this.#fields(session);
+    const fields = await this.#fields(session);
+    const { ended, level } = fields;
     if (ended !== undefined) return false;
-    // Its stream may have come here while this was read.
-    if (home !== undefined && home !== this.#bus.node && !session.outlet.connected) session.home = home;
+    const claim = lastClaim(fields);
+    // Its stream may have gone elsewhere, or come here, while this was read.
+    if (isLater(claim, session.claim) && !session.outlet.connected) {
+      session.claim = claim;
+      session.home = claim.node === this.#bus.node ? undefined : claim.node;
+    }
     if (level !== undefined) session.level ??= level;
     return true;
   }
@@ -57,7 +65,7 @@ export class Listens {
   /** Its stream is here, and stays. */
   refresh(session: Session): void {
     if (session.facts.key === "") return;
-    void this.#write(session, { home: this.#bus.node });
+    if (session.home === undefined) this.claim(session);
     if (this.#kept.has(session)) void this.#keep(session);
   }
 
@@ -77,17 +85,22 @@ export class Listens {
     if (home !== undefined && uris.length > 0) this.handOver(session);
   }
 
-  /** The stream is here; what each process has subscribed to for the session until now. */
-  async take(session: Session): Promise<ReadonlyMap<string, Listening>> {
+  /** That the stream is here, where all processes can read it. */
+  claim(session: Session): void {
+    const { turn, node } = session.claim;
+    if (node === this.#bus.node) void this.#write(session, { [homePrefix + node]: String(turn) });
+  }
+
+  /** The last claim to the stream until now, and what each process has subscribed to for the session. */
+  async before(session: Session): Promise<{ readonly last: Claim; readonly found: ReadonlyMap<string, Listening> }> {
     const fields = await this.#fields(session);
-    void this.#write(session, { home: this.#bus.node });
     const found = new Map<string, Listening>();
     for (const [name, sealed] of Object.entries(fields)) {
       const opened = name.startsWith(prefix) ? this.#hub.sealer.open(purpose, sealed) : undefined;
       const { uris } = asRecord(opened && JSON.parse(decodeText(opened)));
       if (Array.isArray(uris)) found.set(name.slice(prefix.length), { uris: uris.map(String) });
     }
-    return found;
+    return { last: lastClaim(fields), found };
   }
 
   /** Listens here to what the session listened to at other processes. */
@@ -136,4 +149,13 @@ export class Listens {
   async #fields(session: Session): Promise<Readonly<Record<string, string>>> {
     return await this.#bus.wire.read(key(session)).catch(() => ({}));
   }
+}
+
+function lastClaim(fields: Readonly<Record<string, string>>): Claim {
+  let last = unclaimed;
+  for (const [name, turn] of Object.entries(fields)) {
+    const claim = { turn: Number(turn), node: name.slice(homePrefix.length) };
+    if (name.startsWith(homePrefix) && isLater(claim, last)) last = claim;
+  }
+  return last;
 }

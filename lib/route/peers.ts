@@ -6,6 +6,7 @@ import { notificationMessage } from "../core/rpc.ts";
 import type { RateLimit, RateTerms } from "../resilience/rates.ts";
 import { SharedRates } from "../cluster/rates.ts";
 import { every, Scope, sleep } from "../core/scope.ts";
+import { isLater } from "./claim.ts";
 import type { Cluster } from "./cluster.ts";
 import { legacyCapabilities } from "./greet.ts";
 import type { Hub } from "./hub.ts";
@@ -110,6 +111,7 @@ export class Peers implements Cluster {
   }
 
   left(session: Session): void {
+    session.departures += 1;
     this.#bus.cast("left", keyOf(session));
   }
 
@@ -190,14 +192,23 @@ export class Peers implements Cluster {
   }
 
   async #take(session: Session, lastEventId: string | undefined): Promise<void> {
-    const head = { ...keyOf(session), ...(lastEventId === undefined ? {} : { last: lastEventId }) };
-    const before = await this.#listens.take(session);
+    const { departures } = session;
+    const { last, found } = await this.#listens.before(session);
+    // The client has come and gone meanwhile: who has its stream by now has said so.
+    if (session.departures !== departures && !session.outlet.connected) return;
+    const turn = Math.max(last.turn, session.claim.turn) + 1;
+    session.claim = { turn, node: this.node };
+    session.home = undefined;
+    this.#listens.claim(session);
+    const head = { ...keyOf(session), turn, ...(lastEventId === undefined ? {} : { last: lastEventId }) };
     const named = lastEventId?.slice(0, this.node.length);
-    const nodes = new Set([...before.keys(), ...(named === undefined ? [] : [named])]);
+    const nodes = new Set([...found.keys(), ...(named === undefined ? [] : [named])]);
     nodes.delete(this.node);
     const there = await Promise.all([...nodes].map((node) => this.#bus.tell(node, "home", head)));
     this.#bus.cast("home", head);
-    await this.#listens.open(session, before.values());
+    await this.#listens.open(session, found.values());
+    // Another process has taken it meanwhile.
+    if (session.home !== undefined) return this.#listens.handOver(session);
     this.#bus.cast("listens", keyOf(session));
     // What a process that is gone had for the client is lost: it is told to look at everything again.
     if (there.includes(false)) this.#hint(session);
@@ -215,7 +226,10 @@ export class Peers implements Cluster {
   /** The stream of a session is at another process now: so are its messages, and what it listens to. */
   #moved({ from, head }: Message): void {
     const session = this.#sessionOf(head);
-    if (!session) return;
+    const claim = { turn: Number(head["turn"]), node: from };
+    // Two that take it at the same time hear of each other: both have to see the same one as the last.
+    if (!session || !isLater(claim, session.claim)) return;
+    session.claim = claim;
     session.home = from;
     const last = head["last"];
     for (const message of session.outlet.surrender?.(typeof last === "string" ? last : undefined) ?? [])

@@ -15,6 +15,7 @@ import { asRecord, encodeJson } from "../core/text.ts";
 import type { View } from "../merge/names.ts";
 import type { Era } from "../protocol/codec.ts";
 import { Asks } from "./asks.ts";
+import { type Claim, unclaimed } from "./claim.ts";
 import type { Outlet, Port } from "./outlet.ts";
 import type { TaskOwners } from "./task-owners.ts";
 
@@ -199,6 +200,10 @@ export class Session {
   id = "";
   /** The process that has its stream, where that is another one. */
   home: string | undefined;
+  /** The last that any process has said of having its stream. */
+  claim: Claim = unclaimed;
+  /** How often its client has left its stream here. */
+  departures = 0;
   /** While other processes are asked about it; resolves to whether it goes on. */
   joining: Promise<boolean> | undefined;
 
