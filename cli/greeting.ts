@@ -1,7 +1,7 @@
 // What `serve` says once it listens: the endpoint, which backends came up, and how to add it to common clients.
 
 import process from "node:process";
-import { type Arrival, compileOnceBusy, type Gateway, shrink } from "../lib/index.ts";
+import { type Arrival, type Gateway, shrink } from "../lib/index.ts";
 import { isTerminal } from "../lib/sink.ts";
 import type { Log } from "./log.ts";
 import { say, sayPainted } from "./output.ts";
@@ -30,7 +30,6 @@ export async function greet(
   if (isTerminal(2)) sayPainted(await arrivalTable(arrivals));
   else for (const line of arrivalLines(arrivals)) say(line);
   if (isDemo) for (const line of clients(usable)) say(line);
-  compileOnceBusy();
   shrink();
 }
 

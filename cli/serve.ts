@@ -3,7 +3,6 @@
 import process from "node:process";
 import type { Supervisor } from "../lib/crew.ts";
 import {
-  compileOnceBusy,
   defaultPlan,
   demoBackends,
   type Faults,
@@ -178,11 +177,21 @@ async function serveHttp(
     (supervisor?.terms.place ?? 0) === 0
       ? greet(url, gateway, isDemo, signals, observer)
       : Promise.race([gateway.settled(readyMs), signals.stopped]);
+  const paced = greeted.then(async () => {
+    supervisor?.say("ready");
+    return await pace();
+  });
   try {
-    await Promise.all([greeted.then(() => supervisor?.say("ready")), signals.stopped]);
+    await Promise.all([paced, signals.stopped]);
   } finally {
     await closeAll(gateway, listener);
+    (await paced)();
   }
+}
+
+/** Not before it is needed: the start does without it. */
+async function pace(): Promise<() => void> {
+  return (await import("../lib/busy.ts")).keepPace();
 }
 
 /** Stops accepting, lets calls end, then cuts what is left. Where other processes go on, clients go there first. */
@@ -195,8 +204,9 @@ async function closeAll(gateway: Gateway, listener: Listener): Promise<void> {
 }
 
 async function serveStdio(gateway: Gateway, signals: Signals): Promise<void> {
-  compileOnceBusy();
+  const paced = pace();
   await Promise.race([gateway.serveStdio(process.stdin, process.stdout), signals.stopped]);
+  (await paced)();
   // After a signal an open stdin would keep the process alive: Bun until it is destroyed, Deno until it is paused too.
   process.stdin.pause().destroy();
 }

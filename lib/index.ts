@@ -9,7 +9,6 @@ export { parseDuration } from "./config/units.ts";
 export { watchFiles } from "./config/watch.ts";
 export { asGatewayError, type ErrorCode, GatewayError } from "./core/errors.ts";
 export { isLoopback } from "./core/loopback.ts";
-export { compileOnceBusy } from "./busy.ts";
 export { shrink } from "./core/tcp.ts";
 export type { BackendName } from "./core/nouns.ts";
 export type { LogDetails, LogLevel, Observer } from "./core/observer.ts";

@@ -17,6 +17,7 @@ const maxBytes = 1_022_000;
 const onDemand = [
   "lib/audit",
   "lib/bench.ts",
+  "lib/busy.ts",
   "lib/chaos.ts",
   "lib/demo.ts",
   "lib/toolbox.ts",
@@ -32,6 +33,7 @@ const onDemand = [
   "lib/page.ts",
   "lib/sign-in.ts",
   "lib/backend/authorization.ts",
+  "lib/backend/checkup.ts",
   "lib/backend/grant-credential.ts",
   "lib/backend/grants.ts",
   "lib/backend/logins.ts",

@@ -1,18 +1,14 @@
 // Asks the replicas of a backend over HTTP whether they want calls, at the path that its plan names.
 
 import type { BackendPlan } from "../config/plan.ts";
-import { GatewayError } from "../core/errors.ts";
-import { Scope, sleep } from "../core/scope.ts";
+import { type Scope, sleep } from "../core/scope.ts";
 import type { BackendPolicies } from "./policies.ts";
 import type { Replica } from "./replica.ts";
 
-/** Returns what ends it. */
-export function checkReplicas({ name, healthMs }: BackendPlan, policies: BackendPolicies): () => void {
-  const { healthPath, downMs } = policies.plan;
-  const scope = new Scope();
-  if (healthPath !== undefined && healthMs > 0)
-    for (const replica of policies.replicas) void check(replica, healthPath, { healthMs, downMs, policies, scope });
-  return () => scope.cancel(new GatewayError("draining", `backend "${name}" is closed`));
+/** Until the scope ends. */
+export function checkReplicas({ healthMs }: BackendPlan, path: string, policies: BackendPolicies, scope: Scope): void {
+  const { downMs } = policies.plan;
+  for (const replica of policies.replicas) void check(replica, path, { healthMs, downMs, policies, scope });
 }
 
 interface Checking {

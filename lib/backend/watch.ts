@@ -1,8 +1,8 @@
 // Looks now and then whether the replicas of a backend are still heard.
 
 import type { BackendPlan } from "../config/plan.ts";
+import { GatewayError } from "../core/errors.ts";
 import { every, Scope } from "../core/scope.ts";
-import { checkReplicas } from "./checkup.ts";
 import type { BackendPolicies } from "./policies.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -15,10 +15,13 @@ export function watchUplinks(
   policies: BackendPolicies,
   uplinks: () => Iterable<Uplink>,
 ): () => void {
-  const stopChecks = checkReplicas(plan, policies);
+  const { healthPath } = policies.plan;
+  const checks = new Scope();
+  if (healthPath !== undefined && plan.healthMs > 0)
+    void import("./checkup.ts").then(({ checkReplicas }) => checkReplicas(plan, healthPath, policies, checks));
   const stopPings = pingUplinks(plan, uplinks);
   return () => {
-    stopChecks();
+    checks.cancel(new GatewayError("draining", `backend "${plan.name}" is closed`));
     stopPings();
   };
 }

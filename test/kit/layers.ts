@@ -104,7 +104,7 @@ export const rules: Readonly<Record<RuleName, Rule>> = {
 
   cliImports: (sources) =>
     checkEdges(sources, (from, to) => {
-      const allowed = ["index", "toolbox", "bench", "demo", "chaos", "crew", "sink", "tiers", "workers"].map(
+      const allowed = ["index", "toolbox", "bench", "busy", "demo", "chaos", "crew", "sink", "tiers", "workers"].map(
         (name) => `lib/${name}.ts`,
       );
       if (roomOf(from) !== "cli" || roomOf(to) === "cli" || to === "package.json" || allowed.includes(to))
