@@ -102,9 +102,9 @@ test(
 );
 
 test("bench: a stored run fails one that is slower, and compare names the slower of two", limits, async () => {
-  // A machine that has other things to do adds tens of milliseconds.
-  await using fast = await start("--delay", "100ms");
-  await using slow = await start("--delay", "500ms");
+  // A machine that has other things to do adds hundreds of milliseconds, to one run and not to the next.
+  await using fast = await start("--delay", "400ms");
+  await using slow = await start("--delay", "1500ms");
   using folder = createFolder({ "other.json": "{}" });
   const stored = join(folder.path, "base.json");
   const calls = ["-r", "100/s", "-d", "1500ms"];
@@ -118,8 +118,11 @@ test("bench: a stored run fails one that is slower, and compare names the slower
   assert.match(worse.stdout, /^missed +p50 as the baseline +\+\d/m);
   assert.match(bench(fast.url, "--baseline", join(folder.path, "other.json")).stderr, /is no BenchReport/);
 
+  // Run by turns, both get the same of what the machine adds.
+  await using quick = await start("--delay", "100ms");
+  await using late = await start("--delay", "500ms");
   const rounds = ["-r", "50/s", "-d", "1600ms", "--rounds", "4"];
-  const compared = bench("compare", `${fast.url}#work`, slow.url, ...rounds, "-o", "json");
+  const compared = bench("compare", `${quick.url}#work`, late.url, ...rounds, "-o", "json");
   assert.equal(compared.code, 1, compared.stdout + compared.stderr);
   const comparison = JSON.parse(compared.stdout);
   assert.equal(comparison.verdict, "slower");
@@ -142,7 +145,7 @@ test("bench: the build of the README passes, and fails where a server became slo
     mcpctl: `#!/bin/sh\nexec ${[command, ...args].map((word) => `'${word}'`).join(" ")} "$@"\n`,
   });
   chmodSync(join(folder.path, "mcpctl"), 0o755);
-  await using fast = await start("--delay", "150ms");
+  await using fast = await start("--delay", "500ms");
   await using slow = await start("--delay", "3s");
   const shell = (text: string, url: string): number | null => {
     const env = { ...process.env, SERVER: url, PATH: `${folder.path}:${process.env["PATH"] ?? ""}` };
