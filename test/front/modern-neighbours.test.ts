@@ -51,17 +51,25 @@ const cases: readonly [what: string, deaf: string, tool: string, options: Modern
   ["one that does not list its tools, for a tool that its own does not list", "tools/list", "unlisted", {}],
 ];
 
+/** How long the call takes, ms. */
+async function callBeside(method: string, tool: string, options: ModernRequestOptions): Promise<number> {
+  await using peer = await startPeer();
+  await using deaf = await startDeaf(method);
+  await using bench = await startBench({ backends: { peer: peer.url, deaf: deaf.url } });
+  if (method === "tools/list") await deaf.heard;
+  const { body, headers } = modernRequest("tools/call", { name: `peer__${tool}`, arguments: {} }, options);
+  const begun = Date.now();
+  const answering = new FrontClient(bench.gateway).send("POST", body, headers);
+  (await peer.call()).reply("done");
+  assert.equal((await answering).status, 200);
+  return Date.now() - begun;
+}
+
 for (const [what, method, tool, options] of cases) {
   test(`modern neighbours: a call does not wait for ${what}`, async () => {
-    await using peer = await startPeer();
-    await using deaf = await startDeaf(method);
-    await using bench = await startBench({ backends: { peer: peer.url, deaf: deaf.url } });
-    if (method === "tools/list") await deaf.heard;
-    const { body, headers } = modernRequest("tools/call", { name: `peer__${tool}`, arguments: {} }, options);
-    const begun = Date.now();
-    const answering = new FrontClient(bench.gateway).send("POST", body, headers);
-    (await peer.call()).reply("done");
-    assert.equal((await answering).status, 200);
-    assert.ok(Date.now() - begun < promptMs, "it waited");
+    // Where it waits it always does; a machine that stands still does so once.
+    let took = promptMs;
+    for (let left = 5; left > 0 && took >= promptMs; left -= 1) took = await callBeside(method, tool, options);
+    assert.ok(took < promptMs, "it waited");
   });
 }
