@@ -30,6 +30,9 @@ export function forwarding(
     negotiated: (version) => wire.negotiated(version),
     opened: () => wire.opened(),
     close: () => wire.close(),
+    get hears() {
+      return wire.hears;
+    },
     pid: wire.pid,
   };
 }

@@ -78,6 +78,9 @@ class Guard {
       negotiated: (version) => wire.negotiated(version),
       opened: () => wire.opened(),
       close: () => wire.close(),
+      get hears() {
+        return wire.hears;
+      },
       get pid() {
         return wire.pid;
       },
@@ -102,6 +105,7 @@ class Guard {
       paused: (call, retryMs) => events.paused(call, retryMs),
       congestion: (call) => events.congestion(call),
       waiting: (call) => events.waiting(call),
+      missed: () => events.missed?.(),
       retired: (error) => events.retired(error),
       closed: (error, unsent) => events.closed(error, unsent),
     };

@@ -60,7 +60,6 @@ class HttpTransport implements Transport, LandingPlace {
   readonly maxMessageBytes: number;
   readonly #events: TransportEvents;
   readonly #pool: HttpPool;
-  readonly #headers: readonly (readonly [string, string])[];
   readonly #scope = new Scope();
   readonly #streams: EventStreams;
   readonly #origin: string;
@@ -81,7 +80,6 @@ class HttpTransport implements Transport, LandingPlace {
     this.maxMessageBytes = options.maxMessageBytes;
     this.#events = events;
     this.#pool = new HttpPool(url, { connectTimeoutMs: options.connectMs, tls: readTrust(options.replica.tls) });
-    this.#headers = Object.entries(options.replica.headers);
     this.#streams = new EventStreams(
       {
         maxMessageBytes: options.maxMessageBytes,
@@ -142,8 +140,7 @@ class HttpTransport implements Transport, LandingPlace {
     scope: Scope,
     headers?: MessageHeaders,
   ): Promise<SendOutcome> {
-    let reply = first;
-    if (postRedirects.has(reply.status)) reply = await this.#redirected(reply, message, scope, headers);
+    const reply = postRedirects.has(first.status) ? await this.#redirected(first, message, scope, headers) : first;
     this.#options.answered?.(reply.status, reply.headers, call);
     // The modern era, which has headers for each message, has no sessions.
     const isModern = headers?.some(([name]) => name === headerNames.method) === true;
@@ -156,10 +153,14 @@ class HttpTransport implements Transport, LandingPlace {
     } else if (call === undefined) await reply.body.bytes(maxErrorBytes);
     else if (mediaType(reply) !== "application/json") await this.#stream(reply, call, scope);
     else {
-      const { maxMessageBytes } = this.#options;
-      this.#events.message(reply.body.whole(maxMessageBytes) ?? (await reply.body.bytes(maxMessageBytes)), call, true);
+      const whole = reply.body.whole(this.maxMessageBytes) ?? (await reply.body.bytes(this.maxMessageBytes));
+      this.#events.message(whole, call, true);
     }
     return "ended";
+  }
+
+  get hears(): boolean {
+    return this.#older?.hears ?? this.#streams.hears;
   }
 
   negotiated(protocolVersion: string): void {
@@ -173,8 +174,7 @@ class HttpTransport implements Transport, LandingPlace {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#end();
-    return this.#closing;
+    return (this.#closing ??= this.#end());
   }
 
   #post(message: Uint8Array, scope: Scope, more?: MessageHeaders): Promise<HttpReply> {
@@ -222,7 +222,7 @@ class HttpTransport implements Transport, LandingPlace {
   }
 
   #requestHeaders(accept: string): [string, string][] {
-    const headers: [string, string][] = this.#headers.map(([name, value]) => [name, value]);
+    const headers = Object.entries(this.#options.replica.headers);
     const shown = this.#options.credential?.current();
     if (shown !== undefined) headers.push(["authorization", shown]);
     headers.push(["accept", accept]);

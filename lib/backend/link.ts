@@ -74,6 +74,15 @@ export class Link implements TransportEvents, FlightOwner {
     return !this.life.cancelled && this.facts !== undefined;
   }
 
+  /** False where nothing can come right now that the backend says on its own. */
+  get hears(): boolean {
+    return this.#transport?.hears !== false;
+  }
+
+  missed(): void {
+    this.#peer.missed?.(this);
+  }
+
   /** A client session is over. */
   forget(session: object): void {
     this.#tasks.forget(session);
@@ -170,12 +179,7 @@ export class Link implements TransportEvents, FlightOwner {
     this.calls.cut(error);
     this.calls.failAll((upstream) => (unsent?.has(upstream) ? notSent(this.backend, error) : error));
     this.#peer.ended(this);
-    void this.#vanish();
-  }
-
-  async #vanish(): Promise<void> {
-    await this.#transport?.close();
-    this.#gone.resolve();
+    this.#gone.resolve(this.#transport?.close());
   }
 
   /** Closes the wire at once; calls in flight fail with `error`. */

@@ -25,6 +25,7 @@ const firstDelayMs = 100;
 const maxDelayMs = 30_000;
 /** A stream that lived this long was no failure. */
 const stableMs = 5_000;
+const lists = ["tools", "prompts", "resources"] as const;
 
 interface Stream {
   readonly id: number;
@@ -56,7 +57,7 @@ export class ModernListen {
   #opening: Stream | undefined;
   #honoured: ListenFilter | undefined;
   #failures = 0;
-  /** Something may have changed while nobody listened. */
+  /** Nobody listens, or nobody did: something may have changed. Until the first stream is refused that is not so. */
   #hasGap = false;
   #isRunning = false;
 
@@ -64,6 +65,14 @@ export class ModernListen {
     this.#requests = requests;
     this.#events = events;
     this.#topic = topic;
+  }
+
+  /** Whether the server tells of all changes of listings that it can tell of. */
+  get hears(): boolean {
+    const asked = this.#current?.filter;
+    const heard = this.#honoured;
+    if (!asked || !heard) return !this.#hasGap;
+    return lists.every((list) => heard[list] || !asked[list]);
   }
 
   start(): void {
@@ -134,6 +143,7 @@ export class ModernListen {
       if (isSame(known, wanted)) break;
       const failure = await this.#open(wanted);
       if (!failure) continue;
+      this.#hasGap ||= !this.#current;
       this.#failures += 1;
       this.#settle(failure);
       // A server without the method has declared what it cannot do; asking again would not help.
@@ -184,8 +194,9 @@ export class ModernListen {
     this.#honoured = honoured;
     this.#drop(before);
     this.#settle(undefined);
-    if (this.#hasGap) this.#tellGap(honoured);
+    const hadGap = this.#hasGap;
     this.#hasGap = false;
+    if (hadGap && this.#topic === "changes") this.#events.missed?.();
     stream.acked.resolve(honoured);
   }
 
@@ -227,15 +238,6 @@ export class ModernListen {
         settle(error ?? refused(this.#requests.facts.backend, name));
       }
     }
-  }
-
-  /** Listeners are told to look, for nobody knows what they have missed. */
-  #tellGap({ tools, prompts, resources, uris }: ListenFilter): void {
-    const lists = Object.entries({ tools, prompts, resources }).flatMap(([name, on]) => (on ? [name] : []));
-    for (const name of lists)
-      this.#events.message(notificationMessage(`notifications/${name}/list_changed`), undefined);
-    for (const uri of uris)
-      this.#events.message(notificationMessage("notifications/resources/updated", { uri }), undefined);
   }
 }
 

@@ -97,6 +97,10 @@ export class EraProbe implements TransportEvents {
     return this.#target?.waiting(call) ?? false;
   }
 
+  missed(): void {
+    this.#target?.missed?.();
+  }
+
   retired(error: GatewayError): void {
     if (this.#target) this.#target.retired(error);
     else this.#unreached = error;

@@ -70,6 +70,10 @@ export class ModernTransport implements Transport, TransportEvents {
     this.#listen.start();
   }
 
+  get hears(): boolean {
+    return this.#listen.hears;
+  }
+
   async close(): Promise<void> {
     this.#life.cancel();
     this.#listen.stop();

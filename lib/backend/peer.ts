@@ -8,6 +8,8 @@ export interface PeerOf<Link> {
   notified(link: Link, envelope: Envelope, caller: Caller | undefined): void;
   /** A request of the backend; the peer answers it with `link.send`. */
   asked(link: Link, envelope: Envelope, caller: Caller | undefined): void;
+  /** The backend may have said something on its own that did not come. */
+  missed?(link: Link): void;
   /** Something came that is no message, or answers nothing. */
   strayed(link: Link, what: string): void;
   /** The wire is gone: nothing that the backend asked can be answered any more. */

@@ -4,6 +4,7 @@ import type { GatewayError } from "../core/errors.ts";
 import { type Scope, sleep } from "../core/scope.ts";
 import { LoneEvent } from "../core/sse-lone.ts";
 import { EventFeed, type EventPosition, type EventReader } from "./events.ts";
+import { Hearing } from "./hearing.ts";
 import type { HttpReply } from "./pool.ts";
 import type { TransportEvents } from "./transport.ts";
 
@@ -35,10 +36,17 @@ export class EventStreams {
   readonly source: StreamSource;
   readonly events: TransportEvents;
   readonly #lone = new LoneEvent();
+  readonly #hearing: Hearing;
 
   constructor(source: StreamSource, events: TransportEvents) {
     this.source = source;
     this.events = events;
+    this.#hearing = new Hearing(() => events.missed?.());
+  }
+
+  /** False where the standalone stream was refused, or has broken, and is not open again. */
+  get hears(): boolean {
+    return this.#hearing.hears;
   }
 
   /** Reads a call's stream to its answer, resuming it where the server gave event ids. */
@@ -61,20 +69,37 @@ export class EventStreams {
         if (!isStream) reply.body.cancel();
         const lost = reply.status === 404 ? this.source.sessionLost() : undefined;
         if (lost) return this.events.retired(lost);
-        if (!isStream && !mayComeBack(reply.status)) return;
+        if (!isStream && !mayComeBack(reply.status)) {
+          if (position.lastId === undefined) return this.#hearing.ended(true);
+          // It is the event that the server does not know any more.
+          position.lastId = undefined;
+        }
         if (isStream) {
           failures = 0;
-          // What belongs to no call is for many clients: the slowest one must not hold up the others.
-          const deliver = (data: Uint8Array): void => this.events.message(data, undefined);
-          await new Promise<void>((ended, failed) =>
-            this.read(reply, position, { deliver, congestion: () => undefined, ended, failed }),
-          );
+          await this.#hear(reply, position);
         }
       } catch {
         if (scope.cancelled) return;
       }
+      // Whoever names the last event is told later what the server says now.
+      const isKept = position.lastId !== undefined;
+      if (!isKept || failures > 0) this.#hearing.ended(!isKept);
       const delay = failures === 0 ? delayOf(position) : Math.min(resumeDelayMs * 2 ** failures, 30_000);
       await sleep(delay, scope).catch(() => {});
+    }
+  }
+
+  /** Reads the standalone stream to its end. */
+  async #hear(reply: HttpReply, position: EventPosition): Promise<void> {
+    const over = this.#hearing.began();
+    // What belongs to no call is for many clients: the slowest one must not hold up the others.
+    const deliver = (data: Uint8Array): void => this.events.message(data, undefined);
+    try {
+      await new Promise<void>((ended, failed) =>
+        this.read(reply, position, { deliver, congestion: () => undefined, ended, failed }),
+      );
+    } finally {
+      over();
     }
   }
 }

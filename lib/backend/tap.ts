@@ -23,6 +23,7 @@ export function tapEvents(events: TransportEvents, tap: WireTap): TransportEvent
     paused: (call, retryMs) => events.paused(call, retryMs),
     congestion: (call) => events.congestion(call),
     waiting: (call) => events.waiting(call),
+    missed: () => events.missed?.(),
     retired: (error: GatewayError) => events.retired(error),
     closed: (error, unsent) => events.closed(error, unsent),
   };
@@ -37,5 +38,8 @@ export function tapTransport(wire: Transport, tap: WireTap): Transport {
     negotiated: (version) => wire.negotiated(version),
     opened: () => wire.opened(),
     close: () => wire.close(),
+    get hears() {
+      return wire.hears;
+    },
   };
 }

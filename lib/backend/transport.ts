@@ -21,6 +21,8 @@ export interface TransportEvents {
   congestion(call: number): Promise<void> | undefined;
   /** True while this call has no answer yet. */
   waiting(call: number): boolean;
+  /** The server may have said something on its own that did not come; from now on it comes. */
+  missed?(): void;
   /** The wire takes no new messages, because of `error`; answers of calls that were sent may still come. */
   retired(error: GatewayError): void;
   /** The wire is gone; nothing comes after this. `unsent`: calls of which nothing can have been executed. */
@@ -40,6 +42,8 @@ export interface Transport {
   negotiated(protocolVersion: string): void;
   /** Called once when the backend has the last message of the handshake. */
   opened(): void;
+  /** False where nothing can come right now that the server says on its own; on most wires it always can. */
+  readonly hears?: boolean | undefined;
   /** Ends the wire and what belongs to it (session, child process). Idempotent. */
   close(): Promise<void>;
   /** Of the process that is the other end, where it is a child of this one. */

@@ -207,6 +207,9 @@ export class FaultyWire implements Transport, TransportEvents {
   waiting(call: number): boolean {
     return this.#events.waiting(call);
   }
+  missed(): void {
+    this.#events.missed?.();
+  }
   retired(error: GatewayError): void {
     this.#events.retired(error);
   }
@@ -218,6 +221,9 @@ export class FaultyWire implements Transport, TransportEvents {
   }
   opened(): void {
     this.#wire?.opened();
+  }
+  get hears(): boolean | undefined {
+    return this.#wire?.hears;
   }
   async close(): Promise<void> {
     await this.#wire?.close();

@@ -90,9 +90,9 @@ export class Listings {
     for (const kind of kindsOf(member)) shelf.told(link, kind);
   }
 
-  async changedElsewhere(backend: string, owner: string, member: string, isChild: boolean): Promise<void> {
+  async changedElsewhere(backend: string, owner: string, member: string, isUntold: boolean): Promise<void> {
     await this.shelves.reread(backend, owner, member);
-    if (isChild) this.#announcer.changedHere(backend, owner, member);
+    if (isUntold) this.#announcer.changedHere(backend, owner, member);
   }
 
   forget(backend: Backend): void {

@@ -227,6 +227,14 @@ export class Hub {
     });
   }
 
+  /** The resources that sessions have subscribed to on a link, by their local names. */
+  subscribedOn({ backend, owner }: Link): ReadonlySet<string> {
+    const uris = new Set<string>();
+    for (const { subscriptions } of this.attached(backend, owner))
+      for (const held of subscriptions.values()) if (held.isOpen && held.backend === backend) uris.add(held.local);
+    return uris;
+  }
+
   /** Backend and local URI of `mcpctl://<backend>/<encoded uri>`, where the view shows that backend. */
   addressed(view: View, uri: string): { readonly backend: Backend; readonly local: string } | undefined {
     const parts = splitUri(uri);

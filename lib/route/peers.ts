@@ -57,9 +57,10 @@ export class Peers implements Cluster {
       if (session?.outlet.connected) this.took(session, undefined);
     });
     bus.answer("changed", async ({ head }) => {
-      const { backend, owner, member } = head;
-      const name = String(backend);
-      await router.listings.changedElsewhere(name, String(owner), String(member), this.isSplit(name));
+      const [name, owner, member] = [String(head["backend"]), String(head["owner"]), String(head["member"])];
+      // Where the backend does not tell this process, the others do.
+      const isUntold = this.isSplit(name) || hub.topology.get(name)?.find(owner)?.link?.hears === false;
+      await router.listings.changedElsewhere(name, owner, member, isUntold);
       return nothing;
     });
     bus.on("closed", ({ head }) => this.#leaveAlone(head));

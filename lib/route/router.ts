@@ -242,6 +242,14 @@ export class Router implements LinkPeer {
     if (backend && this.#hub.isCurrent(link)) this.listings.stale(backend, link, member);
   }
 
+  /** What the backend said on its own while it was not heard is lost: listings are read again, and subscribers told to look. */
+  missed(link: Link): void {
+    this.#dropReads(link);
+    if (!this.#hub.isCurrent(link)) return;
+    this.subscriptions.missed(link);
+    this.listings.shelves.missed(link);
+  }
+
   ended(link: Link): void {
     this.#inbound.ended(link);
   }

@@ -143,11 +143,16 @@ export class Shelf {
     return Date.now() - readAt >= ttlMs;
   }
 
-  /** True where the backend will say when this listing changes, so that a snapshot stays true until then. */
+  /** True where the backend will say when this listing changes, and is heard, so that a snapshot stays true until then. */
   #isWatched(link: Link, kind: ListingKind): boolean {
-    const { capability } = kinds[kind];
-    const declared = link.facts?.capabilities[capability];
-    return declared === undefined || asRecord(declared)["listChanged"] === true;
+    const declared = declaredOf(link, kind);
+    return declared === undefined || (link.hears && asRecord(declared)["listChanged"] === true);
+  }
+
+  /** The link may not have heard of changes: what it would tell of is read again, and clients hear of what differs. */
+  missed(link: Link): void {
+    for (const kind of this.#snapshots.keys())
+      if (asRecord(declaredOf(link, kind))["listChanged"] === true) void this.refresh(link, kind, true);
   }
 
   /** Reads the listing again, once however many ask. `stale`: what is being read now may be the old state. */
@@ -254,6 +259,11 @@ export class Shelf {
     const { name } = this.#backend.plan;
     return new GatewayError(code, `${kinds[kind].method} of backend "${name}" ${why}`, { backend: name });
   }
+}
+
+/** What the backend says that it can of a listing; undefined where it has none. */
+function declaredOf({ facts }: Link, kind: ListingKind): unknown {
+  return facts?.capabilities[kinds[kind].capability];
 }
 
 function unread(slab: Slab): Snapshot {

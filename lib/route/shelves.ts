@@ -61,6 +61,12 @@ export class Shelves {
     if (shelf && link) await Promise.all(kindsOf(member).map((kind) => shelf.refresh(link, kind, true)));
   }
 
+  /** A link may not have heard of changes. */
+  missed(link: Link): void {
+    const backend = this.#hub.topology.get(link.backend);
+    if (backend) this.find(backend, link.owner)?.missed(link);
+  }
+
   find(backend: Backend, owner: string): Shelf | undefined {
     return this.#shelves.get(backend)?.get(owner);
   }

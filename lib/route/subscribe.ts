@@ -214,19 +214,20 @@ export class Subscriptions {
   /** A new link knows nothing of what was asked of the one before. */
   restore(link: Link, isLead: boolean): void {
     this.#sendLevel(link);
-    if (!isLead) return;
-    const uris = new Set<string>();
-    for (const session of this.#hub.attached(link.backend, link.owner)) {
-      for (const { backend, local, isOpen } of session.subscriptions.values()) {
-        if (isOpen && backend === link.backend) uris.add(local);
-      }
-    }
-    for (const uri of uris) void this.#resubscribe(link, uri);
+    if (isLead) for (const uri of this.#hub.subscribedOn(link)) void this.#resubscribe(link, uri);
   }
 
-  /** A change while there was no link was not heard of: the subscribers are told to look. */
+  /** Changes may not have been heard of. */
+  missed(link: Link): void {
+    for (const uri of this.#hub.subscribedOn(link)) this.#hint(link, uri);
+  }
+
   async #resubscribe(link: Link, uri: string): Promise<void> {
-    if (!(await housekeep(link, "resources/subscribe", { uri }))) return;
+    if (await housekeep(link, "resources/subscribe", { uri })) this.#hint(link, uri);
+  }
+
+  /** What changed while nothing was heard nobody knows: the subscribers are told to look. */
+  #hint(link: Link, uri: string): void {
     const scanned = scan(notificationMessage("notifications/resources/updated", { uri }));
     if (scanned.kind === "message") this.updated(link, scanned.envelope);
   }

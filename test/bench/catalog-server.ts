@@ -40,6 +40,9 @@ const server = createServer((request, response) => {
       method?: string;
       params?: { cursor?: string; protocolVersion?: string };
     };
+    // Who is told of changes does not ask for the catalog again.
+    if (request.method === "GET")
+      return response.writeHead(200, { "content-type": "text/event-stream" }).flushHeaders();
     if (request.method !== "POST") return void response.writeHead(405).end();
     if (id === undefined) return void response.writeHead(202).end();
     const own = pages.get(new URL(request.url ?? "/", "http://x").pathname) ?? [];

@@ -18,7 +18,12 @@ interface Held {
 
 export class CountingServer implements AsyncDisposable {
   readonly #era: "legacy" | "modern";
-  readonly #names: readonly string[];
+  /** Of the resources that there are. */
+  names: readonly string[];
+  /** How often they were asked for. */
+  listed = 0;
+  /** Of the modern era: it declares what it does not do. */
+  refusesListen = false;
   readonly #streams = new Set<Held>();
   /** Legacy sessions and what each has subscribed to. */
   readonly #sessions = new Map<string, Set<string>>();
@@ -29,7 +34,7 @@ export class CountingServer implements AsyncDisposable {
 
   private constructor(era: "legacy" | "modern", names: readonly string[]) {
     this.#era = era;
-    this.#names = names;
+    this.names = names;
   }
 
   static async start(era: "legacy" | "modern", names: readonly string[]): Promise<CountingServer> {
@@ -76,6 +81,12 @@ export class CountingServer implements AsyncDisposable {
     this.subscribed.clear();
   }
 
+  /** Ends the streams, as a proxy does; all else goes on. */
+  cut(): void {
+    for (const { response } of this.#streams) response.destroy();
+    this.#streams.clear();
+  }
+
   /** Tells every subscriber that a resource changed. */
   touch(uri: string): void {
     for (const { response, uris, id } of this.#streams) {
@@ -103,7 +114,8 @@ export class CountingServer implements AsyncDisposable {
     const { id, method } = message;
     if (id === undefined) return void response.writeHead(202).end();
     const params = recordOf(message["params"] ?? {});
-    if (this.#era === "modern" && method === "subscriptions/listen") return this.#listen(response, id, params);
+    if (this.#era === "modern" && method === "subscriptions/listen" && !this.refusesListen)
+      return this.#listen(response, id, params);
     const result = this.#era === "modern" ? this.#modern(method) : this.#legacy(method, params, session);
     const headers: Record<string, string> = { "content-type": "application/json" };
     if (method === "initialize" && result) headers["mcp-session-id"] = this.#newSession();
@@ -145,7 +157,9 @@ export class CountingServer implements AsyncDisposable {
   #listing(method: unknown): object | undefined {
     if (method === "ping") return {};
     if (method === "resources/templates/list") return { resourceTemplates: [] };
-    return method === "resources/list" ? { resources: this.#names.map((uri) => ({ uri, name: uri })) } : undefined;
+    if (method !== "resources/list") return undefined;
+    this.listed += 1;
+    return { resources: this.names.map((uri) => ({ uri, name: uri })) };
   }
 
   #listen(response: ServerResponse, id: unknown, params: Json): void {

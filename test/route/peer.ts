@@ -33,8 +33,14 @@ export interface McpPeer extends AsyncDisposable {
   /** Everything that came in, in order. */
   readonly got: readonly Message[];
   count(method: string): number;
-  /** Sends on the standalone stream. */
-  push(message: object): void;
+  /** Sends on the standalone stream, under an id where there is one. */
+  push(message: object, id?: string): void;
+  /** The standalone streams that were asked for: the last event that each names. */
+  readonly asked: readonly (string | undefined)[];
+  /** What asks for a standalone stream is answered with, instead of one. */
+  refusal: number | undefined;
+  /** Ends the standalone streams; sessions live on. */
+  cut(): void;
   /** Resolves when `holds` does; looked at after each message that comes in. */
   until(holds: () => boolean): Promise<void>;
   /** All sessions are forgotten: the next request with one gets 404. */
@@ -45,14 +51,19 @@ export async function servePeer(capabilities: object, answers: Answers): Promise
   const got: Message[] = [];
   const streams = new Set<ServerResponse>();
   const waiting = new Set<() => void>();
+  const asked: (string | undefined)[] = [];
   let epoch = 0;
   const server = createServer((request, response) => {
     response.on("error", () => {});
     const session = request.headers["mcp-session-id"];
     if (session !== undefined && session !== `s${epoch}`) return void response.writeHead(404).end();
     if (request.method === "GET") {
-      response.writeHead(200, { "content-type": "text/event-stream" }).write(": open\n\n");
-      streams.add(response);
+      asked.push(request.headers["last-event-id"]?.toString());
+      if (peer.refusal !== undefined) response.writeHead(peer.refusal).end();
+      else {
+        response.writeHead(200, { "content-type": "text/event-stream" }).write(": open\n\n");
+        streams.add(response);
+      }
       for (const check of waiting) check();
       return;
     }
@@ -89,11 +100,18 @@ export async function servePeer(capabilities: object, answers: Answers): Promise
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : 0;
-  return {
+  const peer: McpPeer = {
     url: `http://127.0.0.1:${port}/mcp`,
+    asked,
+    refusal: undefined,
     got,
     count: (method) => got.filter((message) => message.method === method).length,
-    push: (message) => [...streams].at(-1)?.write(`data: ${JSON.stringify(message)}\n\n`),
+    push: (message, id) =>
+      [...streams].at(-1)?.write(`${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`),
+    cut: () => {
+      for (const stream of streams) stream.end("retry: 50\n\n");
+      streams.clear();
+    },
     until: (holds) =>
       new Promise((resolve, reject) => {
         const timer = setTimeout(() => reject(new Error(`not within 30 s; got ${JSON.stringify(got)}`)), 30_000);
@@ -118,6 +136,7 @@ export async function servePeer(capabilities: object, answers: Answers): Promise
       });
     },
   };
+  return peer;
 }
 
 function exchangeOf(message: Message, response: ServerResponse): Exchange {
