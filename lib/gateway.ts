@@ -28,7 +28,7 @@ import type { StdioFront } from "./front/stdio.ts";
 import type { Enter } from "./front/tap.ts";
 import { Tenures } from "./front/tenure.ts";
 import type { Faults } from "./ops/faults.ts";
-import { type Arrival, arrivalsIn, settledIn } from "./arrivals.ts";
+import type { Arrival } from "./arrivals.ts";
 import type { LockKeeper } from "./lock.ts";
 import type { SignIn } from "./sign-in.ts";
 import type { Lock } from "./merge/lock.ts";
@@ -229,19 +229,18 @@ export class Gateway {
 
   /** How the backends are once each of them has come up or failed, or after `patienceMs`. */
   async settled(patienceMs: number): Promise<Health> {
+    const { settledIn } = await import("./arrivals.ts");
     await settledIn(this.#hub, this.#status, ({ state }) => state.kind !== "connecting", patienceMs);
     return await this.#status.health();
   }
 
   /** The same, and with how many tools; those that are up may list them meanwhile. */
   async arrivals(patienceMs: number): Promise<readonly Arrival[]> {
+    const { arrivalsIn } = await import("./arrivals.ts");
     return await arrivalsIn(this.#hub, this.#status, this.#router.listings, this.#startedAt, patienceMs);
   }
 
-  /**
-   * The lock of all tools as they are now, whatever the lock file says, and why those of some backends are missing:
-   * each of them has `timeouts.list` to start and to list.
-   */
+  /** The lock of all tools as they are now, whatever the lock file says, and why those of some backends are missing. */
   async computeLock(outer?: Scope): Promise<{ readonly lock: Lock; readonly missing: readonly GatewayError[] }> {
     return await (await import("./lock.ts")).lockOf(this.#hub, this.#router.listings, outer);
   }

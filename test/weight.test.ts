@@ -16,6 +16,7 @@ const maxBytes = 1_022_000;
 /** Whole folders, or files, that are loaded where a config, a client or a backend asks for them, by `import()`. */
 const onDemand = [
   "lib/audit",
+  "lib/arrivals.ts",
   "lib/bench.ts",
   "lib/busy.ts",
   "lib/chaos.ts",
