@@ -1,6 +1,5 @@
 // A backend over Streamable HTTP: one POST a message, answers as JSON or as an event stream.
 
-import type { HttpReplicaPlan } from "../config/plan.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Scope } from "../core/scope.ts";
 import { isModernRefusal } from "../protocol/modern-codes.ts";
@@ -8,6 +7,7 @@ import { headerNames } from "../protocol/modern-headers.ts";
 import { named } from "./failures.ts";
 import type { InFlight } from "./flight.ts";
 import type { Asker } from "./exchange.ts";
+import type { HttpOptions } from "./http-options.ts";
 import { Landing, type LandingPlace } from "./landing.ts";
 import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
 import { followRedirects, postRedirects } from "./redirect.ts";
@@ -22,29 +22,10 @@ import {
 } from "./refusal.ts";
 import { EventStreams, mediaType, type StreamEnd } from "./resume.ts";
 import { isUnshown, showing } from "./showing.ts";
-import type { Credential } from "./shown.ts";
 import type { StraightWay } from "./straight.ts";
 import { endpointOf } from "./target.ts";
 import { readTrust } from "./trust.ts";
 import type { MessageHeaders, SendOutcome, Transport, TransportEvents } from "./transport.ts";
-
-export interface HttpOptions {
-  readonly backend: string;
-  readonly replica: HttpReplicaPlan;
-  readonly connectMs: number;
-  /** What is shown to the server. */
-  readonly credential?: Credential | undefined;
-  readonly maxMessageBytes: number;
-  readonly stray: (what: string) => void;
-  /** Opens the same address over HTTP+SSE; absent where that is not to be tried. */
-  readonly older?: ((scope: Scope) => Promise<Transport>) | undefined;
-  /** Called where a server that spoke the legacy era turns out to be a modern one now. */
-  readonly changed?: (() => void) | undefined;
-  /** Hears the head of every answer to a message. */
-  readonly answered?:
-    | ((status: number, headers: ReadonlyMap<string, string>, call: number | undefined) => void)
-    | undefined;
-}
 
 const closeMs = 1_000;
 /** 2025-11-25, Transports, "Backwards Compatibility": a server of the older transport refuses initialize so. */
@@ -242,9 +223,13 @@ class HttpTransport implements Transport, LandingPlace {
   }
 
   #get(lastId: string | undefined, scope: Scope): Promise<HttpReply> {
-    const headers = this.#requestHeaders("text/event-stream");
-    if (lastId !== undefined) headers.push(["last-event-id", lastId]);
-    return this.#request({ method: "GET", path: this.#path, headers }, scope);
+    const { credential } = this.#options;
+    const send = (): Promise<HttpReply> => {
+      const headers = this.#requestHeaders("text/event-stream");
+      if (lastId !== undefined) headers.push(["last-event-id", lastId]);
+      return this.#request({ method: "GET", path: this.#path, headers }, scope);
+    };
+    return credential ? showing(credential, scope, () => ({ shown: credential.current(), reply: send() })) : send();
   }
 
   /** The older transport, where the refusal of the handshake is that of a server that speaks nothing else. */

@@ -6,7 +6,7 @@ import { Scope } from "../core/scope.ts";
 import { type SseEvent, SseParser } from "../core/sse.ts";
 import { decodeText } from "../core/text.ts";
 import { linkClosed, named } from "./failures.ts";
-import type { HttpOptions } from "./http.ts";
+import type { HttpOptions } from "./http-options.ts";
 import { type HttpReply, HttpPool, type HttpRequest } from "./pool.ts";
 import { followRedirects, getRedirects, postRedirects } from "./redirect.ts";
 import { isSessionError, maxErrorBytes, readRefusal, refusedWith, sessionLost } from "./refusal.ts";

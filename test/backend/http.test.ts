@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { openHttp } from "../../lib/backend/http.ts";
+import type { Credential } from "../../lib/backend/shown.ts";
 import type { Transport } from "../../lib/backend/transport.ts";
 import { GatewayError } from "../../lib/core/errors.ts";
 import { Scope } from "../../lib/core/scope.ts";
@@ -16,12 +17,12 @@ interface Opened {
   readonly retired: GatewayError[];
 }
 
-function open(origin: URL): Opened {
+function open(origin: URL, credential?: Credential): Opened {
   const messages: string[] = [];
   const retired: GatewayError[] = [];
   const replica = { kind: "http", url: new URL("/mcp", origin).href, headers: {} } as const;
   const wire = openHttp(
-    { backend: "b", replica, connectMs: 2_000, maxMessageBytes: 1_000_000, stray: () => {} },
+    { backend: "b", replica, connectMs: 2_000, maxMessageBytes: 1_000_000, stray: () => {}, credential },
     {
       message: (bytes) => void messages.push(Buffer.from(bytes).toString()),
       waiting: () => messages.length === 0,
@@ -165,4 +166,33 @@ test("http: the standalone stream is asked for again after a conflict, and never
     await opened.wire.close();
     assert.equal(sockets.length, again ? 2 : 1);
   }
+});
+
+test("http: a stream that is asked for later shows what is good then", async () => {
+  const shown: string[] = [];
+  let good = "t1";
+  let token: string | undefined = "t1";
+  const credential: Credential = {
+    current: () => token,
+    get isNeeded() {
+      return token === undefined;
+    },
+    acquire: async () => Promise.resolve((token = good)),
+    refuse: () => (token = undefined),
+  };
+  await using server = await serveRaw(({ head }, socket) => {
+    const value = /authorization: (\w+)/i.exec(head)?.[1] ?? "";
+    shown.push(value);
+    if (value !== good) return void socket.write("HTTP/1.1 401 No\r\ncontent-length: 0\r\n\r\n");
+    const events = stream("retry: 10\n\n");
+    if (shown.length > 1) return void socket.write(events);
+    good = "t2";
+    socket.end(events);
+  });
+  const { wire } = open(server.origin, credential);
+  wire.negotiated("2025-11-25");
+  wire.opened();
+  await until(() => shown.length === 3 && wire.hears === true, "the stream is open again");
+  assert.deepEqual(shown, ["t1", "t1", "t2"]);
+  await wire.close();
 });
