@@ -7,7 +7,7 @@ import { type ErrorCode, GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { after, Scope } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
-import { kinds } from "../merge/catalog.ts";
+import { kinds, listingKinds } from "../merge/catalog.ts";
 import { emptySlab, itemAt, placeOf, sameSlab, type Slab } from "../merge/slab.ts";
 import type { CacheHint } from "../protocol/modern-cache.ts";
 import { readListing } from "./reading.ts";
@@ -151,7 +151,7 @@ export class Shelf {
 
   /** The link may not have heard of changes: what it would tell of is read again, and clients hear of what differs. */
   missed(link: Link): void {
-    for (const kind of this.#snapshots.keys())
+    for (const kind of listingKinds)
       if (asRecord(declaredOf(link, kind))["listChanged"] === true) void this.refresh(link, kind, true);
   }
 

@@ -79,6 +79,18 @@ test("shelf: many who ask at once cause one reading, and a change is told once",
     assert.ok(!shelf.needsReading(wire.link, "tools"));
   }));
 
+test("shelf: what was missed while a listing was read the first time is looked for when that is over", () =>
+  withShelf(async (shelf) => {
+    const wire = wireWithTools();
+    const reading = shelf.refresh(wire.link, "tools", false);
+    shelf.missed(wire.link);
+    list(wire, ["old"]);
+    await turn();
+    list(wire, ["new"]);
+    await reading;
+    assert.deepEqual([names(shelf), wire.sent.length], [["new"], 2]);
+  }));
+
 test("shelf: a reading on a link that died is done again on the next one, and spoils nothing", () =>
   withShelf(async (shelf, changes) => {
     const [dead, next] = [wireWithTools(), wireWithTools()];
