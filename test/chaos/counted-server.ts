@@ -44,4 +44,6 @@ process.on("SIGUSR2", () => {
   process.stderr.write(`held ${JSON.stringify(held)}\n`);
 });
 
+// Loaded before it is asked for, so that its timer is there as soon as the program has said how its backends came up.
+await import("../../lib/busy.ts");
 await import("../../cli/main.ts");

@@ -80,6 +80,8 @@ export async function soak(
     chaosFile(records.folder),
   );
   await whenUp(gateway, backends);
+  // It looks at its own work from here on, and holds a timer for that.
+  await gateway.proc.line(/^ {2}\S+ +asks /, "stderr");
   // A short run has no time for that: what connected is still there, which are few.
   if (seconds > 60) await pause(idleMs);
   const rest = await heldBy(gateway);
