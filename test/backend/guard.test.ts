@@ -32,7 +32,7 @@ async function start(guard: GuardPlan, answer: (exchange: Exchange) => void): Pr
   const bench = await startBench({ backends: { b: peer.url } });
   const { gateway } = bench;
   await gateway.apply({ ...gateway.plan, backends: gateway.plan.backends.map((each) => ({ ...each, guard })) });
-  await gateway.settled(5_000);
+  await gateway.settled(60_000);
   const client = await bench.client();
   return {
     bench,
@@ -217,7 +217,7 @@ test("guard: a pattern that turns out to be none keeps the backend down", async 
     guard: { mask: ["("] },
   } as const;
   await using bench = await startBench({ plan: { backends: [backend] } });
-  const { backends } = await bench.gateway.settled(5_000);
+  const { backends } = await bench.gateway.settled(60_000);
   assert.notEqual(backends["b"]?.state, "up");
   assert.match(JSON.stringify(backends["b"]), /a pattern of guard\.mask cannot be used/);
 });

@@ -42,7 +42,7 @@ function auditFolder(): Audited {
 async function called(plan: Partial<Plan>, calls: readonly object[], headers: Changes = {}) {
   await using server = await FaultyServer.start();
   const gateway = await createGateway({ plan }, { a: server.url, b: server.url });
-  await gateway.settled(5_000);
+  await gateway.settled(60_000);
   const client = new FrontClient(gateway);
   await client.initialize();
   const sizes: (readonly [sent: number, got: number])[] = [];
@@ -253,7 +253,7 @@ test("audit: a line names the replica that answered", async () => {
     { ...backendDefaults, name: "a" as BackendName, replicas, balance: { kind: "round-robin" as const } },
   ];
   const gateway = await createGateway({ plan: { audit, backends } }, {});
-  await gateway.settled(5_000);
+  await gateway.settled(60_000);
   const expected: number[] = [];
   for (let at = 0; at < 6; at += 1) {
     // A session stays where it is.

@@ -16,7 +16,7 @@ const compare = (a = "", b = ""): number => (a < b ? -1 : 1);
 /** A gateway with one backend, up and listed. */
 async function started(server: FaultyServer, more: Partial<Plan> = {}): Promise<Gateway> {
   const gateway = await createGateway({ plan: more }, { peer: server.url });
-  await gateway.arrivals(5_000);
+  await gateway.arrivals(60_000);
   return gateway;
 }
 
@@ -84,7 +84,7 @@ test("metrics: neither arguments nor headers, sessions, keys or results are in t
     { plan: { auth: authPlan({ keys: [ada] }) } },
     { peer: `${server.url}?token=s3cret` },
   );
-  await gateway.arrivals(5_000);
+  await gateway.arrivals(60_000);
   const client = new FrontClient(gateway);
   client.token = ada.key;
   await client.initialize();
@@ -133,7 +133,7 @@ test("metrics: on an address that others reach they want authentication, or an a
 });
 
 async function disposable(gateway: Gateway): Promise<AsyncDisposable & { readonly gateway: Gateway }> {
-  await gateway.settled(5_000);
+  await gateway.settled(60_000);
   return { gateway, [Symbol.asyncDispose]: () => gateway.close() };
 }
 

@@ -72,7 +72,7 @@ test("metrics: each one that the README has moves, and there is no other", { tim
   const plan = freeze({ ...defaultPlan(plans), tls, auth: authPlan({ keys: [keyOf("nobody")], certificates: true }) });
   const { auth: _, ...open } = plan;
   const gateway = await Gateway.open({ plan: open, version: "0.0.0", observer: silentObserver });
-  await gateway.arrivals(5_000);
+  await gateway.arrivals(60_000);
   const watch = new Watch(gateway);
   const client = new FrontClient(gateway);
   await watch.look();

@@ -92,7 +92,7 @@ async function callWith(url: string, era: "legacy" | "modern", meta: object): Pr
 async function traced(server: FaultyServer, more: Partial<TracesPlan>): Promise<InnerGateway> {
   const traces = { isOff: false, headers: {}, ...more };
   const gateway = await createGateway({ plan: { observe: { ...observeDefaults, traces } } }, { peer: server.url });
-  await gateway.arrivals(5_000);
+  await gateway.arrivals(60_000);
   return gateway;
 }
 
@@ -168,7 +168,7 @@ test("traces: what the client does not record is not recorded, and goes on as it
 test("traces: a client's context goes on where nobody traces", async () => {
   await using server = await FaultyServer.start();
   const gateway = await createGateway({}, { peer: server.url });
-  await gateway.arrivals(5_000);
+  await gateway.arrivals(60_000);
   const client = new FrontClient(gateway);
   await client.initialize();
   const { traceparent } = context();
@@ -208,7 +208,7 @@ test("traces: the environment switches them on, and names protocol, share and ho
   process.env["OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"] = "11";
   try {
     const gateway = await createGateway({}, { peer: server.url });
-    await gateway.arrivals(5_000);
+    await gateway.arrivals(60_000);
     const client = new FrontClient(gateway);
     await client.initialize();
     await client.post(tool("peer__ok", 1));
