@@ -20,9 +20,9 @@ const variants = (collector: string): Readonly<Record<string, object>> => ({
   [allTraced]: { traces: { endpoint: collector, sample: "100%" } },
 });
 
-/** Long enough that sending the last spans of a load, on a connection of its own, does not count. */
-const secondsFor = { quick: 0.5, full: 1.5 };
-const roundsFor = { quick: 2, full: 8 };
+/** Long enough that what a change of the config brings, and sending the last spans of a load, does not count. */
+const secondsFor = { quick: 0.5, full: 3 };
+const roundsFor = { quick: 2, full: 6 };
 
 export async function runObserving(field: Field, { quick, warmSeconds }: Effort): Promise<Finding> {
   const collector = await startCollector();
