@@ -19,6 +19,8 @@ export async function serveHttp(world: World, port: number): Promise<{ server: S
       if (!response.headersSent) reject(response, 500, -32603, String(error));
     });
   });
+  // A client that stood still for five seconds must not send on a connection that is closed just then.
+  server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve) => {
     server.listen(port, "127.0.0.1", resolve);
   });

@@ -42,6 +42,8 @@ export async function serveModernHttp(world: ModernWorld, port: number): Promise
       response.destroy(error instanceof Error ? error : undefined),
     );
   });
+  // A client that stood still for five seconds must not send on a connection that is closed just then.
+  server.keepAliveTimeout = 60_000;
   await new Promise<void>((resolve) => {
     server.listen(port, "127.0.0.1", resolve);
   });
