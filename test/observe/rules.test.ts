@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { createFolder } from "../cli/kit.ts";
 import { Gateway, recordOf, until } from "../e2e/kit.ts";
+import { freePort } from "../kit/engine.ts";
 import { projectRoot, startProcess } from "../kit/process.ts";
 import { prometheusFolder, promtool } from "../kit/prometheus.ts";
 import { RawClient } from "../kit/raw-client.ts";
@@ -245,7 +246,7 @@ test(
     };
     using folder = createFolder({ "rules.yaml": quick, "prometheus.yaml": JSON.stringify(config) });
     writeFileSync(join(folder.path, "web.yaml"), "");
-    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    const port = await freePort();
     const args = [
       `--config.file=${join(folder.path, "prometheus.yaml")}`,
       `--storage.tsdb.path=${join(folder.path, "data")}`,
