@@ -28,6 +28,7 @@ export class Listens {
   readonly #router: Router;
   /** Sessions of which something is kept. */
   readonly #kept = new WeakSet<Session>();
+  readonly #opening = new WeakMap<Session, Promise<void>>();
 
   constructor(bus: Bus, hub: Hub, router: Router) {
     this.#bus = bus;
@@ -103,8 +104,17 @@ export class Listens {
     return { last: lastClaim(fields), found };
   }
 
-  /** Listens here to what the session listened to at other processes. */
+  /**
+   * Listens here to what the session listened to at other processes; resolves when the backends have agreed, to what was
+   * asked of them before too.
+   */
   async open(session: Session, before: Iterable<Listening>): Promise<void> {
+    const opened = (this.#opening.get(session) ?? Promise.resolve()).then(() => this.#open(session, before));
+    this.#opening.set(session, opened);
+    await opened;
+  }
+
+  async #open(session: Session, before: Iterable<Listening>): Promise<void> {
     const uris = new Set([...before].flatMap((each) => each.uris));
     for (const uri of session.subscriptions.keys()) uris.delete(uri);
     if (uris.size === 0) return;

@@ -12,7 +12,7 @@ import { legacyCapabilities } from "./greet.ts";
 import type { Hub } from "./hub.ts";
 import { Listens } from "./listens.ts";
 import type { Router } from "./router.ts";
-import type { Session } from "./session.ts";
+import { openOf, type Session } from "./session.ts";
 
 const nodePattern = /^([0-9a-f]{8})-/;
 /** The process with the stream of a session answers by then, or the request is answered here. */
@@ -34,6 +34,10 @@ export class Peers implements Cluster {
   readonly #router: Router;
   readonly #listens: Listens;
   readonly #stopRefreshing: () => void;
+  /** What is done because a stream came here. */
+  readonly #takes = new WeakMap<Session, Promise<void>>();
+  /** Sessions that went elsewhere when this process did not listen for them any more; undefined as long as it does. */
+  #late: Set<string> | undefined;
 
   constructor(bus: Bus, hub: Hub, router: Router) {
     this.#bus = bus;
@@ -64,6 +68,11 @@ export class Peers implements Cluster {
       return nothing;
     });
     bus.on("closed", ({ head }) => this.#leaveAlone(head));
+    bus.on("missed", ({ head }) => {
+      const session = this.#sessionOf(head);
+      // Not before it listens here to what it listened to there.
+      if (session) void this.#takes.get(session)?.then(() => this.#hint(session));
+    });
     bus.answer("request", async ({ head, body }) => ({ head: {}, body: await this.#answer(head, body) }));
   }
 
@@ -108,7 +117,7 @@ export class Peers implements Cluster {
   took(session: Session, lastEventId: string | undefined): void {
     session.home = undefined;
     this.#router.prepare(session);
-    void this.#take(session, lastEventId);
+    this.#takes.set(session, this.#take(session, lastEventId));
   }
 
   left(session: Session): void {
@@ -151,15 +160,30 @@ export class Peers implements Cluster {
     return await this.#bus.wire.add(`count:${this.#hub.sealer.signs("count", name)[0] ?? ""}`, amount, ttlMs);
   }
 
-  /** Asks the clients whose streams are here to come back, to other processes; resolves when they have, or the scope ends. */
+  /**
+   * Asks the clients whose streams are here to come back, to other processes; resolves when they have, and listen there to
+   * what they listened to here, or the scope ends: then those who come late are told to look.
+   */
   async leave(scope: Scope): Promise<void> {
-    const leaving = [...this.#hub.sessions.all()].filter(({ facts, outlet }) => facts.key !== "" && outlet.connected);
-    for (const { outlet } of leaving) outlet.pause?.(returnMs);
+    const leaving = [...this.#hub.sessions.all()].filter(
+      ({ facts, outlet, home }) => facts.key !== "" && (outlet.connected || home !== undefined),
+    );
+    for (const { outlet } of leaving) if (outlet.connected) outlet.pause?.(returnMs);
     // A stream of a modern client ends with a word that says so, and the client asks for another one.
     for (const session of [...this.#hub.sessions.all()]) if (session.facts.key === "") session.close();
-    const isAt = ({ home, facts }: Session): boolean =>
-      home !== undefined || this.#hub.sessions.find(facts.key) === undefined;
+    const isAt = (session: Session): boolean =>
+      (session.home !== undefined && openOf(session).length === 0) ||
+      this.#hub.sessions.find(session.facts.key) === undefined;
     while (!leaving.every(isAt) && !scope.cancelled) await sleep(stepMs, scope).catch(() => {});
+    this.#late = new Set();
+    for (const session of leaving)
+      if (session.home !== undefined && !isAt(session)) this.#missed(session.home, session.facts.key);
+  }
+
+  #missed(home: string, key: string): void {
+    if (!this.#late || this.#late.has(key)) return;
+    this.#late.add(key);
+    void this.#bus.tell(home, "missed", { key });
   }
 
   close(): void {
@@ -226,6 +250,7 @@ export class Peers implements Cluster {
 
   /** The stream of a session is at another process now: so are its messages, and what it listens to. */
   #moved({ from, head }: Message): void {
+    this.#missed(from, String(head["key"]));
     const session = this.#sessionOf(head);
     const claim = { turn: Number(head["turn"]), node: from };
     // Two that take it at the same time hear of each other: both have to see the same one as the last.

@@ -33,8 +33,8 @@ export interface McpPeer extends AsyncDisposable {
   /** Everything that came in, in order. */
   readonly got: readonly Message[];
   count(method: string): number;
-  /** Sends on the standalone stream, under an id where there is one. */
-  push(message: object, id?: string): void;
+  /** Sends on the standalone stream, under an id where there is one; of several, on the last one that came. */
+  push(message: object, id?: string, at?: number): void;
   /** The standalone streams that were asked for: the last event that each names. */
   readonly asked: readonly (string | undefined)[];
   /** What asks for a standalone stream is answered with, instead of one. */
@@ -106,8 +106,8 @@ export async function servePeer(capabilities: object, answers: Answers): Promise
     refusal: undefined,
     got,
     count: (method) => got.filter((message) => message.method === method).length,
-    push: (message, id) =>
-      [...streams].at(-1)?.write(`${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`),
+    push: (message, id, at = -1) =>
+      [...streams].at(at)?.write(`${id === undefined ? "" : `id: ${id}\n`}data: ${JSON.stringify(message)}\n\n`),
     cut: () => {
       for (const stream of streams) stream.end("retry: 50\n\n");
       streams.clear();
