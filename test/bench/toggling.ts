@@ -1,5 +1,6 @@
 // One mcpctl whose config changes between loads: two processes differ by more than what is to be measured here.
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { type FSWatcher, readFileSync, renameSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { cpuBetween, readCpu, treeOf } from "./cpu.ts";
 import type { Endpoint, Field, Mcpctl } from "./field.ts";
@@ -58,22 +59,46 @@ export class Toggled {
 
   async #change(settings: object): Promise<void> {
     const applied = this.#applied;
+    using log = new Watched(this.#log);
     // Also where nothing else changes: all that is measured has its change before and after it.
     this.#changes += 1;
     const text = JSON.stringify({ ...this.#config, ...settings }) + "\n".repeat(this.#changes);
     // A file that comes as a whole is read sooner than one that is written in place.
     writeFileSync(`${this.#file}.new`, text);
     renameSync(`${this.#file}.new`, this.#file);
-    for (const until = performance.now() + patienceMs; this.#applied === applied; await sleep(10))
-      if (performance.now() > until) throw new Error("mcpctl does not take its changed config");
+    while (this.#applied === applied) await log.changed("mcpctl does not take its changed config");
   }
 
   get #file(): string {
     return join(this.#field.stage.folder, `${this.#name}.json`);
   }
 
+  get #log(): string {
+    return join(this.#field.stage.folder, `${this.#name}.log`);
+  }
+
   /** How often it has said that a config is in place. */
   get #applied(): number {
-    return readFileSync(join(this.#field.stage.folder, `${this.#name}.log`), "utf8").split("config applied").length;
+    return readFileSync(this.#log, "utf8").split("config applied").length;
+  }
+}
+
+/** A file that others write to; what happens from here on is not missed. */
+class Watched implements Disposable {
+  readonly #watcher: FSWatcher;
+
+  constructor(file: string) {
+    this.#watcher = watch(file);
+  }
+
+  /** Resolves when it is written to; rejects with what is the matter where that takes too long. */
+  async changed(otherwise: string): Promise<void> {
+    await once(this.#watcher, "change", { signal: AbortSignal.timeout(patienceMs) }).catch(() => {
+      throw new Error(otherwise);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#watcher.close();
   }
 }
