@@ -32,18 +32,18 @@ async function measureStreams(field: Field, effort: Effort): Promise<Part> {
   await field.awaitReady(mcpctl);
   // What a first call or stream loads is not one of the streams' own.
   await field.peer.load(mcpctl, { tool: "small", connections: 32, requests: 100 });
-  await using _first = await Streams.open(mcpctl.url, "legacy", 1);
-  await using _second = await Streams.open(mcpctl.url, "modern", 1);
-  await sleep(keepAliveMs);
+  await using first = await Streams.open(mcpctl.url, "legacy", 1);
+  await using second = await Streams.open(mcpctl.url, "modern", 1);
+  await Promise.all([first.commented(2), second.commented(2)]);
   const perStream = new Map<Era, number>();
   const atFirst = rss();
   await using legacy = await Streams.open(mcpctl.url, "legacy", count);
   // Memory that only the opening needed is given back a while later.
-  await sleep(keepAliveMs * 2);
+  await legacy.commented(4);
   perStream.set("legacy", (rss() - atFirst) / count);
   const between = rss();
   await using modern = await Streams.open(mcpctl.url, "modern", count);
-  await sleep(keepAliveMs * 2);
+  await modern.commented(4);
   perStream.set("modern", (rss() - between) / count);
   const found = await listen(mcpctl, [legacy, modern], effort.quick ? 8000 : 20_000);
   const rows = [legacy, modern].map((each, at) => {

@@ -9,6 +9,7 @@ export type Era = "legacy" | "modern";
 /** Opened at the same time. */
 const batch = 50;
 const openMs = 20_000;
+const commentMs = 60_000;
 /** Timers and scheduling of a machine that is busy are not a comment that was missed. */
 const slack = 1.5;
 
@@ -16,6 +17,8 @@ interface Stream {
   readonly socket: Socket;
   isOpen: boolean;
   comments: number;
+  /** Called with each comment. */
+  commented: () => void;
   lastAt: number;
   longestMs: number;
 }
@@ -39,6 +42,19 @@ export class Streams implements AsyncDisposable {
 
   get openCount(): number {
     return this.#all.filter(({ isOpen }) => isOpen).length;
+  }
+
+  /** Resolves when each of them has so many more comments; rejects where that takes far too long. */
+  async commented(times: number): Promise<void> {
+    const each = this.#all.map(async (stream) => {
+      const wanted = stream.comments + times;
+      await new Promise<void>((resolve) => {
+        stream.commented = () => stream.comments >= wanted && resolve();
+      });
+    });
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => late.reject(new Error("a stream is silent")), commentMs);
+    await Promise.race([Promise.all(each), late.promise]).finally(() => clearTimeout(timer));
   }
 
   /** Counts from now on. */
@@ -70,7 +86,7 @@ async function openStream(url: string, era: Era): Promise<Stream> {
   const head = era === "legacy" ? await legacyHead(url) : modernHead(url);
   const { hostname, port } = new URL(url);
   const socket = connect({ host: hostname, port: Number(port) });
-  const stream: Stream = { socket, isOpen: false, comments: 0, lastAt: 0, longestMs: 0 };
+  const stream: Stream = { socket, isOpen: false, comments: 0, commented: () => {}, lastAt: 0, longestMs: 0 };
   const opened = Promise.withResolvers<void>();
   const timer = setTimeout(() => opened.reject(new Error(`no head of a ${era} stream in ${openMs} ms`)), openMs);
   socket.on("connect", () => socket.write(head));
@@ -98,6 +114,7 @@ function count(stream: Stream, bytes: Buffer): void {
   stream.longestMs = Math.max(stream.longestMs, now - stream.lastAt);
   stream.lastAt = now;
   stream.comments += comments;
+  stream.commented();
 }
 
 async function legacyHead(url: string): Promise<string> {
