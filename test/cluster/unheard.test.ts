@@ -52,3 +52,37 @@ for (const [what, refusal] of [
       }
     },
   );
+
+test(
+  "cluster: a change is told although the stream goes elsewhere before all know of it",
+  { timeout: 60_000 },
+  async () => {
+    await using peer = await servePeer(
+      { tools: { listChanged: true } },
+      { "tools/list": (exchange) => exchange.reply({ tools: [{ name: `t${peer.count("tools/list")}` }] }) },
+    );
+    await using net = new TestNet([planOf("w", peer.url)]);
+    const client = net.client();
+    const heard = (): number => client.heard.filter(({ method }) => method === told).length;
+    await client.result("tools/list");
+    await until(() => heard() === 1 && peer.asked.length === 1, "the first word, and the stream of the link");
+    const asked = Promise.withResolvers<void>();
+    const known = Promise.withResolvers<void>();
+    const [here] = connectBuses(["0000000a", "0000000b"], async () => {
+      asked.resolve();
+      await known.promise;
+    });
+    assert.ok(here);
+    const peers = new Peers(here, net.hub, net.router);
+    net.hub.join(peers);
+    try {
+      peer.push({ jsonrpc: "2.0", method: told });
+      await asked.promise;
+      client.session.home = "0000000b";
+      known.resolve();
+      await until(() => heard() === 2, "the change is told");
+    } finally {
+      peers.close();
+    }
+  },
+);
