@@ -1,9 +1,7 @@
 // Applies changes of the config files to the running gateway; a config with mistakes changes nothing.
 
-import process from "node:process";
-import { asGatewayError, describeChange, type Gateway, loadPlan, type Plan, watchFiles } from "../lib/index.ts";
+import { asGatewayError, type Gateway, type Plan, watchFiles } from "../lib/index.ts";
 import type { Log } from "./log.ts";
-import { sayProblems } from "./problems.ts";
 import type { Signals } from "./signals.ts";
 
 export interface Followed {
@@ -20,46 +18,18 @@ export function follow(
   { signals, ...followed }: Followed & { readonly signals: Signals },
 ): Disposable {
   if (files.length === 0) return { [Symbol.dispose]: () => {} };
-  const attempt = (): Promise<void> =>
-    reload(named, followed).catch((error: unknown) => {
+  const attempt = async (): Promise<void> => {
+    try {
+      const { reload } = await import("./reload.ts");
+      await reload(named, followed);
+    } catch (error) {
       followed.observer.log("error", "gateway", `the changed config is not applied: ${asGatewayError(error).message}`);
-    });
+    }
+  };
   // One after another: the later of two readings must win.
   let last = Promise.resolve();
   const next = (): Promise<void> => (last = last.then(attempt));
   const watch = watchFiles(files, next);
   signals.reload = () => void next();
   return watch;
-}
-
-async function reload(named: readonly string[], { gateway, observer, adjust }: Followed): Promise<void> {
-  const loaded = await loadPlan({ cwd: process.cwd(), files: named, env: process.env });
-  sayProblems(loaded);
-  if (loaded.kind === "invalid") {
-    observer.log("error", "gateway", "the changed config has mistakes; the running one stays in place");
-    return;
-  }
-  const plan = adjust(loaded.plan);
-  const { host, port } = gateway.plan.listen;
-  if (plan.listen.host !== host || plan.listen.port !== port) {
-    observer.log("warn", "gateway", `it still listens on ${host}:${port}; restart to change that`);
-  }
-  if (JSON.stringify(plan.tls) !== JSON.stringify(gateway.plan.tls)) {
-    observer.log("warn", "gateway", "tls keeps its files; restart to name others");
-  }
-  if (plan.sealKeys.join() !== gateway.plan.sealKeys.join()) {
-    observer.log("warn", "gateway", "sealKeys stay as they were; restart to change them");
-  }
-  const change = describeChange(gateway.plan, plan);
-  if (JSON.stringify(plan.cluster) !== JSON.stringify(gateway.plan.cluster)) {
-    observer.log("warn", "gateway", "cluster stays as it was; restart to change it");
-  }
-  observer.apply(plan.observe.log);
-  await gateway.apply({ ...plan, listen: gateway.plan.listen });
-  if (change !== "") observer.log("info", "gateway", `topology: ${change}`);
-  observer.log(
-    "info",
-    "gateway",
-    `config applied: ${plan.backends.map(({ name }) => name).join(", ") || "no backends"}`,
-  );
 }

@@ -4,12 +4,12 @@ import process from "node:process";
 import type { Supervisor } from "../lib/crew.ts";
 import {
   defaultPlan,
-  demoBackends,
   type Faults,
   Gateway,
   GatewayError,
   listen,
   type Listener,
+  loadDemo,
   loadPlan,
   type Observer,
   type Plan,
@@ -74,7 +74,7 @@ async function serve(flags: Flags): Promise<number> {
   const logFlags = readLogFlags(flags, isDemo);
   const count = numberFlag(flags, "workers");
   const loaded = isDemo
-    ? { plan: withFlags(defaultPlan(demoBackends(ownCommand())), flags), files: [] }
+    ? { plan: withFlags(defaultPlan((await loadDemo()).demoBackends(ownCommand())), flags), files: [] }
     : await load(flags);
   if (!loaded) return 3;
   const observer = await Log.create(logFlags, loaded.plan.observe.log);

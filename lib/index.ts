@@ -1,5 +1,7 @@
 // The public names of the library.
 
+import type * as Demo from "./ops/demo-plan.ts";
+
 export { describeChange } from "./config/change.ts";
 export { type Loaded, loadPlan, type Problem, formatProblem, configJsonSchema } from "./config/load.ts";
 export type { LogPlan } from "./config/observe.ts";
@@ -14,7 +16,9 @@ export type { BackendName } from "./core/nouns.ts";
 export type { LogDetails, LogLevel, Observer } from "./core/observer.ts";
 export { Gateway, type GatewayOptions } from "./gateway.ts";
 export { listen, type Listener, type ListenOptions } from "./listen.ts";
-export { demoBackends } from "./ops/demo-plan.ts";
 export type { Faults } from "./ops/faults.ts";
 export type { Arrival } from "./arrivals.ts";
 export type { BackendLine } from "./ops/lines.ts";
+
+/** Backends to try the gateway with. */
+export const loadDemo = (): Promise<typeof Demo> => import("./ops/demo-plan.ts");

@@ -15,12 +15,14 @@ const maxBytes = 1_022_000;
 
 /** Whole folders, or files, that are loaded where a config, a client or a backend asks for them, by `import()`. */
 const onDemand = [
+  "cli/reload.ts",
   "lib/audit",
   "lib/arrivals.ts",
   "lib/bench.ts",
   "lib/busy.ts",
   "lib/chaos.ts",
   "lib/demo.ts",
+  "lib/ops/demo-plan.ts",
   "lib/toolbox.ts",
   "lib/certificates.ts",
   "lib/clustering.ts",

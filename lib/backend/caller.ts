@@ -2,7 +2,7 @@
 
 import type { Edit, Envelope } from "../core/envelope.ts";
 import type { Flight } from "../core/flight.ts";
-import type { Part } from "../core/part.ts";
+import type { PartSink } from "../core/part.ts";
 import type { Era } from "../protocol/codec.ts";
 
 /** Who waits for the answer of a call, and hears what comes before it. */
@@ -26,8 +26,8 @@ export interface Caller {
   readonly logLevel?: string | undefined;
   /** A message of this call: before its reply, or of the task that it created after it. */
   deliver(message: Uint8Array): void;
-  /** As `deliver`, for a message that is not made yet. */
-  deliverPart?(part: Part): void;
+  /** Takes those before the reply that are not made yet; undefined where `deliver` takes them all. */
+  readonly parts?: PartSink | undefined;
   /** Resolves when the caller, who is behind, takes more; undefined where it keeps up. */
   readonly congestion?: Promise<void> | undefined;
   /** The backend wants the call to be polled: it will go on in `retryMs`. */

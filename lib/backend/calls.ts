@@ -3,6 +3,7 @@
 import { type Envelope, spanNumber } from "../core/envelope.ts";
 import type { GatewayError } from "../core/errors.ts";
 import { Glance } from "../core/glance.ts";
+import { partBytes, type Taken } from "../core/part.ts";
 import { Sample } from "../core/sample.ts";
 import type { Caller } from "./caller.ts";
 import { type InFlight, maxStraightBytes, type Outgoing } from "./flight.ts";
@@ -58,7 +59,7 @@ export class Calls {
    * Hands progress on that lies in other bytes, and came on the stream of `cause`; false where it is something else, or
    * of no call in flight.
    */
-  progress(bytes: Uint8Array, start: number, end: number, cause: number): boolean {
+  progress(bytes: Uint8Array, start: number, end: number, cause: number): Taken {
     const own = this.#byId.get(cause);
     const sample = own?.sample ?? this.#sample;
     if (own && sample?.token(bytes, start, end) === cause) {
@@ -157,11 +158,15 @@ export class Calls {
   }
 }
 
-/** Hands a notification with its progress token from `cut` to `cutEnd` on; false where its caller does not take it so. */
-function pass(flight: InFlight, bytes: Uint8Array, start: number, end: number, cut: number, cutEnd: number): boolean {
-  const { caller, token, signs } = flight.call;
-  if (!caller?.deliverPart || !token) return false;
+/** Hands a notification with its progress token from `cut` to `cutEnd` on. */
+function pass(flight: InFlight, bytes: Uint8Array, start: number, end: number, cut: number, cutEnd: number): Taken {
+  const { call, signs } = flight;
+  const by = (flight.token ??= call.token);
+  if (!by || !call.caller) return false;
+  const parts = (flight.parts ??= call.caller.parts);
   signs?.heard();
-  caller.deliverPart({ bytes, start, end, cut, cutEnd, by: token });
-  return true;
+  const part = { bytes, start, end, cut, cutEnd, by };
+  if (parts) parts.sendPart(part);
+  else call.caller.deliver(partBytes(part));
+  return (parts ?? call.caller).congestion ?? true;
 }

@@ -1,5 +1,6 @@
 // Takes the event stream of a backend as it comes, and remembers where it can be resumed.
 
+import type { Taken } from "../core/part.ts";
 import type { LoneEvent } from "../core/sse-lone.ts";
 import { SseParser } from "../core/sse.ts";
 import type { BodyTaker } from "./http1-body.ts";
@@ -14,7 +15,7 @@ export interface EventPosition {
 export interface EventReader {
   deliver(data: Uint8Array): void;
   /** Takes a message that lies in other bytes, where it can. */
-  progress?(bytes: Uint8Array, start: number, end: number): boolean;
+  progress?(bytes: Uint8Array, start: number, end: number): Taken;
   /** Waited for before more is read: who hears the messages may be slower than they come. */
   congestion(): Promise<void> | undefined;
   /** The stream came to its end. */
@@ -49,17 +50,13 @@ export class EventFeed implements BodyTaker {
     return this.#reader.congestion();
   }
 
-  takeFrom(bytes: Uint8Array, start: number, end: number): boolean {
+  takeFrom(bytes: Uint8Array, start: number, end: number): Taken {
     const lone = this.#lone;
     return (
       this.#reader.progress !== undefined &&
       this.#parser.lone(bytes, start, end, lone) &&
       this.#reader.progress(bytes, lone.start, lone.end)
     );
-  }
-
-  congestion(): Promise<void> | undefined {
-    return this.#reader.congestion();
   }
 
   /** What looks at events, and what writes them, then finds its code in the processor's caches. */

@@ -3,6 +3,7 @@
 import type { Glance } from "../core/glance.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { SendMeter } from "../core/meter.ts";
+import type { PartSink } from "../core/part.ts";
 import type { Sample } from "../core/sample.ts";
 import { Scope, type Watcher } from "../core/scope.ts";
 import type { Span } from "../core/trace.ts";
@@ -85,6 +86,10 @@ export class InFlight implements Watcher {
   over = false;
   /** Of the progress on its own stream. */
   sample: Sample | undefined;
+  /** Who takes its progress, and under which token: the caller's, once there was some. */
+  parts: PartSink | undefined;
+  token: Uint8Array | undefined;
+  readonly signs: SignListener | undefined;
 
   /** `scope`: of who waits for the answer. */
   constructor(
@@ -101,6 +106,7 @@ export class InFlight implements Watcher {
     this.#scope = scope;
     this.#settle = settle;
     this.straight = straight;
+    this.signs = call.signs;
     const { meter } = owner;
     this.#leftAt = meter ? performance.now() : 0;
     if (meter) call.caller?.flight?.left(this.#leftAt);

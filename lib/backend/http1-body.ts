@@ -1,5 +1,6 @@
 // The body of one HTTP reply: a bounded queue between the connection that fills it and the one reader that empties it.
 import { GatewayError } from "../core/errors.ts";
+import type { Taken } from "../core/part.ts";
 import { type Rooms, RoomyBytes } from "../core/room.ts";
 
 /** The reader may be this far behind before the socket is paused… */
@@ -11,10 +12,8 @@ const RESUME_BELOW_BYTES = 64 * 1024;
 export interface BodyTaker {
   /** Takes the next piece; the one after it comes when what it returns is resolved. What it throws ends the body. */
   take(piece: Uint8Array): Promise<void> | undefined;
-  /** Takes a piece that lies whole in other bytes, where it can: false where `take` has to. */
-  takeFrom?(bytes: Uint8Array, start: number, end: number): boolean;
-  /** As what `take` returns; asked after `takeFrom`. */
-  congestion?(): Promise<void> | undefined;
+  /** Takes a piece that lies whole in other bytes, where it can: false where `take` has to; else as what that returns. */
+  takeFrom?(bytes: Uint8Array, start: number, end: number): Taken;
   /** It would rather have its pieces when the turn is over, with those of others like it. */
   readonly isPatient?: boolean;
   /** The clean end, after the last piece. */
@@ -103,9 +102,9 @@ export class QueuedBody implements HttpBody {
     const taker = this.#taker;
     if (!taker?.takeFrom || this.#isHeld || this.#end !== undefined) return false;
     try {
-      if (!taker.takeFrom(bytes, start, end)) return false;
-      const congestion = taker.congestion?.();
-      if (congestion) this.#hold(congestion);
+      const taken = taker.takeFrom(bytes, start, end);
+      if (typeof taken === "boolean") return taken;
+      this.#hold(taken);
     } catch (error) {
       this.#giveUp(error);
     }

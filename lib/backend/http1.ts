@@ -226,6 +226,8 @@ export class MessageParser<Head extends { readonly framing: Framing }> {
   }
 
   #takeTrailers(block: Uint8Array): void {
+    // Nothing but the empty line.
+    if (block.length <= 2) return this.#finish();
     const wrong = parseFields(splitLines(block), 0, new Map());
     if (wrong === undefined) this.#finish();
     else this.#fail(`trailer: ${wrong}`);

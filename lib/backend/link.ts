@@ -4,6 +4,7 @@ import { type Edit, type Envelope, type Malformed, scan, spanBytes, spanNumber, 
 import { asGatewayError, GatewayError } from "../core/errors.ts";
 import { errorCodeOf } from "../core/fault.ts";
 import type { SendMeter } from "../core/meter.ts";
+import type { Taken } from "../core/part.ts";
 import { errorMessage, requestMessage, resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
 import { decodeText, encodeText } from "../core/text.ts";
@@ -138,7 +139,7 @@ export class Link implements TransportEvents, FlightOwner {
     return true;
   }
 
-  progress(bytes: Uint8Array, start: number, end: number, cause: number): boolean {
+  progress(bytes: Uint8Array, start: number, end: number, cause: number): Taken {
     this.heardAt = Date.now();
     return this.calls.progress(bytes, start, end, cause);
   }
@@ -232,9 +233,9 @@ export class Link implements TransportEvents, FlightOwner {
 
   message(bytes: Uint8Array, cause: number | undefined, last: boolean = false): void {
     this.heardAt = Date.now();
-    if (cause === undefined && this.#finished(bytes, 0)) return;
-    if (this.meter) this.meter.traffic.received += bytes.length;
     if (last) this.calls.ending(cause);
+    if (this.#finished(bytes, 0)) return;
+    if (this.meter) this.meter.traffic.received += bytes.length;
     const scanned = scan(bytes);
     switch (scanned.kind) {
       case "malformed":

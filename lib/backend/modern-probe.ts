@@ -2,6 +2,7 @@
 
 import { type Envelope, scan, spanNumber } from "../core/envelope.ts";
 import { asGatewayError, type GatewayError } from "../core/errors.ts";
+import type { Taken } from "../core/part.ts";
 import { Scope } from "../core/scope.ts";
 import type { ClientFacts } from "../protocol/codec.ts";
 import { type Discovered, judgeProbe, type ProbeOutcome, type ProbeVerdict } from "../protocol/modern-discover.ts";
@@ -81,8 +82,8 @@ export class EraProbe implements TransportEvents {
     else this.#held.push([bytes, cause, last]);
   }
 
-  progress(bytes: Uint8Array, start: number, end: number, cause: number): boolean {
-    return this.#target?.progress?.(bytes, start, end, cause) === true;
+  progress(bytes: Uint8Array, start: number, end: number, cause: number): Taken {
+    return this.#target?.progress?.(bytes, start, end, cause) ?? false;
   }
 
   paused(call: number, retryMs: number): void {

@@ -1,6 +1,7 @@
 // The event streams of a backend over HTTP: those of calls, resumed when they break, and the standalone one, kept open.
 
 import type { GatewayError } from "../core/errors.ts";
+import type { Taken } from "../core/part.ts";
 import { type Scope, sleep } from "../core/scope.ts";
 import { LoneEvent } from "../core/sse-lone.ts";
 import { EventFeed, type EventPosition, type EventReader } from "./events.ts";
@@ -126,8 +127,9 @@ class CallEvents implements EventReader, EventPosition {
     this.#streams.events.message(data, this.#call);
   }
 
-  progress(bytes: Uint8Array, start: number, end: number): boolean {
-    return this.#streams.events.progress?.(bytes, start, end, this.#call) === true;
+  progress(bytes: Uint8Array, start: number, end: number): Taken {
+    const taken = this.#streams.events.progress?.(bytes, start, end, this.#call) ?? false;
+    return typeof taken === "boolean" ? taken : this.#scope.race(taken);
   }
 
   congestion(): Promise<void> | undefined {

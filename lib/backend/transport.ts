@@ -1,6 +1,7 @@
 // What a link needs from its wire, and what the wire tells the link.
 
 import type { GatewayError } from "../core/errors.ts";
+import type { Taken } from "../core/part.ts";
 import type { Scope } from "../core/scope.ts";
 import type { MessageHeaders, SendOutcome } from "./flight.ts";
 import type { StraightWay } from "./straight.ts";
@@ -14,7 +15,7 @@ export interface TransportEvents {
    */
   message(bytes: Uint8Array, cause: number | undefined, last?: boolean): void;
   /** A message came on the stream of `cause`, which lies in other bytes; false where `message` has to take it. */
-  progress?(bytes: Uint8Array, start: number, end: number, cause: number): boolean;
+  progress?(bytes: Uint8Array, start: number, end: number, cause: number): Taken;
   /** The server closed the stream of a call whose answer is still to come, and wants it asked for after `retryMs`. */
   paused(call: number, retryMs: number): void;
   /** Resolves when who waits for this call takes more of its messages; undefined where it keeps up. */

@@ -1,10 +1,8 @@
 // Server-sent events to send: messages, comments and the event that lets a client resume, as bytes.
 
-import { type Part, partSize, putPart } from "./part.ts";
-import { allocate, copyBytes, digitsOf, putAscii, putNumber } from "./text.ts";
+import { allocate, copyBytes } from "./text.ts";
 
 const lf = 0x0a;
-const dash = 0x2d;
 const blankLine = Buffer.from("\n\n");
 const encode = (text: string): Uint8Array => Buffer.from(text);
 
@@ -22,23 +20,6 @@ export function frameEvent(data: Uint8Array, id?: string): Uint8Array {
   return frame;
 }
 
-/** One event with a message, which must be one line; its id is `log`, of plain ASCII, with a dash and the number. */
-export function frameNumbered(log: string, number: number, part: Part): Uint8Array {
-  // Not from a pool: it is kept, and would keep what else is put there.
-  const around = idField.length + log.length + 1 + dataField.length + 2;
-  const frame = allocate(around + digitsOf(number) + partSize(part));
-  let at = putAscii(idField, frame, 0);
-  at = putAscii(log, frame, at);
-  frame[at] = dash;
-  at = putAscii(dataField, frame, putNumber(number, frame, at + 1));
-  at = putPart(part, frame, at);
-  frame[at] = lf;
-  frame[at + 1] = lf;
-  return frame;
-}
-
-const idField = "id: ";
-const dataField = "\ndata: ";
 const messageField = Buffer.from("event: message\ndata: ");
 
 /** A message, which must already be one line, for clients that listen for events of that name. */

@@ -1,7 +1,7 @@
 // The answer to one POST: plain JSON while there is only a reply, an event stream from the first other message on.
 
 import { GatewayError } from "../core/errors.ts";
-import type { Part } from "../core/part.ts";
+import type { PartSink } from "../core/part.ts";
 import { after, Scope } from "../core/scope.ts";
 import { joinBytes } from "../core/text.ts";
 import { ClientCancel } from "../backend/link.ts";
@@ -91,8 +91,8 @@ export class CallStream implements Port, LogWatch, Gone {
     if (!this.#over) this.#stream().send(message);
   }
 
-  deliverPart(part: Part): void {
-    if (!this.#over) this.#stream().sendPart(part);
+  get parts(): PartSink | undefined {
+    return this.#over ? undefined : this.#stream();
   }
 
   get congestion(): Promise<void> | undefined {

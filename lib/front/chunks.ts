@@ -5,6 +5,7 @@ import { allocate, copyPart, putAscii } from "../core/text.ts";
 import type { Crowd } from "./crowd.ts";
 import type { EventSink } from "./eventlog.ts";
 import { type EventBody, type Leave, tellGone } from "./exchange.ts";
+import type { Frame, LoggedEvent } from "./logged.ts";
 
 /** The connection that a stream is written to. */
 export interface ChunkOutput {
@@ -31,7 +32,7 @@ const lastChunk = "0\r\n\r\n";
 /** At most, of what is around the frames. */
 const overhead = 32;
 const nothing = new Uint8Array();
-const none: readonly Uint8Array[] = [];
+const none: readonly Frame[] = [];
 
 /**
  * The streams of all connections that have something to write. They do so when the turn is over: what reads and what
@@ -53,7 +54,9 @@ export class ChunkTurn {
 export class ChunkSink implements EventSink {
   readonly #output: ChunkOutput;
   readonly #isChunked: boolean;
-  #frames: Uint8Array[] | undefined;
+  /** Most turns bring one. */
+  #frame: Frame | undefined;
+  #more: Frame[] | undefined;
   #head: Uint8Array | undefined;
   #scheduled = false;
   #state: "open" | "ending" | "over" = "open";
@@ -76,9 +79,17 @@ export class ChunkSink implements EventSink {
   }
 
   write(frame: Uint8Array): void {
+    this.#add(new Ready(frame));
+  }
+
+  writeEvent(event: LoggedEvent): void {
+    this.#add(event);
+  }
+
+  #add(frame: Frame): void {
     if (this.#state !== "open") return;
-    if (this.#frames) this.#frames.push(frame);
-    else this.#frames = [frame];
+    if (this.#frame) (this.#more ??= []).push(frame);
+    else this.#frame = frame;
     this.#schedule();
   }
 
@@ -96,7 +107,7 @@ export class ChunkSink implements EventSink {
   lose(): void {
     if (this.#state === "over") return;
     this.#over();
-    this.#frames = undefined;
+    this.#frame = this.#more = undefined;
     tellGone(this.#gone);
   }
 
@@ -124,21 +135,40 @@ export class ChunkSink implements EventSink {
   /** Writes head, frames and end, as far as they are due, in one piece. */
   #write(isEnd: boolean): void {
     const head = this.#head ?? nothing;
-    const frames = this.#frames ?? none;
+    const frame = this.#frame;
+    const more = this.#more ?? none;
     this.#head = undefined;
-    this.#frames = undefined;
-    let size = 0;
-    for (const frame of frames) size += frame.length;
+    this.#frame = this.#more = undefined;
+    let size = frame ? frame.size : 0;
+    for (const next of more) size += next.size;
     const { chunkRoom: room } = this.#output.encoder;
     const bytes = head.length + size + overhead <= room.length ? room : allocate(head.length + size + overhead);
     const isChunk = this.#isChunked && size > 0;
     let at = copyPart(head, 0, head.length, bytes, 0);
     if (isChunk) at = putAscii(lineEnd, bytes, putHex(size, bytes, at));
-    for (const frame of frames) at = copyPart(frame, 0, frame.length, bytes, at);
+    if (frame) at = frame.put(bytes, at);
+    for (const next of more) at = next.put(bytes, at);
     if (isChunk) at = putAscii(lineEnd, bytes, at);
     if (isEnd && this.#isChunked) at = putAscii(lastChunk, bytes, at);
     if (bytes === room) this.#output.writeStart(room, at);
     else this.#output.write(bytes.subarray(0, at));
+  }
+}
+
+/** Bytes that are there already. */
+class Ready implements Frame {
+  readonly #bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get size(): number {
+    return this.#bytes.length;
+  }
+
+  put(target: Uint8Array, at: number): number {
+    return copyPart(this.#bytes, 0, this.#bytes.length, target, at);
   }
 }
 

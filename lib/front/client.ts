@@ -78,6 +78,8 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   /** Called from time to time, `passedMs` after the last time: gives up what does not come or is not read. */
   sweep(passedMs: number, patience: Patience): void {
     const phase = this.phase;
+    // The next request may be hours away.
+    if (phase === "streaming" && this.#request?.complete) this.#forget();
     if (!this.#stillness.isOver(phase, this.answered, passedMs, patience)) return;
     const error = new GatewayError("timeout", "the request was not complete in time");
     this.#last = true;
@@ -106,8 +108,8 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     if (isIdle && this.#track?.take(this, bytes)) return;
     const wrong = this.#parser.push(bytes);
     if (wrong !== undefined) return this.#refuse(notHttp(wrong, this.#parser.isFull));
-    const { surplus } = this.#parser;
-    if (surplus > 0) this.#ahead = Ahead.keep(this.#ahead, this.#socket, bytes.subarray(-surplus));
+    if (this.#parser.surplus > 0)
+      this.#ahead = Ahead.keep(this.#ahead, this.#socket, bytes.subarray(-this.#parser.surplus));
     const request = this.#request;
     if (request && !this.#answering) this.#hand(request);
     // The rest of a body that nobody wanted.
@@ -129,9 +131,8 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   divert(bytes: Uint8Array, answer: (request: HttpRequest) => Promise<HttpReply>): void {
     this.#track?.leave();
     this.#parser.push(bytes);
-    const request = this.#request;
     this.#answering = true;
-    if (request) this.#answerLater(request, answer(request));
+    if (this.#request) this.#answerLater(this.#request, answer(this.#request));
   }
 
   onHead(head: RequestHead): void {
@@ -153,8 +154,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   #hand(request: IncomingRequest): void {
     this.#answering = true;
     try {
-      const { expects } = request.head;
-      if (expects === "other")
+      if (request.head.expects === "other")
         throw new GatewayError("expectation", "the gateway cannot do what the Expect header asks");
       const reply = this.#options.handle(request);
       if (!(reply instanceof Promise)) return this.#answer(request, reply);
@@ -195,12 +195,16 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
   #send({ status, headers }: HttpReply, body: EventBody, form: AnswerForm): void {
     this.#last ||= form.isOld;
     const head = this.encoder.streamHead(status, headers, { ...form, isLast: this.#last });
-    const stream = new ChunkSink(this, head, !form.isOld);
-    this.#stream = stream;
+    const stream = (this.#stream = new ChunkSink(this, head, !form.isOld));
     stream.watch(body.open(stream));
     // A stream may stay open for hours.
     if (!this.#request?.complete) return;
     this.#request.settle();
+    if (this.encoder.crowd.isLarge) this.#forget();
+  }
+
+  /** Drops what only makes the next request cheaper. */
+  #forget(): void {
     this.#parser.forget();
     this.#track = undefined;
   }
@@ -229,8 +233,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
 
   /** The answer is out: on to the next request. */
   ended(): void {
-    this.#request = undefined;
-    this.#stream = undefined;
+    this.#request = this.#stream = undefined;
     this.#answering = false;
     this.answered += 1;
     if (this.#last) return this.#end();
@@ -258,8 +261,7 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     // In the rest of a body whose request was answered.
     if (!this.#request && this.#parser.isPastHead) return this.#end();
     const reply = errorReply(error, undefined);
-    const body = isEvents(reply.body) ? undefined : reply.body;
-    this.#put(reply, body, { isOld: false, isLast: true }, false);
+    this.#put(reply, isEvents(reply.body) ? undefined : reply.body, { isOld: false, isLast: true }, false);
     this.#end();
   }
 
@@ -288,10 +290,8 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     if (this.#closed) return;
     this.#track?.divert();
     this.#closed = true;
-    const request = this.#request;
-    const stream = this.#stream;
-    this.#request = undefined;
-    this.#stream = undefined;
+    const [request, stream] = [this.#request, this.#stream];
+    this.#request = this.#stream = undefined;
     this.#ahead?.drop();
     request?.lose();
     stream?.lose();

@@ -5,6 +5,8 @@ import { shrink } from "../core/tcp.ts";
 
 /** Fewer need too little to look for it. */
 const manyStreams = 1_000;
+/** What is kept for the next requests of so few of them is little. */
+const fewStreams = 250;
 /** Nothing is looked for in the midst of it. */
 const quietMs = 1_000;
 
@@ -20,6 +22,11 @@ export class Crowd {
 
   constructor(giveBack: () => void = shrink) {
     this.#giveBack = giveBack;
+  }
+
+  /** There are so many that each should need as little as it can. */
+  get isLarge(): boolean {
+    return this.#open > fewStreams;
   }
 
   opened(): void {

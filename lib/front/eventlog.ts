@@ -1,14 +1,18 @@
 // One event stream of a session: what was sent on it, so that a client that lost its connection can go on.
 
-import { type Part, partBytes } from "../core/part.ts";
-import { frameComment, frameEvent, frameNumbered, frameRetry } from "../core/sse-frames.ts";
+import { keptPart, type Part, partBytes } from "../core/part.ts";
+import { frameComment, frameRetry } from "../core/sse-frames.ts";
 import { toLine } from "../core/envelope.ts";
+import { cut } from "../core/text.ts";
+import { LoggedEvent } from "./logged.ts";
 
 /** The connection that carries a stream right now. */
 export interface EventSink {
   /** Resolves when the connection takes more; undefined where it does. */
   readonly congestion?: Promise<void> | undefined;
   write(frame: Uint8Array): void;
+  /** As `write` with the bytes of the event, where they need not be put together before. */
+  writeEvent?(event: LoggedEvent): void;
   end(): void;
 }
 
@@ -26,7 +30,6 @@ export interface LogWatch {
 }
 
 const nothing = new Uint8Array();
-const dataField = "\ndata: ";
 const maxEvents = 1000;
 /** How long a client waits before it resumes, ms. */
 const retryMs = 1_000;
@@ -38,8 +41,9 @@ export class EventLog {
   readonly id: string;
   readonly #maxBytes: number;
   readonly #watch: LogWatch | undefined;
-  /** Frames of the events up to the last one, which are numbered without a gap. */
-  #events: Uint8Array[] | undefined;
+  /** Up to the last one; they are numbered without a gap. */
+  #events: LoggedEvent[] | undefined;
+  #idStart: Uint8Array | undefined;
   #bytes = 0;
   #last = 0;
   /** Number of the last event that was written to a connection. */
@@ -51,7 +55,8 @@ export class EventLog {
   /** The client is to come back after this time, ms; said to the first connection, which is not here yet. */
   #pauseMs: number | undefined;
   #carried = false;
-  #wroteAt = Date.now();
+  /** Something was written since it was last looked at for silence. */
+  #isFresh = true;
 
   constructor({ id, maxBytes, watch }: LogOptions) {
     this.id = id;
@@ -82,9 +87,9 @@ export class EventLog {
       this.#sink = sink;
       if (isFirst) this.#watch?.connected(true);
     }
-    this.#wroteAt = Date.now();
+    this.#isFresh = true;
     if (prime) sink.write(frameRetry(retryMs, this.#eventId(from)));
-    for (const frame of this.#events?.slice(Math.max(0, from - this.#dropped)) ?? []) sink.write(frame);
+    for (const event of this.#events?.slice(Math.max(0, from - this.#dropped)) ?? []) sink.write(event.bytes());
     this.#delivered = this.#last;
     this.#carried = true;
     if (this.#ended) sink.end();
@@ -112,36 +117,40 @@ export class EventLog {
     const line = toLine(message);
     const sink = this.#sink;
     if (!sink && this.#isWaiting(line)) return;
-    this.#put({ bytes: line, start: 0, end: line.length, cut: 0, cutEnd: 0, by: nothing }, sink);
+    // It may be a view of more than is to be kept.
+    this.#put(whole(cut(line, 0, line.length)), sink);
   }
 
   /** As `send`, for a message on one line that is not made yet. */
   sendPart(part: Part): void {
     if (this.#ended) return;
     const sink = this.#sink;
-    if (sink) this.#put(part, sink);
+    if (sink) this.#put(keptPart(part), sink);
     else this.send(partBytes(part));
   }
 
   #put(part: Part, sink: EventSink | undefined): void {
     this.#last += 1;
-    const frame = frameNumbered(this.id, this.#last, part);
+    this.#idStart ??= Buffer.from(`id: ${this.id}-`);
+    const event = new LoggedEvent(this.#idStart, this.#last, part);
     const events = (this.#events ??= []);
-    events.push(frame);
-    this.#bytes += frame.length;
+    events.push(event);
+    this.#bytes += event.size;
     while (events.length > maxEvents || (this.#bytes > this.#maxBytes && events.length > 1)) {
-      this.#bytes -= events.shift()?.length ?? 0;
+      this.#bytes -= events.shift()?.size ?? 0;
     }
     if (!sink) return;
     this.#delivered = this.#last;
-    this.#wroteAt = Date.now();
-    sink.write(frame);
+    this.#isFresh = true;
+    if (sink.writeEvent) sink.writeEvent(event);
+    else sink.write(event.bytes());
   }
 
-  /** Sends a comment where nothing was sent for `silentMs`: proxies cut what is silent. */
-  keepAlive(silentMs: number): void {
-    if (Date.now() - this.#wroteAt < silentMs) return;
-    this.#wroteAt = Date.now();
+  /** Sends a comment where nothing was sent since the last time: proxies cut what is silent. */
+  keepAlive(): void {
+    const isSilent = !this.#isFresh;
+    this.#isFresh = false;
+    if (!isSilent) return;
     for (const sink of this.#older ?? []) sink.write(keepAlive);
     this.#sink?.write(keepAlive);
   }
@@ -161,10 +170,7 @@ export class EventLog {
   surrender(after: number = this.#delivered): readonly Uint8Array[] {
     const from = Math.min(after, this.#last);
     this.#delivered = this.#last;
-    return (this.#events ?? []).slice(Math.max(0, from - this.#dropped)).map((frame) => {
-      const at = Buffer.from(frame.buffer, frame.byteOffset, frame.length).indexOf(dataField);
-      return frame.slice(at + dataField.length, -2);
-    });
+    return (this.#events ?? []).slice(Math.max(0, from - this.#dropped)).map(({ part }) => partBytes(part));
   }
 
   end(): void {
@@ -186,13 +192,18 @@ export class EventLog {
     if (!isHint(line)) return false;
     const events = this.#events ?? [];
     for (let at = events.length - 1; at >= 0; at -= 1) {
-      const frame = events[at];
-      const number = this.#dropped + at + 1;
-      if (!frame || number <= this.#delivered || !isHint(frame)) return false;
-      if (Buffer.compare(frame, frameEvent(line, this.#eventId(number))) === 0) return true;
+      const event = events[at];
+      const message = event && partBytes(event.part);
+      if (!message || this.#dropped + at < this.#delivered || !isHint(message)) return false;
+      if (Buffer.compare(message, line) === 0) return true;
     }
     return false;
   }
+}
+
+/** A message by itself. */
+function whole(bytes: Uint8Array): Part {
+  return { bytes, start: 0, end: bytes.length, cut: 0, cutEnd: 0, by: nothing };
 }
 
 function isHint(bytes: Uint8Array): boolean {

@@ -51,6 +51,7 @@ export class FirstCall implements LaneClient, Gone {
   }
 
   divert(_bytes: Uint8Array, answer: (request: HttpRequest) => Promise<HttpReply>): void {
+    this.offer();
     this.#reply.resolve(answer(this.#request));
   }
 

@@ -279,7 +279,7 @@ export class HttpFront {
     this.#straight.divert(Date.now() - silentMs);
     for (const call of this.#open) call.commit(silentMs);
     // The client on stdin and stdout, if there is one, is among the sessions too.
-    for (const { outlet } of this.#hub.sessions.all()) if (outlet instanceof SessionStreams) outlet.keepAlive(silentMs);
+    for (const { outlet } of this.#hub.sessions.all()) if (outlet instanceof SessionStreams) outlet.keepAlive();
     this.modern.keepAlive(silentMs);
     this.#archive.expire();
     this.#hub.sessions.sweep({ sessions: limits.sessions, idleMs: timeouts.sessionIdleMs });

@@ -7,7 +7,7 @@ import { GatewayError } from "../core/errors.ts";
 import { toolFaultOf } from "../core/fault.ts";
 import { Flight } from "../core/flight.ts";
 import type { Glance } from "../core/glance.ts";
-import type { Part } from "../core/part.ts";
+import type { PartSink } from "../core/part.ts";
 import { Scope } from "../core/scope.ts";
 import { copyPart, cut, digitsOf, latin1Of, putAscii, putNumber } from "../core/text.ts";
 import type { Span } from "../core/trace.ts";
@@ -231,8 +231,8 @@ export class Straight implements StraightCall, Port, LaneCall {
     this.divert().deliver(message);
   }
 
-  deliverPart(part: Part): void {
-    this.divert().deliverPart(part);
+  get parts(): PartSink | undefined {
+    return this.divert().parts;
   }
 
   get congestion(): Promise<void> | undefined {

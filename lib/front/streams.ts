@@ -65,9 +65,10 @@ export class SessionStreams implements Outlet {
     }
   }
 
-  keepAlive(silentMs: number): void {
-    this.#standalone.keepAlive(silentMs);
-    for (const log of this.#calls.values()) log.keepAlive(silentMs);
+  /** Called from time to time: streams on which nothing was sent since the last time get a comment. */
+  keepAlive(): void {
+    this.#standalone.keepAlive();
+    for (const log of this.#calls.values()) log.keepAlive();
   }
 
   /** A stream for a call. */

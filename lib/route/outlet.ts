@@ -1,7 +1,7 @@
 // Where messages go: those of a session that belong to no call, and those of one call before its reply.
 
 import type { GatewayError } from "../core/errors.ts";
-import type { Part } from "../core/part.ts";
+import type { PartSink } from "../core/part.ts";
 
 /** Where the messages of a session go that belong to no call: a GET stream, or stdout. */
 export interface Outlet {
@@ -22,7 +22,8 @@ export interface Outlet {
 /** Where the messages of one call go before its reply. */
 export interface Port {
   deliver(message: Uint8Array): void;
-  deliverPart?(part: Part): void;
+  /** Takes messages that are not made yet, from here on to the reply. */
+  readonly parts?: PartSink | undefined;
   /** Resolves when the client, which is behind, takes more; undefined where it keeps up. */
   readonly congestion?: Promise<void> | undefined;
   /** The query of the endpoint's address as the client wrote it; empty where it has none. */

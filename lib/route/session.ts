@@ -8,7 +8,7 @@ import type { Edit, Envelope } from "../core/envelope.ts";
 import { spanKey, spanText, spanValue } from "../core/envelope.ts";
 import { type GatewayError, hasStatus } from "../core/errors.ts";
 import { Flight } from "../core/flight.ts";
-import { type Part, partBytes } from "../core/part.ts";
+import type { PartSink } from "../core/part.ts";
 import { anonymous, type Principal } from "../core/principal.ts";
 import { after, type Scope } from "../core/scope.ts";
 import { asRecord, encodeJson } from "../core/text.ts";
@@ -89,9 +89,8 @@ export class ActiveCall implements Caller {
     return this.session.level;
   }
 
-  deliverPart(part: Part): void {
-    if (!this.#isTask && this.#port?.deliverPart) this.#port.deliverPart(part);
-    else this.deliver(partBytes(part));
+  get parts(): PartSink | undefined {
+    return this.#isTask ? undefined : this.#port?.parts;
   }
 
   deliver(message: Uint8Array): void {

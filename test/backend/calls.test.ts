@@ -4,7 +4,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { Calls } from "../../lib/backend/calls.ts";
 import { type FlightOwner, InFlight } from "../../lib/backend/flight.ts";
-import { type Part, partBytes } from "../../lib/core/part.ts";
+import { type Part, partBytes, type Taken } from "../../lib/core/part.ts";
 import { Scope } from "../../lib/core/scope.ts";
 
 const owner: FlightOwner = {
@@ -27,7 +27,10 @@ class Link {
       const caller = {
         session: this,
         deliver: () => {},
-        deliverPart: (part: Part) => void this.heard.push(`${id} ${Buffer.from(partBytes(part)).toString()}`),
+        parts: {
+          congestion: undefined,
+          sendPart: (part: Part) => void this.heard.push(`${id} ${Buffer.from(partBytes(part)).toString()}`),
+        },
       };
       const signs = { heard: () => void (this.signs += 1), asked: () => {} };
       const token = Buffer.from(`"token of ${id}"`);
@@ -37,7 +40,7 @@ class Link {
   }
 
   /** Whether the text was handed on, which came on the stream of this call. */
-  progress(text: string, cause: number): boolean {
+  progress(text: string, cause: number): Taken {
     const bytes = Buffer.from(`5\r\n${text}\r\n`);
     return this.calls.progress(bytes, 3, bytes.length - 2, cause);
   }

@@ -1,6 +1,7 @@
 // A call that goes straight ends as it would have on the long way, whatever backend, client or gateway do meanwhile.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { mock, test } from "node:test";
+import { Track } from "../../lib/front/track.ts";
 import { within } from "./peer.ts";
 import { Bench, bothWays, call, json, result, theLongWay, wentStraight } from "./straight-kit.ts";
 
@@ -87,6 +88,30 @@ test("straight: progress before the result makes the answer a stream", async () 
     call("next", '"_meta":{"progressToken":"mine"}'),
   );
   assert.match(text, /text\/event-stream[^]*"progressToken":"mine","progress":1[^]*"id":"next"/);
+});
+
+test("straight: behind a stream, too, the next request goes there from its first byte", async () => {
+  const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const chunk = (message: string): string => {
+    const event = `data: ${message}\n\n`;
+    return `${event.length.toString(16)}\r\n${event}\r\n`;
+  };
+  await using bench = await Bench.start();
+  const wire = bench.connect();
+  const take = mock.method(Track.prototype, "take");
+  const taken = (): number => take.mock.calls.filter(({ result }) => result === true).length;
+  for (const earlier of [0, 0, 1, 2]) {
+    assert.equal(taken(), earlier);
+    wire.text = "";
+    bench.post(wire, call("next", '"_meta":{"progressToken":"mine"}'));
+    const { id, socket } = await bench.backend.calls.next("the call");
+    const progress = `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${id},"progress":1}}`;
+    socket.write(stream + chunk(progress));
+    await wire.until(/"progressToken":"mine","progress":1/);
+    socket.write(`${chunk(result(id))}0\r\n\r\n`);
+    await wire.until(/"id":"next"[^]*\r\n0\r\n\r\n$/);
+  }
+  take.mock.restore();
 });
 
 test("straight: progress on another stream, while the call waits, too", async () => {
