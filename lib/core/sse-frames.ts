@@ -1,25 +1,21 @@
 // Server-sent events to send: messages, comments and the event that lets a client resume, as bytes.
 
-import { allocate, copyBytes } from "./text.ts";
+import { allocate, copyPart, putAscii } from "./text.ts";
 
 const lf = 0x0a;
 const blankLine = Buffer.from("\n\n");
 const encode = (text: string): Uint8Array => Buffer.from(text);
 
-/** One event with `data`, which must already be one line (`toLine`), and an id that holds no line break. */
-export function frameEvent(data: Uint8Array, id?: string): Uint8Array {
-  const head = id === undefined ? "data: " : `id: ${id}\ndata: `;
-  if (id !== undefined && !isPlain(id)) return Buffer.concat([encode(`id: ${oneLine(id)}\ndata: `), data, blankLine]);
-  const { length } = head;
-  // Not from a pool: it is kept, and would keep what else is put there.
-  const frame = allocate(length + data.length + 2);
-  for (let at = 0; at < length; at += 1) frame[at] = head.charCodeAt(at);
-  copyBytes(data, 0, data.length, frame, length);
-  frame[length + data.length] = lf;
-  frame[length + data.length + 1] = lf;
+/** One event with `data`, which must already be one line (`toLine`). */
+export function frameEvent(data: Uint8Array): Uint8Array {
+  // Not from a pool: it may be kept, and would keep what else is put there.
+  const frame = allocate(dataField.length + data.length + 2);
+  const end = copyPart(data, 0, data.length, frame, putAscii(dataField, frame, 0));
+  frame[end] = frame[end + 1] = lf;
   return frame;
 }
 
+const dataField = "data: ";
 const messageField = Buffer.from("event: message\ndata: ");
 
 /** A message, which must already be one line, for clients that listen for events of that name. */
@@ -30,15 +26,6 @@ export function frameMessage(data: Uint8Array): Uint8Array {
 /** 2024-11-05, Transports, "HTTP with SSE": where the client is to send its messages. */
 export function frameEndpoint(address: string): Uint8Array {
   return encode(`event: endpoint\ndata: ${oneLine(address)}\n\n`);
-}
-
-/** Whether each character is a byte that means nothing in an event stream. */
-function isPlain(text: string): boolean {
-  for (let at = 0; at < text.length; at += 1) {
-    const code = text.charCodeAt(at);
-    if (code < 0x20 || code > 0x7e) return false;
-  }
-  return true;
 }
 
 /** A comment: keeps a silent stream open, and no client sees it. */

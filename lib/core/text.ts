@@ -58,6 +58,13 @@ export function putAscii(text: string, target: Uint8Array, start: number): numbe
   return start + text.length;
 }
 
+/** ASCII text in bytes of its own. */
+export function asciiBytes(text: string): Uint8Array {
+  const bytes = allocate(text.length);
+  putAscii(text, bytes, 0);
+  return bytes;
+}
+
 /** How many digits a whole number has. */
 export function digitsOf(value: number): number {
   let digits = 1;
@@ -79,10 +86,7 @@ export function putNumber(value: number, target: Uint8Array, at: number): number
 
 /** The digits of a whole number. */
 export function encodeNumber(value: number): Uint8Array {
-  const text = String(value);
-  const digits = new Uint8Array(text.length);
-  for (let at = 0; at < text.length; at += 1) digits[at] = text.charCodeAt(at);
-  return digits;
+  return asciiBytes(String(value));
 }
 
 /** A JSON value as a plain object, or an empty one where it is something else. */

@@ -116,9 +116,9 @@ export class ClientConnection implements MessageSink<RequestHead>, TcpListener, 
     else if (!request && this.#parser.done) this.#next();
   }
 
-  offer(lane: () => Lane): void {
-    this.#track ??= new Track();
-    this.#track.lay(this.#parser.memory, this.#request?.head, lane);
+  offer(lane: () => Lane, isStream: boolean): void {
+    if (isStream && this.encoder.crowd.isLarge) return;
+    (this.#track ??= new Track()).lay(this.#parser.memory, this.#request?.head, lane);
   }
 
   sent(length: number): void {

@@ -3,7 +3,7 @@
 import { keptPart, type Part, partBytes } from "../core/part.ts";
 import { frameComment, frameRetry } from "../core/sse-frames.ts";
 import { toLine } from "../core/envelope.ts";
-import { cut } from "../core/text.ts";
+import { asciiBytes, cut } from "../core/text.ts";
 import { LoggedEvent } from "./logged.ts";
 
 /** The connection that carries a stream right now. */
@@ -89,7 +89,7 @@ export class EventLog {
     }
     this.#isFresh = true;
     if (prime) sink.write(frameRetry(retryMs, this.#eventId(from)));
-    for (const event of this.#events?.slice(Math.max(0, from - this.#dropped)) ?? []) sink.write(event.bytes());
+    for (const event of this.#events?.slice(Math.max(0, from - this.#dropped)) ?? []) sink.write(event.whole());
     this.#delivered = this.#last;
     this.#carried = true;
     if (this.#ended) sink.end();
@@ -131,7 +131,7 @@ export class EventLog {
 
   #put(part: Part, sink: EventSink | undefined): void {
     this.#last += 1;
-    this.#idStart ??= Buffer.from(`id: ${this.id}-`);
+    this.#idStart ??= asciiBytes(`id: ${this.id}-`);
     const event = new LoggedEvent(this.#idStart, this.#last, part);
     const events = (this.#events ??= []);
     events.push(event);
@@ -143,7 +143,7 @@ export class EventLog {
     this.#delivered = this.#last;
     this.#isFresh = true;
     if (sink.writeEvent) sink.writeEvent(event);
-    else sink.write(event.bytes());
+    else sink.write(event.whole());
   }
 
   /** Sends a comment where nothing was sent since the last time: proxies cut what is silent. */
@@ -170,7 +170,7 @@ export class EventLog {
   surrender(after: number = this.#delivered): readonly Uint8Array[] {
     const from = Math.min(after, this.#last);
     this.#delivered = this.#last;
-    return (this.#events ?? []).slice(Math.max(0, from - this.#dropped)).map(({ part }) => partBytes(part));
+    return (this.#events ?? []).slice(Math.max(0, from - this.#dropped)).map(partBytes);
   }
 
   end(): void {
@@ -193,7 +193,7 @@ export class EventLog {
     const events = this.#events ?? [];
     for (let at = events.length - 1; at >= 0; at -= 1) {
       const event = events[at];
-      const message = event && partBytes(event.part);
+      const message = event && partBytes(event);
       if (!message || this.#dropped + at < this.#delivered || !isHint(message)) return false;
       if (Buffer.compare(message, line) === 0) return true;
     }

@@ -23,8 +23,8 @@ export interface HttpRequest {
   body(maxBytes: number): Uint8Array | Promise<Uint8Array>;
   /** The same object for requests of one connection whose heads are the same: what was found of one holds for all. */
   readonly head: object;
-  /** Requests of its connection that begin like this one may go straight from here on. */
-  offer?(lane: () => Lane): void;
+  /** Requests of its connection that begin like this one may go straight from here on, behind a stream maybe. */
+  offer?(lane: () => Lane, isStream?: boolean): void;
   /** What the client showed of itself when TLS began, where that is trusted. */
   certificate?: ClientCertificate | undefined;
   /** Whether the peer of its connection is on this machine: a client, or a proxy. */

@@ -31,8 +31,8 @@ export class FirstCall implements LaneClient, Gone {
     return this.#reply.promise;
   }
 
-  offer(): void {
-    this.#request.offer?.(this.#lane);
+  offer(isStream: boolean = false): void {
+    this.#request.offer?.(this.#lane, isStream);
   }
 
   get encoder(): this {
@@ -51,7 +51,7 @@ export class FirstCall implements LaneClient, Gone {
   }
 
   divert(_bytes: Uint8Array, answer: (request: HttpRequest) => Promise<HttpReply>): void {
-    this.offer();
+    this.offer(true);
     this.#reply.resolve(answer(this.#request));
   }
 

@@ -13,31 +13,42 @@ export interface Frame {
   put(target: Uint8Array, at: number): number;
 }
 
-export class LoggedEvent implements Frame {
+/** It is the message too: there may be many. */
+export class LoggedEvent implements Frame, Part {
   /** Starts the ids of the log: `id: ` and what comes before the number. */
   readonly #idStart: Uint8Array;
   readonly #number: number;
-  /** Its message, on one line. */
-  readonly part: Part;
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+  readonly cut: number;
+  readonly cutEnd: number;
+  readonly by: Uint8Array;
   readonly size: number;
 
+  /** `part`: on one line. */
   constructor(idStart: Uint8Array, number: number, part: Part) {
     this.#idStart = idStart;
     this.#number = number;
-    this.part = part;
+    this.bytes = part.bytes;
+    this.start = part.start;
+    this.end = part.end;
+    this.cut = part.cut;
+    this.cutEnd = part.cutEnd;
+    this.by = part.by;
     this.size = idStart.length + digitsOf(number) + dataField.length + partSize(part) + 2;
   }
 
   put(target: Uint8Array, start: number): number {
     let at = copyPart(this.#idStart, 0, this.#idStart.length, target, start);
     at = putAscii(dataField, target, putNumber(this.#number, target, at));
-    at = putPart(this.part, target, at);
+    at = putPart(this, target, at);
     target[at] = target[at + 1] = lf;
     return at + 2;
   }
 
   /** For those who do not put bytes together themselves. */
-  bytes(): Uint8Array {
+  whole(): Uint8Array {
     const frame = allocate(this.size);
     this.put(frame, 0);
     return frame;

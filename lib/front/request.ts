@@ -11,7 +11,7 @@ export interface RequestSource {
   /** The client waits to be told that its body is wanted. */
   wanted(): void;
   /** Requests that begin like this one may go straight. */
-  offer(lane: () => Lane): void;
+  offer(lane: () => Lane, isStream: boolean): void;
 }
 
 /** What comes of a body before anybody asks for it. */
@@ -106,8 +106,8 @@ export class IncomingRequest implements HttpRequest {
     });
   }
 
-  offer(lane: () => Lane): void {
-    this.#source.offer(lane);
+  offer(lane: () => Lane, isStream: boolean = false): void {
+    this.#source.offer(lane, isStream);
   }
 
   /** Called by the connection with the next piece of the body. */
