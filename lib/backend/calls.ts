@@ -5,6 +5,7 @@ import type { GatewayError } from "../core/errors.ts";
 import { Glance } from "../core/glance.ts";
 import { partBytes, type Taken } from "../core/part.ts";
 import { Sample } from "../core/sample.ts";
+import { cut as cutOut } from "../core/text.ts";
 import type { Caller } from "./caller.ts";
 import { type InFlight, maxStraightBytes, type Outgoing } from "./flight.ts";
 
@@ -161,7 +162,8 @@ export class Calls {
 /** Hands a notification with its progress token from `cut` to `cutEnd` on. */
 function pass(flight: InFlight, bytes: Uint8Array, start: number, end: number, cut: number, cutEnd: number): Taken {
   const { call, signs } = flight;
-  const by = (flight.token ??= call.token);
+  // Of its own: what it is a part of may be large, and each event of the stream keeps it.
+  const by = (flight.token ??= call.token && cutOut(call.token, 0, call.token.length));
   if (!by || !call.caller) return false;
   const parts = (flight.parts ??= call.caller.parts);
   signs?.heard();

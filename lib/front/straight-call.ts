@@ -65,7 +65,6 @@ export class Straight implements StraightCall, Port, LaneCall {
   #nameEnd: number;
   #tokenStart: number;
   #tokenEnd: number;
-  #token: Uint8Array | undefined;
   readonly #recording: Recording | undefined;
   /** Where the call has left the straight way. */
   #stream: CallStream | undefined;
@@ -124,10 +123,7 @@ export class Straight implements StraightCall, Port, LaneCall {
   }
 
   get token(): Uint8Array | undefined {
-    if (this.#tokenEnd === 0) return undefined;
-    // A copy, once: each event of its stream has it.
-    this.#token ??= cut(this.#bytes, this.#tokenStart, this.#tokenEnd);
-    return this.#token;
+    return this.#tokenEnd === 0 ? undefined : this.#bytes.subarray(this.#tokenStart, this.#tokenEnd);
   }
 
   get span(): Span | undefined {
