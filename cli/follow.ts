@@ -1,15 +1,8 @@
 // Applies changes of the config files to the running gateway; a config with mistakes changes nothing.
 
-import { asGatewayError, type Gateway, type Plan, watchFiles } from "../lib/index.ts";
-import type { Log } from "./log.ts";
+import { asGatewayError, watchFiles } from "../lib/index.ts";
+import type { Followed } from "./reload.ts";
 import type { Signals } from "./signals.ts";
-
-export interface Followed {
-  readonly gateway: Gateway;
-  readonly observer: Log;
-  /** What the command line, and a supervisor, make of a plan. */
-  readonly adjust: (plan: Plan) => Plan;
-}
 
 /** Reloads when one of the files changes, and on SIGHUP, until it is disposed of. */
 export function follow(

@@ -1,9 +1,16 @@
 // Reads the config again and hands it to the running gateway.
 
 import process from "node:process";
-import { describeChange, loadPlan } from "../lib/index.ts";
-import type { Followed } from "./follow.ts";
+import { describeChange, type Gateway, loadPlan, type Plan } from "../lib/index.ts";
+import type { Log } from "./log.ts";
 import { sayProblems } from "./problems.ts";
+
+export interface Followed {
+  readonly gateway: Gateway;
+  readonly observer: Log;
+  /** What the command line, and a supervisor, make of a plan. */
+  readonly adjust: (plan: Plan) => Plan;
+}
 
 /** Fails where the gateway cannot apply it; a config with mistakes is said to be one, and changes nothing. */
 export async function reload(named: readonly string[], { gateway, observer, adjust }: Followed): Promise<void> {

@@ -58,7 +58,7 @@ export class Calls {
 
   /**
    * Hands progress on that lies in other bytes, and came on the stream of `cause`; false where it is something else, or
-   * of no call in flight.
+   * of no call in flight; a promise where whoever waits for `cause` is behind.
    */
   progress(bytes: Uint8Array, start: number, end: number, cause: number): Taken {
     const own = this.#byId.get(cause);
@@ -72,7 +72,9 @@ export class Calls {
     if (!flight) return false;
     // The next one is looked at less closely.
     this.#sample = flight.sample = Sample.of(bytes, start, end, this.#glance);
-    return pass(flight, bytes, start, end, this.#glance.tokenStart, this.#glance.tokenEnd);
+    const taken = pass(flight, bytes, start, end, this.#glance.tokenStart, this.#glance.tokenEnd);
+    // What is held up is the stream of `cause`.
+    return flight === own || taken === false ? taken : (own?.call.caller?.congestion ?? true);
   }
 
   /** False where the call is not in flight. */

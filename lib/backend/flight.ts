@@ -144,6 +144,8 @@ export class InFlight implements Watcher {
   /** It is in nobody's hands any more but those of the caller, who takes the answer. */
   leave(fault: string = ""): void {
     this.#scope.unwatch(this);
+    // Its own request may stay on the wire.
+    this.parts = this.token = undefined;
     const { meter } = this.owner;
     this.call.span?.end(fault);
     if (!meter) return;

@@ -5,7 +5,7 @@ import { dns, net, tls } from "../core/builtins.ts";
 import { GatewayError } from "../core/errors.ts";
 import { Scope } from "../core/scope.ts";
 import { sturdy } from "../core/tcp-node.ts";
-import { connectTcp, hasPlainTls, type TcpSocket, type TlsTerms } from "../core/tcp.ts";
+import { connectTcp, hasPlainSockets, type TcpSocket, type TlsTerms } from "../core/tcp.ts";
 import { type Proxy, proxyFor } from "./proxy.ts";
 import { type Address, connectFirst, interleave } from "./race.ts";
 import { familyOf, type Target, targetOf } from "./target.ts";
@@ -62,7 +62,7 @@ export class Dialer {
     limit.throwIfCancelled();
     if (this.#proxy === undefined && this.target.socketPath === undefined) {
       if (!this.target.secure) return await this.#plain(limit);
-      if (hasPlainTls) return await this.#secured(limit);
+      if (hasPlainSockets) return await this.#secured(limit);
     }
     const socket = await this.#connect(limit);
     if (!this.target.secure) return socket;

@@ -1,6 +1,6 @@
 // A message that lies in other bytes, with one span of it replaced, before somebody makes it.
 
-import { hasOwnBytes } from "./tcp-socket.ts";
+import { hasPlainSockets } from "./tcp.ts";
 import { copyPart, cut as cutOut } from "./text.ts";
 
 export interface Part {
@@ -47,6 +47,6 @@ const maxAround = 256;
 export function keptPart(part: Part): Part {
   const { bytes, start, end, cut, cutEnd, by } = part;
   // A view would keep all that it is a view of.
-  if (hasOwnBytes && bytes.byteOffset === 0 && bytes.length - (end - start) <= maxAround) return part;
+  if (hasPlainSockets && bytes.byteOffset === 0 && bytes.length - (end - start) <= maxAround) return part;
   return { bytes: cutOut(bytes, start, end), start: 0, end: end - start, cut: cut - start, cutEnd: cutEnd - start, by };
 }

@@ -24,9 +24,6 @@ export interface TcpListener {
   onClose(): void;
 }
 
-/** Whether what a socket brings lies in memory of its own; elsewhere a small piece may be a view of a large one. */
-export const hasOwnBytes: boolean = typeof Bun !== "undefined";
-
 /** What the program uses of a socket; those of node:net and node:tls have it too. */
 export interface TcpSocket {
   readonly destroyed: boolean;

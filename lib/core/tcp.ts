@@ -7,8 +7,8 @@ import type { TcpListener, TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.t
 
 export type { TcpListener, TcpServer, TcpSocket, TlsTerms } from "./tcp-socket.ts";
 
-/** Whether the runtime has TLS without streams, which cost more than the encryption. */
-export const hasPlainTls: boolean = typeof Bun !== "undefined";
+/** Whether sockets are without streams, which cost more than encryption, and bring bytes in memory of their own. */
+export const hasPlainSockets: boolean = typeof Bun !== "undefined";
 
 /** A connection under way: "connect", then "secureConnect" where it has terms, or "error" and "close". */
 export function connectTcp(address: TcpAddress, terms?: TlsTerms): TcpSocket {

@@ -21,14 +21,22 @@ class Link {
   readonly calls = new Calls();
   readonly heard: string[] = [];
   signs = 0;
+  /** Whose client does not read. */
+  readonly behind = new Map<number, Promise<void>>();
 
   constructor(ids: readonly number[]) {
     for (const id of ids) {
+      const congestion = (): Promise<void> | undefined => this.behind.get(id);
       const caller = {
         session: this,
+        get congestion() {
+          return congestion();
+        },
         deliver: () => {},
         parts: {
-          congestion: undefined,
+          get congestion() {
+            return congestion();
+          },
           sendPart: (part: Part) => void this.heard.push(`${id} ${Buffer.from(partBytes(part)).toString()}`),
         },
       };
@@ -75,6 +83,20 @@ test("calls: progress of any form, in any order and of any call, is handed on as
     { numRuns: 500 },
   );
   assert.ok(taken > 100, String(taken));
+});
+
+test("calls: a stream is held up by the client of its own call, and by nobody else's", () => {
+  const link = new Link(ids);
+  const held = Promise.resolve();
+  link.behind.set(8, held);
+  for (const value of [1, 2]) {
+    const text = (of: number): string =>
+      `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${of},"progress":${value}}}`;
+    assert.equal(link.progress(text(8), 8), held);
+    assert.equal(link.progress(text(8), 7), true);
+    assert.equal(link.progress(text(7), 8), held);
+    assert.equal(link.progress(text(7), 7), true);
+  }
 });
 
 test("calls: progress of a call that has its answer is not handed on", () => {
