@@ -163,14 +163,15 @@ export class Calls {
 
 /** Hands a notification with its progress token from `cut` to `cutEnd` on. */
 function pass(flight: InFlight, bytes: Uint8Array, start: number, end: number, cut: number, cutEnd: number): Taken {
-  const { call, signs } = flight;
+  const { call } = flight;
+  const { caller, signs } = call;
   // Of its own: what it is a part of may be large, and each event of the stream keeps it.
   const by = (flight.token ??= call.token && cutOut(call.token, 0, call.token.length));
-  if (!by || !call.caller) return false;
-  const parts = (flight.parts ??= call.caller.parts);
+  if (!by || !caller) return false;
+  const { parts } = caller;
   signs?.heard();
   const part = { bytes, start, end, cut, cutEnd, by };
   if (parts) parts.sendPart(part);
-  else call.caller.deliver(partBytes(part));
-  return (parts ?? call.caller).congestion ?? true;
+  else caller.deliver(partBytes(part));
+  return (parts ?? caller).congestion ?? true;
 }

@@ -3,7 +3,6 @@
 import type { Glance } from "../core/glance.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { SendMeter } from "../core/meter.ts";
-import type { PartSink } from "../core/part.ts";
 import type { Sample } from "../core/sample.ts";
 import { Scope, type Watcher } from "../core/scope.ts";
 import type { Span } from "../core/trace.ts";
@@ -86,10 +85,8 @@ export class InFlight implements Watcher {
   over = false;
   /** Of the progress on its own stream. */
   sample: Sample | undefined;
-  /** Who takes its progress, and under which token: the caller's, once there was some. */
-  parts: PartSink | undefined;
+  /** The caller's progress token in bytes of its own, once there was progress. */
   token: Uint8Array | undefined;
-  readonly signs: SignListener | undefined;
 
   /** `scope`: of who waits for the answer. */
   constructor(
@@ -106,7 +103,6 @@ export class InFlight implements Watcher {
     this.#scope = scope;
     this.#settle = settle;
     this.straight = straight;
-    this.signs = call.signs;
     const { meter } = owner;
     this.#leftAt = meter ? performance.now() : 0;
     if (meter) call.caller?.flight?.left(this.#leftAt);
@@ -144,8 +140,6 @@ export class InFlight implements Watcher {
   /** It is in nobody's hands any more but those of the caller, who takes the answer. */
   leave(fault: string = ""): void {
     this.#scope.unwatch(this);
-    // Its own request may stay on the wire.
-    this.parts = this.token = undefined;
     const { meter } = this.owner;
     this.call.span?.end(fault);
     if (!meter) return;

@@ -118,7 +118,7 @@ export class EventLog {
     const sink = this.#sink;
     if (!sink && this.#isWaiting(line)) return;
     // It may be a view of more than is to be kept.
-    this.#put(whole(cut(line, 0, line.length)), sink);
+    this.#put(partOf(cut(line, 0, line.length)), sink);
   }
 
   /** As `send`, for a message on one line that is not made yet. */
@@ -170,7 +170,7 @@ export class EventLog {
   surrender(after: number = this.#delivered): readonly Uint8Array[] {
     const from = Math.min(after, this.#last);
     this.#delivered = this.#last;
-    return (this.#events ?? []).slice(Math.max(0, from - this.#dropped)).map(partBytes);
+    return (this.#events ?? []).slice(Math.max(0, from - this.#dropped)).map(({ part }) => partBytes(part));
   }
 
   end(): void {
@@ -193,7 +193,7 @@ export class EventLog {
     const events = this.#events ?? [];
     for (let at = events.length - 1; at >= 0; at -= 1) {
       const event = events[at];
-      const message = event && partBytes(event);
+      const message = event && partBytes(event.part);
       if (!message || this.#dropped + at < this.#delivered || !isHint(message)) return false;
       if (Buffer.compare(message, line) === 0) return true;
     }
@@ -202,7 +202,7 @@ export class EventLog {
 }
 
 /** A message by itself. */
-function whole(bytes: Uint8Array): Part {
+function partOf(bytes: Uint8Array): Part {
   return { bytes, start: 0, end: bytes.length, cut: 0, cutEnd: 0, by: nothing };
 }
 

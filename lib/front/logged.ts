@@ -13,36 +13,25 @@ export interface Frame {
   put(target: Uint8Array, at: number): number;
 }
 
-/** It is the message too: there may be many. */
-export class LoggedEvent implements Frame, Part {
+export class LoggedEvent implements Frame {
   /** Starts the ids of the log: `id: ` and what comes before the number. */
   readonly #idStart: Uint8Array;
   readonly #number: number;
-  readonly bytes: Uint8Array;
-  readonly start: number;
-  readonly end: number;
-  readonly cut: number;
-  readonly cutEnd: number;
-  readonly by: Uint8Array;
+  /** Its message, on one line. */
+  readonly part: Part;
   readonly size: number;
 
-  /** `part`: on one line. */
   constructor(idStart: Uint8Array, number: number, part: Part) {
     this.#idStart = idStart;
     this.#number = number;
-    this.bytes = part.bytes;
-    this.start = part.start;
-    this.end = part.end;
-    this.cut = part.cut;
-    this.cutEnd = part.cutEnd;
-    this.by = part.by;
+    this.part = part;
     this.size = idStart.length + digitsOf(number) + dataField.length + partSize(part) + 2;
   }
 
   put(target: Uint8Array, start: number): number {
     let at = copyPart(this.#idStart, 0, this.#idStart.length, target, start);
     at = putAscii(dataField, target, putNumber(this.#number, target, at));
-    at = putPart(this, target, at);
+    at = putPart(this.part, target, at);
     target[at] = target[at + 1] = lf;
     return at + 2;
   }

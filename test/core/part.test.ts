@@ -2,8 +2,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { keptPart, type Part, partBytes } from "../../lib/core/part.ts";
-import { asciiBytes } from "../../lib/core/text.ts";
-import { LoggedEvent } from "../../lib/front/logged.ts";
 
 const by = Buffer.from("new");
 const textOf = (part: Part): string => Buffer.from(partBytes(part)).toString();
@@ -30,14 +28,4 @@ test("part: a copy has nothing of the bytes that are used again", () => {
   const kept = keptPart({ bytes, start: 0, end: 16, cut: 4, cutEnd: 7, by });
   bytes.fill(0);
   assert.equal(textOf(kept), "<an new message>");
-});
-
-test("part: an event of a log is its id, its number and its message, in as many bytes as it says", () => {
-  const part = { bytes: Buffer.from("<an old message>"), start: 0, end: 16, cut: 4, cutEnd: 7, by };
-  for (const number of [1, 9, 10, 123_456]) {
-    const event = new LoggedEvent(asciiBytes("id: 0a1b-7-"), number, part);
-    const whole = event.whole();
-    assert.equal(Buffer.from(whole).toString(), `id: 0a1b-7-${number}\ndata: <an new message>\n\n`);
-    assert.equal(event.size, whole.length);
-  }
 });
