@@ -50,7 +50,9 @@ export class StraightCalls {
     // Whether it may run here is found out before it is sent.
     if (request.header(repeatedHeader) !== undefined) return undefined;
     const lane = this.#laneOf(session, streams, id);
-    const client = new FirstCall(request, () => new SessionLane(this, session, streams, id));
+    // It is judged now, and answered when that may have changed.
+    const judged = this.#judge(session);
+    const client = new FirstCall(request, () => new SessionLane(this, session, streams, id, judged));
     const call = lane.take(client, body, 0);
     if (call) return client.begun(call);
     client.offer();
@@ -60,12 +62,14 @@ export class StraightCalls {
   /** One for all first calls of a session that come one after another. */
   #laneOf(session: Session, streams: SessionStreams, id: string): SessionLane {
     const known = this.#lanes.get(session);
-    // What is permitted may have changed with what the client shows.
-    const isSame = known?.facts === session.facts && known.streams === streams && known.id === id;
-    if (known && isSame && known.isLive) return known;
-    const lane = new SessionLane(this, session, streams, id);
+    if (known && known.streams === streams && known.id === id && known.isLive) return known;
+    const lane = new SessionLane(this, session, streams, id, this.#judge(session));
     this.#lanes.set(session, lane);
     return lane;
+  }
+
+  #judge({ facts, who }: Session): Judged {
+    return { plan: this.front.hub.plan, facts, until: who.expiresAt };
   }
 
   add(call: Straight): void {
@@ -82,16 +86,21 @@ export class StraightCalls {
   }
 }
 
+/** What a head was found in order by. */
+interface Judged {
+  readonly plan: Plan;
+  readonly facts: Session["facts"];
+  /** Until when what the client showed is good, Unix ms. */
+  readonly until: number;
+}
+
 /** The requests of one session with one head. */
 class SessionLane implements Lane, StraightLane {
   readonly calls: StraightCalls;
   readonly session: Session;
   readonly streams: SessionStreams;
-  readonly facts: Session["facts"];
   readonly id: string;
-  readonly #plan: Plan;
-  /** Until when what the client showed is good, Unix ms. */
-  readonly #until: number;
+  readonly #judged: Judged;
   /** The name that was called last, as its client wrote it, and what it means. */
   #name: Uint8Array = new Uint8Array();
   exposed = "";
@@ -101,14 +110,12 @@ class SessionLane implements Lane, StraightLane {
   /** What its calls are measured by; undefined where nothing is counted. */
   #tariff: Tariff | undefined;
 
-  constructor(calls: StraightCalls, session: Session, streams: SessionStreams, id: string) {
+  constructor(calls: StraightCalls, session: Session, streams: SessionStreams, id: string, judged: Judged) {
     this.calls = calls;
     this.session = session;
     this.streams = streams;
-    this.facts = session.facts;
     this.id = id;
-    this.#plan = calls.front.hub.plan;
-    this.#until = session.who.expiresAt;
+    this.#judged = judged;
   }
 
   get isLive(): boolean {
@@ -117,9 +124,10 @@ class SessionLane implements Lane, StraightLane {
 
   #isLiveAt(now: number): boolean {
     const { hub } = this.calls.front;
-    if (this.#until <= now) return false;
-    // A new plan may mean other hosts, other names and other limits.
-    return hub.plan === this.#plan && hub.sessions.at(this.id) === this.session;
+    const { plan, facts, until } = this.#judged;
+    // A new plan may mean other hosts, other names and other limits; what is permitted changes with what the client shows.
+    if (until <= now || hub.plan !== plan || this.session.facts !== facts) return false;
+    return hub.sessions.at(this.id) === this.session;
   }
 
   take(client: LaneClient, bytes: Uint8Array, start: number): Straight | undefined {
@@ -128,7 +136,7 @@ class SessionLane implements Lane, StraightLane {
     const now = Date.now();
     if (!front.isOpen() || !this.#isLiveAt(now)) return undefined;
     const size = bytes.length - start;
-    if (size > maxStraightBytes || size > this.#plan.limits.bodyBytes || !glance.call(bytes, start)) return undefined;
+    if (size > maxStraightBytes || size > hub.plan.limits.bodyBytes || !glance.call(bytes, start)) return undefined;
     const route = this.#routeOf(bytes, glance.nameStart, glance.nameEnd);
     if (!route) return undefined;
     const { admission, tracer } = hub;

@@ -1,6 +1,7 @@
 // The gate on real connections: what is refused is refused before its body is read, and nothing that has ended goes on.
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
+import type { PolicyPlan, PolicyRulePlan } from "../../lib/config/rules-policy.ts";
 import { type Listener, listen } from "../../lib/listen.ts";
 import {
   audience,
@@ -81,6 +82,40 @@ test("gate: a call does not go straight with a key that has expired", async () =
   } finally {
     mock.timers.reset();
   }
+});
+
+test("gate: a key that is taken away before the first call is answered is refused from then on", async () => {
+  const [ada, eve] = [keyOf("ada"), keyOf("eve")];
+  await using bench = await StraightBench.start({ plan: { auth: authPlan({ keys: [ada, eve] }) }, key: ada.key });
+  (await bench.warm()).socket.destroy();
+  const wire = bench.connect();
+  const before = wentStraight();
+  bench.post(wire, call("good"));
+  const { id, socket } = await bench.backend.calls.next("the call");
+  await bench.gateway.apply({ ...bench.gateway.plan, auth: authPlan({ keys: [eve] }) });
+  socket.write(json(result(id)));
+  await wire.until(/"good"/);
+  bench.post(wire, call("late"));
+  await wire.until(/HTTP\/1\.1 401 /);
+  assert.deepEqual([wentStraight() - before, bench.backend.calls.size], [1, 0]);
+});
+
+test("gate: a token gets what it is good for, also where its owner came to the session with a better one", async () => {
+  await using authority = await TestAuthority.start();
+  const tokenOf = (...groups: readonly string[]): Promise<string> => authority.token(audience, { claims: { groups } });
+  const [key, poor] = [await tokenOf("ops"), { authorization: `Bearer ${await tokenOf()}` }];
+  const rules: readonly PolicyRulePlan[] = [{ effect: "allow", roles: ["ops"], tools: ["t"] }];
+  const policy: PolicyPlan = { default: "deny", roles: { ops: { groups: ["ops"] } }, rules };
+  const auth = authPlan({ issuers: [issuerPlan(authority)] });
+  await using bench = await StraightBench.start({ plan: { auth, policy }, key });
+  const wire = bench.connect();
+  for (let round = 0; round < 3; round += 1) {
+    wire.text = "";
+    bench.post(wire, call("poor"), poor);
+    await wire.until(/"error"[^]*"id":"poor"|"id":"poor"[^]*"error"/);
+    await bench.warm();
+  }
+  assert.equal(bench.backend.calls.size, 0);
 });
 
 test("gate: the metadata names the public address, whatever the Host header says", async () => {

@@ -149,8 +149,8 @@ export class Bench implements AsyncDisposable {
     return new Wire(connect({ host: "127.0.0.1", port: Number(this.#listener?.url.port), allowHalfOpen: true }));
   }
 
-  post(wire: Wire, message: string): void {
-    wire.request("POST", { sessionId: this.#session }, message, this.#shown);
+  post(wire: Wire, message: string, shown: Readonly<Record<string, string>> = this.#shown): void {
+    wire.request("POST", { sessionId: this.#session }, message, shown);
   }
 
   /** A connection whose next call with the same head goes straight. */
