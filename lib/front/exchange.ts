@@ -13,9 +13,9 @@ export interface HttpRequest {
   /** Value of a header by its lower-case name; repeated fields are joined with ", ". */
   header(name: string): string | undefined;
   /** All of them, by lower-case name. */
-  readonly headers?: ReadonlyMap<string, string>;
+  readonly headers: ReadonlyMap<string, string>;
   /** It came by way of another process of the gateway. */
-  readonly isRelayed?: boolean;
+  readonly isRelayed: boolean;
   /**
    * The whole body; at once where it is here already. Fails with `tooLarge` over `maxBytes`, without reading the rest,
    * and with `invalidRequest` where it is cut off or badly framed.

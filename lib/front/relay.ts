@@ -72,7 +72,7 @@ export class BusRelay implements Relay {
     const { promise, resolve } = Promise.withResolvers<HttpReply>();
     this.#outgoing.set(id, { node, answer: resolve, sink: undefined, early: [], isEnded: false });
     request.whenGone(() => this.#leave(id));
-    const { method, path, query, isNear, headers = new Map<string, string>() } = request;
+    const { method, path, query, isNear, headers } = request;
     const kept = [...headers].filter(([name]) => !own.has(name));
     const head = { id, method, path, query, isNear, headers: kept, who: { ...who, expiresAt: String(who.expiresAt) } };
     if (await this.#bus.tell(node, "relay", head, body)) return await promise;

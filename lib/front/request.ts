@@ -80,6 +80,10 @@ export class IncomingRequest implements HttpRequest {
     return this.head.query;
   }
 
+  get isRelayed(): boolean {
+    return false;
+  }
+
   get isNear(): boolean {
     return isLoopback((this.#socket.remoteAddress ?? "").replace(/^::ffff:/, ""));
   }

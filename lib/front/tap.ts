@@ -101,6 +101,14 @@ class Wire implements HttpRequest {
     return this.#terms.request.isNear;
   }
 
+  get isRelayed(): boolean {
+    return this.#terms.request.isRelayed;
+  }
+
+  get headers(): ReadonlyMap<string, string> {
+    return this.#terms.request.headers;
+  }
+
   header(name: string): string | undefined {
     return this.#terms.request.header(name);
   }

@@ -60,6 +60,32 @@ async function eventOf(stream: RawStream, fits: (message: Readonly<Record<string
   }
 }
 
+interface Watched extends AsyncDisposable {
+  /** Resolves to all that was seen when that has this text in it. */
+  seen(text: string): Promise<string>;
+}
+
+/** The messages of one process, as they come. */
+async function watch(url: string): Promise<Watched> {
+  const abort = new AbortController();
+  const { body, status } = await fetch(new URL("/admin/tail", url), { signal: abort.signal });
+  assert.equal(status, 200);
+  assert.ok(body);
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let all = "";
+  const seen = async (text: string): Promise<string> => {
+    while (!all.includes(text)) {
+      const { value, done } = await reader.read();
+      assert.ok(!done, "the stream has ended");
+      all += value;
+    }
+    return all;
+  };
+  // From the first bytes on nothing is missed.
+  await seen("\n");
+  return { seen, [Symbol.asyncDispose]: async () => Promise.resolve(abort.abort()) };
+}
+
 const ofMethod = (method: string) => (message: Readonly<Record<string, unknown>>) => message["method"] === method;
 const toolCall = (id: number | string, name: string, args: object = {}): object => ({
   jsonrpc: "2.0",
@@ -160,6 +186,30 @@ test("cluster: the stream of a call is resumed at another process", limits, asyn
   assert.equal(rest.status, 200);
   const { message } = await eventOf(rest, (each) => each["id"] === "resumed");
   assert.ok(message["result"]);
+});
+
+test("cluster: what another process answers is the same while somebody watches the messages", limits, async () => {
+  const { fleet } = await peers();
+  const [one, two] = await sessionAtAll(fleet);
+  await using watched = await watch(fleet.member(1).url);
+  const params = { name: "b__slow", arguments: { ms: 1_500 }, _meta: { progressToken: "t" } };
+  const stream = await one.postStream({ jsonrpc: "2.0", id: "watched", method: "tools/call", params });
+  const first = await stream.next();
+  assert.ok(first?.id);
+  await stream.close();
+  await using rest = await two.get({ "last-event-id": first.id });
+  assert.equal(rest.status, 200);
+  const { message } = await eventOf(rest, (each) => each["id"] === "watched");
+  assert.ok(message["result"]);
+
+  const [here, there] = [0, 1].map((at) => new ModernPeer(fleet.member(at).url));
+  assert.ok(here && there);
+  const nonce = randomUUID();
+  const asked = await here.call("b__survey", { nonce });
+  const retry = { inputResponses: answersTo(asked.asked), requestState: asked.state };
+  const next = await there.call("b__survey", { nonce }, retry);
+  assert.equal(next.result["resultType"], "input_required", JSON.stringify(next.error));
+  assert.match(await watched.seen(nonce), /survey/);
 });
 
 test(
