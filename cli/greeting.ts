@@ -29,7 +29,10 @@ export async function greet(
   say("");
   if (isTerminal(2)) sayPainted(await arrivalTable(arrivals));
   else for (const line of arrivalLines(arrivals)) say(line);
-  if (isDemo) for (const line of clients(usable)) say(line);
+  if (isDemo) {
+    const { clientLines } = await import("./greeting-clients.ts");
+    for (const line of clientLines(usable)) say(line);
+  }
   shrink();
 }
 
@@ -86,22 +89,4 @@ function arrivalLines(arrivals: readonly Arrival[]): readonly string[] {
       return { ...line, error: parts.filter((part) => part !== "").join(", ") };
     }),
   );
-}
-
-/** No line is longer than 80 columns with the default address. */
-function clients(url: string): readonly string[] {
-  return [
-    "",
-    "Claude Code",
-    `  claude mcp add --transport http mcpctl ${url}`,
-    "VS Code, in .vscode/mcp.json",
-    `  ${JSON.stringify({ servers: { mcpctl: { type: "http", url } } })}`,
-    "Cursor, in ~/.cursor/mcp.json",
-    `  ${JSON.stringify({ mcpServers: { mcpctl: { url } } })}`,
-    "MCP Inspector",
-    `  npx @modelcontextprotocol/inspector --cli ${url} \\`,
-    "    --transport http --method tools/list",
-    "",
-    `Health: ${new URL("/health", url).href}; Ctrl-C stops.`,
-  ];
 }
