@@ -51,6 +51,8 @@ export class EventLog {
   /** The newest connection, and those before it. */
   #sink: EventSink | undefined;
   #older: EventSink[] | undefined;
+  /** Waited for while the newest one takes no more. */
+  #hold: PromiseWithResolvers<void> | undefined;
   #ended = false;
   /** The client is to come back after this time, ms; said to the first connection, which is not here yet. */
   #pauseMs: number | undefined;
@@ -68,9 +70,22 @@ export class EventLog {
     return this.#sink !== undefined;
   }
 
-  /** Resolves when the newest connection takes more; undefined where it does, or there is none. */
+  /** Resolves when the newest connection takes more, or is it no more; undefined where it does, or there is none. */
   get congestion(): Promise<void> | undefined {
-    return this.#sink?.congestion;
+    const congestion = this.#sink?.congestion;
+    return congestion && (this.#hold ??= this.#holdFor(congestion)).promise;
+  }
+
+  #holdFor(congestion: Promise<void>): PromiseWithResolvers<void> {
+    const hold = Promise.withResolvers<void>();
+    void congestion.then(() => this.#hold === hold && this.#release());
+    return hold;
+  }
+
+  /** Its client may have lost the connection that takes no more, unseen, and go on with another one. */
+  #release(): void {
+    this.#hold?.resolve();
+    this.#hold = undefined;
   }
 
   get bytes(): number {
@@ -85,6 +100,7 @@ export class EventLog {
     if (!this.#ended) {
       if (this.#sink) (this.#older ??= []).push(this.#sink);
       this.#sink = sink;
+      this.#release();
       if (isFirst) this.#watch?.connected(true);
     }
     this.#isFresh = true;
@@ -99,8 +115,10 @@ export class EventLog {
 
   detach(sink: EventSink): void {
     const wasConnected = this.connected;
-    if (sink === this.#sink) this.#sink = this.#older?.pop();
-    else this.#older = this.#older?.filter((other) => other !== sink);
+    if (sink === this.#sink) {
+      this.#sink = this.#older?.pop();
+      this.#release();
+    } else this.#older = this.#older?.filter((other) => other !== sink);
     if (wasConnected && !this.connected && !this.#ended) this.#watch?.connected(false);
   }
 
@@ -108,6 +126,7 @@ export class EventLog {
   #takeSinks(): readonly EventSink[] {
     const sinks = this.#sink ? [...(this.#older ?? []), this.#sink] : [];
     this.#sink = this.#older = undefined;
+    this.#release();
     return sinks;
   }
 

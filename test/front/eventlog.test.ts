@@ -9,6 +9,7 @@ import { EventLog, type EventSink } from "../../lib/front/eventlog.ts";
 import { SessionStreams } from "../../lib/front/streams.ts";
 import { incomingOf, responseOf } from "./exchange.ts";
 import { Events } from "./kit.ts";
+import { within } from "./peer.ts";
 
 const mebibyte = 2 ** 20;
 const message = (text: string): Uint8Array =>
@@ -65,6 +66,54 @@ test("event log: a forged number beyond the last event hides nothing", () => {
   log.attach(sink, true, 999_999);
   log.send(message("2"));
   assert.deepEqual(sink.texts, ["2"]);
+});
+
+test("event log: is held up by its newest connection alone, and not by one that it has left", async () => {
+  const log = new EventLog({ id: "a", maxBytes: mebibyte });
+  const never = new Promise<void>(() => {});
+  class Stuck extends Recorder {
+    readonly congestion = never;
+  }
+  const [first, second, keen] = [new Stuck(), new Stuck(), new Recorder()];
+  log.attach(first, false);
+  const held = log.congestion;
+  assert.ok(held);
+  assert.equal(log.congestion, held, "one promise, however often it is asked for");
+  log.attach(second, false);
+  await within(held, "the connection that took over");
+  const again = log.congestion;
+  assert.ok(again);
+  log.detach(second);
+  await within(again, "the end of the newest connection");
+  assert.ok(log.congestion, "the older one carries it again");
+  log.attach(keen, false);
+  assert.equal(log.congestion, undefined);
+  log.detach(keen);
+  const last = log.congestion;
+  log.detach(first);
+  await within(last ?? never, "the end of the last connection");
+  assert.equal(log.congestion, undefined);
+});
+
+test("event log: goes on when its connection takes more", async () => {
+  const log = new EventLog({ id: "a", maxBytes: mebibyte });
+  const relief = Promise.withResolvers<void>();
+  let congestion: Promise<void> | undefined = relief.promise;
+  log.attach({ write: () => {}, end: () => {}, congestion: undefined }, false);
+  const sink: EventSink = {
+    write: () => {},
+    end: () => {},
+    get congestion() {
+      return congestion;
+    },
+  };
+  log.attach(sink, false);
+  const held = log.congestion;
+  assert.ok(held);
+  congestion = undefined;
+  relief.resolve();
+  await within(held, "the connection");
+  assert.equal(log.congestion, undefined);
 });
 
 test("streams: ended ones are dropped, the oldest first, and all of them with their session", () => {

@@ -136,20 +136,26 @@ test("socket: a client that vanishes in the middle of its body is no bug of the 
   );
 });
 
-test("socket: a stream that is cut is resumed on another connection, with what was missed", async () => {
-  await using served = await serve();
+/** A call whose stream has begun, with the id of the event that its client has. */
+async function streamed(served: Served): Promise<{ wire: Wire; call: PeerCall; lastId: string }> {
   const wire = await served.wire();
   wire.request("POST", served.client, JSON.stringify(callMessage("a")));
   const call = await served.bench.peer.call();
   call.progress(1);
   await wire.until(/"progress":1/);
   const ids = [...wire.text.matchAll(/^id: (\S+)/gm)].map(([, id]) => id ?? "");
+  return { wire, call, lastId: ids.at(-1) ?? "" };
+}
+
+test("socket: a stream that is cut is resumed on another connection, with what was missed", async () => {
+  await using served = await serve();
+  const { wire, call, lastId } = await streamed(served);
   wire.socket.destroy();
   await wire.closed();
   call.progress(2);
   call.reply("done");
   const next = await served.wire();
-  next.request("GET", served.client, "", { "last-event-id": ids.at(-1) ?? "" });
+  next.request("GET", served.client, "", { "last-event-id": lastId });
   await next.until(/"text":"done"[^]*\n\n/);
   assert.equal(/"progress":1\b/.test(next.text), false);
   assert.equal([...next.text.matchAll(/"progress":2\b/g)].length, 1);
@@ -202,19 +208,30 @@ test("socket: a client that reads slowly slows its backend down, and gets every 
 
 test("socket: a client that leaves the stream that it could not keep up with can go on with it", async () => {
   await using served = await serve();
-  const wire = await served.wire();
-  wire.request("POST", served.client, JSON.stringify(callMessage("a")));
-  const call = await served.bench.peer.call();
-  call.progress(1);
-  await wire.until(/"progress":1/);
-  const ids = [...wire.text.matchAll(/^id: (\S+)/gm)].map(([, id]) => id ?? "");
+  const { wire, call, lastId } = await streamed(served);
   wire.socket.pause();
   await fill(call, "x".repeat(2 ** 18), 400);
   wire.socket.destroy();
   call.reply("done");
   const next = await served.wire();
-  next.request("GET", served.client, "", { "last-event-id": ids.at(-1) ?? "" });
+  next.request("GET", served.client, "", { "last-event-id": lastId });
   await next.until(/"text":"done"[^]*\n\n/);
+});
+
+test("socket: a stream that goes on elsewhere is not held up by the connection that its client has lost unseen", async () => {
+  await using served = await serve();
+  const { wire, call, lastId } = await streamed(served);
+  // Neither closed nor read.
+  wire.socket.pause();
+  await fill(call, "x".repeat(2 ** 18), 400);
+  const next = await served.wire();
+  next.request("GET", served.client, "", { "last-event-id": lastId });
+  await next.until(/"n":\d+\}/);
+  call.progress(2);
+  await next.until(/"progress":2\b/);
+  call.reply("done");
+  await next.until(/"text":"done"[^]*\n\n/);
+  assert.equal(wire.isClosed, false);
 });
 
 test("socket: a client that does not read its stream is left in the end, and its call with it", async () => {
