@@ -7,8 +7,23 @@ import type { Gate } from "./front/gate.ts";
 import type { OAuthPage } from "./front/oauth-page.ts";
 import type { Hub } from "./route/hub.ts";
 
-/** The latest token of each principal; the oldest is dropped. */
-const maxTokens = 10_000;
+/** Principals whose tokens are kept; the one that has shown none for the longest time is dropped. */
+const maxPrincipals = 10_000;
+/** A token that ends sooner than this may be no good any more where it is traded in. */
+const endingMs = 60_000;
+
+interface ShownToken {
+  readonly token: string;
+  /** Until when it is good, Unix ms. */
+  readonly until: number;
+}
+
+/** Of one principal, which may use several at a time. */
+interface Shown {
+  readonly newest: ShownToken;
+  /** The one that is good longest. */
+  readonly lasting: ShownToken;
+}
 
 /** The one that there is, or the first one. */
 export function keepSignIn(known: SignIn | undefined, hub: Hub, observer: Observer): SignIn {
@@ -18,7 +33,7 @@ export function keepSignIn(known: SignIn | undefined, hub: Hub, observer: Observ
 export class SignIn {
   readonly #hub: Hub;
   readonly #observer: Observer;
-  readonly #shown = new Map<string, string>();
+  readonly #shown = new Map<string, Shown>();
   #gate: Gate | undefined;
   #base: string | undefined;
   #hasLogins = false;
@@ -46,15 +61,23 @@ export class SignIn {
   readonly loginPage = (): string | undefined =>
     this.#base === undefined || !this.#hasLogins ? undefined : `${this.#base}/oauth`;
 
-  readonly shownBy = (who: string): string | undefined => this.#shown.get(who);
+  /** Each token is shown once, and may be used for hours: the newest one can have run out before those that came earlier. */
+  readonly shownBy = (who: string): string | undefined => {
+    const shown = this.#shown.get(who);
+    if (!shown) return undefined;
+    const { newest, lasting } = shown;
+    return (newest.until - endingMs > Date.now() ? newest : lasting).token;
+  };
 
   /** A principal has shown this token, and it is good. */
-  readonly shows = (who: string, token: string): void => {
+  readonly shows = (who: string, token: string, until: number): void => {
     if (!this.#trades) return;
+    const newest = { token, until };
+    const before = this.#shown.get(who)?.lasting;
     this.#shown.delete(who);
-    this.#shown.set(who, token);
+    this.#shown.set(who, { newest, lasting: before && before.until > until ? before : newest });
     const [oldest] = this.#shown.keys();
-    if (this.#shown.size > maxTokens && oldest !== undefined) this.#shown.delete(oldest);
+    if (this.#shown.size > maxPrincipals && oldest !== undefined) this.#shown.delete(oldest);
   };
 
   /** Answers a request for the page; undefined for any other, and where nobody signs in to anything. */

@@ -32,8 +32,8 @@ export function openGate(
   return plan.auth && new Gate(plan, plan.auth, ...rest);
 }
 
-/** Hears of tokens that are good. */
-type Shown = (who: string, token: string) => void;
+/** Hears of tokens that are good, and until when, Unix ms. */
+type Shown = (who: string, token: string, until: number) => void;
 
 export class Gate {
   readonly #auth: AuthPlan;
@@ -147,7 +147,7 @@ export class Gate {
     const verifying = this.#tokens.verify(token).finally(() => this.#verifying.delete(token));
     this.#verifying.set(token, verifying);
     return verifying.then((verified) => {
-      this.#shown?.(verified.principal.id, token);
+      this.#shown?.(verified.principal.id, token, verified.principal.expiresAt);
       this.#verified.delete(token);
       this.#verified.set(token, verified);
       const [oldest] = this.#verified.keys();

@@ -8,7 +8,9 @@ import { mock, test } from "node:test";
 import type { OutboundPlan } from "../../lib/config/outbound.ts";
 import { backendDefaults } from "../../lib/config/plan.ts";
 import type { BackendName } from "../../lib/core/nouns.ts";
+import { audience, authPlan, issuerPlan } from "../front/auth-kit.ts";
 import { createGateway, type FrontClient, FrontClient as Client } from "../front/kit.ts";
+import { TestAuthority } from "../kit/authority.ts";
 
 interface World extends AsyncDisposable {
   readonly url: string;
@@ -199,5 +201,64 @@ test("credential: a file is read again when it changes", async () => {
   } finally {
     mock.timers.reset();
     rmSync(folder, { recursive: true });
+  }
+});
+
+/** What was traded in with a body of a token request: the id and the end of the caller's token. */
+function tradedIn(body: string): { readonly id: string; readonly endsAt: number } {
+  const [, claims = ""] = (new URLSearchParams(body).get("subject_token") ?? "").split(".");
+  const { jti, exp } = JSON.parse(Buffer.from(claims, "base64url").toString()) as { jti: string; exp: number };
+  return { id: jti, endsAt: exp * 1000 };
+}
+
+test("credential: of the tokens that a caller has shown, none is traded in that has run out", async () => {
+  mock.timers.enable({ apis: ["Date"], now: Date.now() });
+  try {
+    await using world = await serve();
+    await using authority = await TestAuthority.start();
+    const give = world.answer;
+    world.answer = (response, count) => {
+      const { endsAt } = tradedIn(world.asked.at(-1) ?? "");
+      if (endsAt > Date.now()) give(response, count);
+      else response.writeHead(400, json).end('{"error":"invalid_grant"}');
+    };
+    const own = { clientId: "gateway", clientSecret: "s:cret", scopes: [], shared: false, sealKeys: [] };
+    const auth = { kind: "oauth", grant: "token_exchange", tokenUrl: `${world.url}/token`, ...own } as const;
+    const replicas = [{ kind: "http" as const, url: `${world.url}/mcp`, headers: {}, auth }];
+    const backends = [{ ...backendDefaults, name: "peer" as BackendName, replicas }];
+    const plan = { backends, auth: authPlan({ issuers: [issuerPlan(authority)] }) };
+    const gateway = await createGateway({ plan }, {}, world.logged);
+    await using closing = new AsyncDisposableStack();
+    closing.defer(() => gateway.close());
+    const open = async (jti: string, seconds: number): Promise<FrontClient> => {
+      const exp = Math.floor(Date.now() / 1000) + seconds;
+      const opened = new Client(gateway);
+      opened.token = await authority.token(audience, { claims: { jti, exp } });
+      await opened.initialize();
+      return opened;
+    };
+    const call = async (client: FrontClient): Promise<void> => assert.match(await (await client.call()).text(), /done/);
+    const later = (seconds: number): void => mock.timers.setTime(Date.now() + seconds * 1000);
+    const robot = await open("long", 28_800);
+    await call(robot);
+    await call(await open("short", 300));
+    // What was given for the long one has run out, and so has the short one.
+    later(400);
+    await call(robot);
+    const next = await open("ending", 300);
+    later(280);
+    await call(next);
+    const last = await open("newest", 600);
+    later(280);
+    await call(last);
+    assert.deepEqual(
+      world.asked.map((body) => tradedIn(body).id),
+      ["long", "long", "long", "newest"],
+    );
+    // One for all calls of a principal, whichever of its tokens they are made with.
+    const given = [1, 1, 2, 3, 4].map((count) => `Bearer token-${count}`);
+    assert.deepEqual(world.executed, given);
+  } finally {
+    mock.timers.reset();
   }
 });
