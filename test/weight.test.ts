@@ -103,6 +103,7 @@ const onDemand = [
   "lib/route/admission.ts",
   "lib/route/consent.ts",
   "lib/route/finder.ts",
+  "lib/route/free-calls.ts",
   "lib/route/listeners.ts",
   "lib/route/modern-call.ts",
   "lib/route/modern-router.ts",

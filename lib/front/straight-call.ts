@@ -12,7 +12,7 @@ import { Scope } from "../core/scope.ts";
 import { copyPart, cut, digitsOf, latin1Of, putAscii, putNumber } from "../core/text.ts";
 import type { Span } from "../core/trace.ts";
 import { primesStreams } from "../protocol/legacy.ts";
-import type { Route } from "../route/permits.ts";
+import type { Route } from "../route/free-calls.ts";
 import type { Hub } from "../route/hub.ts";
 import type { Router } from "../route/router.ts";
 import type { Port } from "../route/outlet.ts";

@@ -6,7 +6,7 @@ import { Glance } from "../core/glance.ts";
 import { decodeText, latin1Of } from "../core/text.ts";
 import type { Tracer } from "../core/trace.ts";
 import type { Tariff } from "../route/admission.ts";
-import type { Route } from "../route/permits.ts";
+import type { Route } from "../route/free-calls.ts";
 import { repeatedHeader } from "../route/spans.ts";
 import type { Session } from "../route/session.ts";
 import type { HttpReply, HttpRequest, Lane, LaneClient } from "./exchange.ts";

@@ -140,3 +140,11 @@ export function placeOf(names: readonly string[], name: string): number {
   }
   return low;
 }
+
+/** The row of an item by the name that the backend knows; -1 where there is none. */
+export function rowOfWire({ locals, wires }: Slab, wire: string): number {
+  // Where some are renamed, the order is that of the new names.
+  if (wires) return wires.indexOf(wire);
+  const row = placeOf(locals, wire);
+  return locals[row] === wire ? row : -1;
+}

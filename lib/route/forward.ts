@@ -9,9 +9,10 @@ import { Scope } from "../core/scope.ts";
 import { encodeJson } from "../core/text.ts";
 import { exposeName, isShortened, splitName, type View } from "../merge/names.ts";
 import { hasOwnMethods } from "../protocol/modern.ts";
-import { mayUse, Permits, type Route } from "./permits.ts";
+import { mayUse, Permits } from "./permits.ts";
 import { errorCode } from "./reply-code.ts";
 import type { Listings } from "./fanout.ts";
+import type { Route } from "./free-calls.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session, Viewer } from "./session.ts";
 import { repeatedHeader, replaced, required } from "./spans.ts";
@@ -48,7 +49,7 @@ export class Forwarder {
   constructor(hub: Hub, listings: Listings) {
     this.#hub = hub;
     this.#listings = listings;
-    this.permits = new Permits(hub);
+    this.permits = new Permits(hub, listings.shelves);
   }
 
   /** Sends a request to a backend on the links of its session; resolves to the reply under the client's id. */
@@ -91,9 +92,9 @@ export class Forwarder {
     const backend = split && this.#hub.backendIn(view, split.backend);
     if (!split || !backend || this.#hub.guards(view, backend, kind)) return undefined;
     const route = { backend, local: encodeJson(split.local), decision: "", rule: undefined } as const;
-    // Tools and prompts share the routes.
-    if (view.backend === "" && !this.#hub.rulesOf(backend) && this.#routes.size < maxRoutes)
-      this.#routes.set(exposed, route);
+    // Tools and prompts share the routes: what guards tools alone keeps both out.
+    const isGuarded = this.#hub.lock?.mode === "enforce" || this.#hub.rulesOf(backend) !== undefined;
+    if (view.backend === "" && !isGuarded && this.#routes.size < maxRoutes) this.#routes.set(exposed, route);
     return route;
   }
 

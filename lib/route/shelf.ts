@@ -8,7 +8,7 @@ import type { ListingKind } from "../core/nouns.ts";
 import { after, Scope } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
 import { kinds, listingKinds } from "../merge/catalog.ts";
-import { emptySlab, itemAt, placeOf, sameSlab, type Slab } from "../merge/slab.ts";
+import { emptySlab, itemAt, rowOfWire, sameSlab, type Slab } from "../merge/slab.ts";
 import type { CacheHint } from "../protocol/modern-cache.ts";
 import { readListing } from "./reading.ts";
 
@@ -97,10 +97,8 @@ export class Shelf {
   /** A tool by the name that the backend knows; undefined where it is not known. */
   tool(name: string): Uint8Array | undefined {
     const slab = this.#snapshots.get("tools")?.slab;
-    if (!slab) return undefined;
-    // Where some are renamed, the order is that of the new names.
-    const row = slab.wires ? slab.wires.indexOf(name) : placeOf(slab.locals, name);
-    return (slab.wires ?? slab.locals)[row] === name ? itemAt(slab, row) : undefined;
+    const row = slab ? rowOfWire(slab, name) : -1;
+    return slab && row >= 0 ? itemAt(slab, row) : undefined;
   }
 
   /** The backend says that a listing has changed: whoever listens hears of it, whatever the next reading finds. */

@@ -45,6 +45,8 @@ export class Shelves {
   readonly #leaving = new Map<Backend, () => void>();
   readonly #gone = new Set<Backend>();
   #closed = false;
+  /** Hears of what a backend lists to an owner in the place of what it listed before. */
+  changed: ((backend: Backend, kind: ListingKind, before: Slab, after: Slab) => void) | undefined;
 
   /** `dropped` is told of items that nobody lists any more. */
   constructor(hub: Hub, announcer: Announcer, dropped: (slab: Slab) => void) {
@@ -86,6 +88,7 @@ export class Shelves {
       changed: (kind, before) => {
         if (![...shelves.values()].some((other) => other.get(kind)?.slab === before)) this.#dropped(before);
         const after = shelf.get(kind)?.slab;
+        if (after) this.changed?.(backend, kind, before, after);
         const isSeen = (view: View): boolean => !after || this.#differs(view, kind, before, after);
         this.#announcer.changedAt(backend.plan.name, owner, kinds[kind].capability, isSeen);
       },
