@@ -37,7 +37,7 @@ export class Tasks {
     const id = spanText(request, "params.taskId");
     if (id === undefined)
       throw new GatewayError("invalidParams", `${request.method ?? "the request"} needs a string in params.taskId`);
-    const owner = this.#hub.topology.get(session.tasks.get(id) ?? "");
+    const owner = this.#hub.backendIn(session.facts.view, session.tasks.get(id) ?? "");
     if (owner) return this.#forwarder.send(request, call, { backend: owner, edits: [] });
     let refusal: Uint8Array | undefined;
     let failure: unknown;
