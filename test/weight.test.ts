@@ -60,6 +60,7 @@ const onDemand = [
   "lib/config/schema.ts",
   "lib/config/toml.ts",
   "lib/config/yaml.ts",
+  "lib/core/principal-text.ts",
   "lib/core/tls-server.ts",
   "lib/front/authority.ts",
   "lib/front/gate.ts",
@@ -108,6 +109,7 @@ const onDemand = [
   "lib/route/modern-call.ts",
   "lib/route/modern-router.ts",
   "lib/route/repeated.ts",
+  "lib/route/tasks.ts",
 ];
 
 interface Loaded {

@@ -3,6 +3,7 @@
 import type { Bus, Message } from "../cluster/bus.ts";
 import { GatewayError } from "../core/errors.ts";
 import type { Principal } from "../core/principal.ts";
+import { principalText, readPrincipal } from "../core/principal-text.ts";
 import { every } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
 import type { EventSink } from "./eventlog.ts";
@@ -74,7 +75,7 @@ export class BusRelay implements Relay {
     request.whenGone(() => this.#leave(id));
     const { method, path, query, isNear, headers } = request;
     const kept = [...headers].filter(([name]) => !own.has(name));
-    const head = { id, method, path, query, isNear, headers: kept, who: { ...who, expiresAt: String(who.expiresAt) } };
+    const head = { id, method, path, query, isNear, headers: kept, who: principalText(who) };
     if (await this.#bus.tell(node, "relay", head, body)) return await promise;
     this.#outgoing.delete(id);
     return undefined;
@@ -191,7 +192,7 @@ class RelayedRequest implements HttpRequest {
         return [name ?? "", value ?? ""];
       }),
     );
-    this.who = principalOf(asRecord(head["who"]));
+    this.who = readPrincipal(head["who"]);
     this.#body = body;
   }
 
@@ -213,16 +214,4 @@ class RelayedRequest implements HttpRequest {
     this.#isLost = true;
     tellGone(this.#gone);
   }
-}
-
-function principalOf({ id, subject, groups, scopes, claims, expiresAt }: Readonly<Record<string, unknown>>): Principal {
-  const texts = (list: unknown): readonly string[] => (Array.isArray(list) ? list.map(String) : []);
-  return {
-    id: String(id),
-    subject: String(subject),
-    groups: texts(groups),
-    scopes: texts(scopes),
-    claims: asRecord(claims),
-    expiresAt: Number(expiresAt),
-  };
 }

@@ -1,9 +1,18 @@
 // What the routes ask of the other processes of the gateway, where there are any.
 
 import type { Envelope } from "../core/envelope.ts";
-import type { Scope } from "../core/scope.ts";
+import type { Principal } from "../core/principal.ts";
 import type { RateLimit, RateTerms } from "../resilience/rates.ts";
-import type { Session } from "./session.ts";
+import type { ActiveCall, Session, SessionFacts } from "./session.ts";
+
+/** A request that another process has let in, and counts. */
+export interface Handed {
+  /** Who sent it there, and what they see. */
+  readonly who: Principal;
+  readonly facts: SessionFacts;
+  /** Whom it went to. */
+  backend: string;
+}
 
 export interface Cluster {
   /** This process. */
@@ -24,8 +33,11 @@ export interface Cluster {
   took(session: Session, lastEventId: string | undefined): void;
   /** The client has left its stream. */
   left(session: Session): void;
-  /** Has a request answered by the process that has the session's stream; undefined where that is this one, or none. */
-  atHome(request: Envelope, session: Session, scope: Scope): Promise<Uint8Array> | undefined;
+  /**
+   * Has a request answered by the process that has the session's stream, for who sent it; undefined where that is this one,
+   * or none.
+   */
+  atHome(request: Envelope, call: ActiveCall): Promise<Uint8Array> | undefined;
   /** What the session listens to has changed here, or the level of messages that it wants. */
   noted(session: Session, isLevel: boolean): Promise<void>;
   /** What a backend offers has changed for an owner; resolves when other processes know, or a while later. */

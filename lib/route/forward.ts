@@ -115,7 +115,7 @@ export class Forwarder {
   /** `resources/read` and `resources/subscribe`: the owner by catalog, then by template, then whoever knows the URI. */
   async resource(request: Envelope, call: ActiveCall, asking: (owner: Owner) => void = () => {}): Promise<OwnerReply> {
     const uri = required(request, "params.uri");
-    this.#hub.flights.add(call.flight, request.method ?? "", uri, call.session.facts.view.backend);
+    this.#hub.flights.add(call.flight, request.method ?? "", uri, call.facts.view.backend);
     const owners = await this.#owners(uri, call);
     let refused: OwnerReply | undefined;
     let failure: unknown;
@@ -183,8 +183,8 @@ export class Forwarder {
       : all.filter(({ facts }) => facts && hasOwnMethods(facts.modern ?? facts.capabilities));
   }
 
-  #onlyBackend(session: Session): Backend | undefined {
-    const [only, ...others] = this.#hub.backendsOf(session.facts.view);
+  #onlyBackend({ facts }: Viewer): Backend | undefined {
+    const [only, ...others] = this.#hub.backendsOf(facts.view);
     return others.length === 0 ? only : undefined;
   }
 
@@ -271,21 +271,22 @@ export class Forwarder {
 
   /** Backends that may be asked for a URI: what is hidden there is nowhere. */
   async #owners(uri: string, call: ActiveCall): Promise<readonly Owner[]> {
-    const { view } = call.session.facts;
+    const { view } = call.facts;
     const owners = await this.#candidates(uri, call);
     return owners.filter(({ backend, local }) => this.#hub.admits(view, backend, uri, local));
   }
 
-  async #candidates(uri: string, { session, scope }: ActiveCall): Promise<readonly Owner[]> {
-    const { view } = session.facts;
+  async #candidates(uri: string, call: ActiveCall): Promise<readonly Owner[]> {
+    const { facts, scope } = call;
+    const { view } = facts;
     const addressed = this.#hub.addressed(view, uri);
     if (addressed) return [addressed];
-    const only = this.#onlyBackend(session);
+    const only = this.#onlyBackend(call);
     if (only) return [{ backend: only, local: uri }];
-    const { item } = await this.#listings.find(session, "resources", uri, scope);
+    const { item } = await this.#listings.find(call, "resources", uri, scope);
     const listed = item && this.#hub.topology.get(item.backend);
     if (item && listed) return [{ backend: listed, local: item.local }];
-    const { index } = await this.#listings.merged(session, "resourceTemplates", scope);
+    const { index } = await this.#listings.merged(call, "resourceTemplates", scope);
     const names = new Set(index.matching(uri).map((template) => template.backend));
     const known = [...names]
       .flatMap((name) => this.#hub.topology.get(name) ?? [])

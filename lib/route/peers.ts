@@ -2,6 +2,7 @@
 
 import type { Bus, Message } from "../cluster/bus.ts";
 import { type Envelope, scan, spanValue } from "../core/envelope.ts";
+import { principalText, readPrincipal } from "../core/principal-text.ts";
 import { notificationMessage } from "../core/rpc.ts";
 import type { RateLimit, RateTerms } from "../resilience/rates.ts";
 import { SharedRates } from "../cluster/rates.ts";
@@ -12,7 +13,7 @@ import { legacyCapabilities } from "./greet.ts";
 import type { Hub } from "./hub.ts";
 import { Listens } from "./listens.ts";
 import type { Router } from "./router.ts";
-import { openOf, type Session } from "./session.ts";
+import { type ActiveCall, openOf, type Session } from "./session.ts";
 
 const nodePattern = /^([0-9a-f]{8})-/;
 /** The process with the stream of a session answers by then, or the request is answered here. */
@@ -73,7 +74,7 @@ export class Peers implements Cluster {
       // Not before it listens here to what it listened to there.
       if (session) void this.#takes.get(session)?.then(() => this.#hint(session));
     });
-    bus.answer("request", async ({ head, body }) => ({ head: {}, body: await this.#answer(head, body) }));
+    bus.answer("request", async ({ head, body }) => await this.#answer(head, body));
   }
 
   get node(): string {
@@ -125,9 +126,9 @@ export class Peers implements Cluster {
     this.#bus.cast("left", keyOf(session));
   }
 
-  atHome(request: Envelope, session: Session, scope: Scope): Promise<Uint8Array> | undefined {
-    const { home } = session;
-    return home === undefined ? undefined : this.#ask(home, request, session, scope);
+  atHome(request: Envelope, call: ActiveCall): Promise<Uint8Array> | undefined {
+    const { home } = call.session;
+    return home === undefined ? undefined : this.#ask(home, request, call);
   }
 
   async noted(session: Session, isLevel: boolean): Promise<void> {
@@ -263,21 +264,29 @@ export class Peers implements Cluster {
     this.#listens.handOver(session);
   }
 
-  async #ask(home: string, request: Envelope, session: Session, outer: Scope): Promise<Uint8Array> {
+  async #ask(home: string, request: Envelope, call: ActiveCall): Promise<Uint8Array> {
+    const { session, who, scope: outer } = call;
     using scope = new Scope(outer, homeMs);
-    const reply = await this.#bus.ask(home, "request", keyOf(session), request.bytes, scope);
+    const head = { ...keyOf(session), who: principalText(who) };
+    const reply = await this.#bus.ask(home, "request", head, request.bytes, scope);
     outer.throwIfCancelled();
+    const backend = reply?.head["backend"];
+    if (typeof backend === "string") call.flight.backend = backend;
     if (reply) return reply.body;
     if (session.home === home) session.home = undefined;
     return new Uint8Array();
   }
 
-  async #answer(head: Message["head"], body: Uint8Array): Promise<Uint8Array> {
+  async #answer(head: Message["head"], body: Uint8Array): Promise<Pick<Message, "head" | "body">> {
     const session = this.#sessionOf(head);
     const scanned = scan(body);
-    if (!session || scanned.kind !== "message") return new Uint8Array();
+    const who = readPrincipal(head["who"]);
+    const view = session && this.#hub.seenBy(session.facts.view, who);
+    if (!view || who.id !== session.facts.principal || scanned.kind !== "message") return nothing;
     using scope = new Scope(undefined, homeMs);
-    return (await this.#router.request(session, scanned.envelope, scope, { deliver: () => {} })) ?? new Uint8Array();
+    const handed = { who, facts: { ...session.facts, view }, backend: "" };
+    const reply = await this.#router.request(session, scanned.envelope, scope, { deliver: () => {} }, handed);
+    return { head: { backend: handed.backend }, body: reply ?? nothing.body };
   }
 
   #leaveAlone({ backend: name, replica, until }: Message["head"]): void {

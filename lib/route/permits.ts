@@ -31,7 +31,7 @@ export class Permits {
 
   /** Rejects with `denied` or `insufficientScope` where the policy, or the user, does not allow the call. */
   async require(request: Envelope, call: ActiveCall, called: Called): Promise<void> {
-    const { view } = call.session.facts;
+    const { view } = call.facts;
     const { grants } = view;
     call.flight.meant(called.backend, called.local);
     // To complete the arguments of a prompt is not to use it.

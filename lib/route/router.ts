@@ -11,7 +11,7 @@ import type { ListingKind } from "../core/nouns.ts";
 import { errorMessage, resultMessage } from "../core/rpc.ts";
 import type { Scope } from "../core/scope.ts";
 import { encodeText } from "../core/text.ts";
-import type { Cluster } from "./cluster.ts";
+import type { Cluster, Handed } from "./cluster.ts";
 import { Listings } from "./fanout.ts";
 import { Forwarder } from "./forward.ts";
 import type { Hub } from "./hub.ts";
@@ -20,7 +20,7 @@ import type { Port } from "./outlet.ts";
 import type { ActiveCall, Session } from "./session.ts";
 import { Subscriptions } from "./subscribe.ts";
 import { TaskWatch } from "./task-watch.ts";
-import { Tasks } from "./tasks.ts";
+import type { Tasks } from "./tasks.ts";
 import { trace } from "./tracing.ts";
 
 const emptyResult = encodeText("{}");
@@ -33,7 +33,8 @@ export class Router implements LinkPeer {
   readonly #hub: Hub;
   readonly forwarder: Forwarder;
   readonly #inbound: Inbound;
-  readonly #tasks: Tasks;
+  /** Of legacy backends; loaded with the first request for one. */
+  #tasks: Promise<Tasks> | undefined;
 
   constructor(hub: Hub) {
     this.#hub = hub;
@@ -42,7 +43,6 @@ export class Router implements LinkPeer {
     this.tasks = new TaskWatch(hub);
     this.subscriptions = new Subscriptions(hub, this.forwarder);
     this.#inbound = new Inbound(hub, this.subscriptions);
-    this.#tasks = new Tasks(hub, this.forwarder);
     hub.whenReleased((session) => {
       this.tasks.release(session);
       this.subscriptions.release(session);
@@ -60,16 +60,26 @@ export class Router implements LinkPeer {
     for (const backend of this.#hub.backendsOf(session.facts.view)) this.#hub.uplinkOf(backend, session);
   }
 
-  /** Answers one request; undefined when the client took it back, and so expects no answer. `own`: of this request alone. */
-  async request(session: Session, request: Envelope, own: Scope, port: Port): Promise<Uint8Array | undefined> {
+  /**
+   * Answers one request; undefined when the client took it back, and so expects no answer. `own`: of this request alone;
+   * `handed`: for a process that lets it in, and counts it.
+   */
+  async request(
+    session: Session,
+    request: Envelope,
+    own: Scope,
+    port: Port,
+    handed?: Handed,
+  ): Promise<Uint8Array | undefined> {
     const id = spanBytes(request, "id") ?? encodeText("null");
     const call = session.start(request, own, port);
+    if (handed) [call.who, call.facts] = [handed.who, handed.facts];
     call.flight.method = request.method ?? "";
     call.flight.requestBytes = request.bytes.length;
     trace(this.#hub, request, call.flight, port, session.facts);
     let reply: Uint8Array | undefined;
     try {
-      const { admission } = this.#hub;
+      const admission = handed ? undefined : this.#hub.admission;
       const late = admission?.ready(call.principal);
       if (late) await late;
       admission?.enter(call.flight);
@@ -78,7 +88,8 @@ export class Router implements LinkPeer {
       reply = this.failed(call, id, error);
     }
     this.finished(call, reply?.length);
-    this.count(call, reply);
+    if (handed) handed.backend = call.flight.backend;
+    else this.count(call, reply);
     return reply;
   }
 
@@ -135,9 +146,9 @@ export class Router implements LinkPeer {
       case "tasks/get":
       case "tasks/result":
       case "tasks/cancel":
-        return this.#tasks.byId(request, call);
+        return this.#legacyTasks().then((tasks) => tasks.byId(request, call));
       case "tasks/list":
-        return this.#tasks.list(request, call, id);
+        return this.#legacyTasks().then((tasks) => tasks.list(request, call, id));
       case "initialize":
         throw new GatewayError("invalidRequest", "the session is initialized already");
       case undefined:
@@ -146,10 +157,15 @@ export class Router implements LinkPeer {
     }
   }
 
+  async #legacyTasks(): Promise<Tasks> {
+    this.#tasks ??= import("./tasks.ts").then((module) => new module.Tasks(this.#hub, this.forwarder));
+    return await this.#tasks;
+  }
+
   /** Where there are several processes, the one with the stream of the session does this. */
   async #subscribe(request: Envelope, call: ActiveCall, here: () => Promise<Uint8Array>): Promise<Uint8Array> {
     const { cluster } = this.#hub;
-    const reply = await cluster?.atHome(request, call.session, call.scope);
+    const reply = await cluster?.atHome(request, call);
     if (reply && reply.length > 0) return reply;
     const own = await here();
     await cluster?.noted(call.session, false);

@@ -47,6 +47,9 @@ export interface Subscription {
 /** One call in flight; after its reply, what still comes for it (progress of a task) goes to the session's outlet. */
 export class ActiveCall implements Caller {
   readonly session: Session;
+  /** Who sent it, and what they see: of one session's requests each may show something else. */
+  who: Principal;
+  facts: SessionFacts;
   readonly scope: Scope;
   /** The client's id, as it wrote it. */
   readonly key: string;
@@ -62,6 +65,8 @@ export class ActiveCall implements Caller {
 
   constructor(session: Session, key: string, scope: Scope, port: Port, flight: Flight = new Flight(key)) {
     this.session = session;
+    this.who = session.who;
+    this.facts = session.facts;
     this.key = key;
     this.flight = flight;
     this.flight.principal = session.facts.principal;
