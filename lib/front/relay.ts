@@ -31,6 +31,8 @@ interface Outgoing {
   /** What came before the client's connection carries the stream. */
   early: Uint8Array[];
   isEnded: boolean;
+  /** The process that sends it was told to wait for the client. */
+  isHeld: boolean;
 }
 
 export class BusRelay implements Relay {
@@ -48,12 +50,16 @@ export class BusRelay implements Relay {
     this.#stopLooking = every(lookMs, () => this.#look());
     bus.on("there", () => {});
     bus.on("relay", (message) => void this.#serve(message));
-    bus.on("gone", ({ from, head }) => this.#incoming.get(`${from} ${String(head["id"])}`)?.lose());
+    bus.on("gone", (message) => this.#incoming.get(keyOf(message))?.lose());
+    bus.on("full", (message) => this.#incoming.get(keyOf(message))?.hold());
+    bus.on("ready", (message) => this.#incoming.get(keyOf(message))?.release());
     bus.on("relayed", (message) => this.#answered(message));
     bus.on("piece", ({ head, body }) => {
-      const outgoing = this.#outgoing.get(Number(head["id"]));
-      if (outgoing?.sink) outgoing.sink.write(body);
-      else outgoing?.early.push(body);
+      const id = Number(head["id"]);
+      const outgoing = this.#outgoing.get(id);
+      if (!outgoing?.sink) return void outgoing?.early.push(body);
+      outgoing.sink.write(body);
+      this.#holdUp(id, outgoing, outgoing.sink.congestion);
     });
     bus.on("done", ({ head }) => this.#end(Number(head["id"])));
   }
@@ -71,7 +77,7 @@ export class BusRelay implements Relay {
     this.#lastId += 1;
     const id = this.#lastId;
     const { promise, resolve } = Promise.withResolvers<HttpReply>();
-    this.#outgoing.set(id, { node, answer: resolve, sink: undefined, early: [], isEnded: false });
+    this.#outgoing.set(id, { node, answer: resolve, sink: undefined, early: [], isEnded: false, isHeld: false });
     request.whenGone(() => this.#leave(id));
     const { method, path, query, isNear, headers } = request;
     const kept = [...headers].filter(([name]) => !own.has(name));
@@ -120,7 +126,22 @@ export class BusRelay implements Relay {
     outgoing.sink?.end();
   }
 
+  /** Tells the process that sends a stream whether its client takes more. */
+  #holdUp(id: number, outgoing: Outgoing, congestion: Promise<void> | undefined): void {
+    if (!congestion) return;
+    // Again with each piece: it does not wait for long.
+    void this.#bus.tell(outgoing.node, "full", { id });
+    if (outgoing.isHeld) return;
+    outgoing.isHeld = true;
+    void congestion.then(() => {
+      outgoing.isHeld = false;
+      void this.#bus.tell(outgoing.node, "ready", { id });
+    });
+  }
+
   #look(): void {
+    // Messages get lost, and processes with them: who sends a stream goes on, and is told once more where it is too early.
+    for (const request of this.#incoming.values()) request.release();
     const nodes = new Set([...this.#outgoing.values()].map(({ node }) => node));
     for (const node of nodes) {
       void this.#bus.tell(node, "there", {}).then((isThere) => {
@@ -137,10 +158,11 @@ export class BusRelay implements Relay {
     this.#end(id);
   }
 
-  async #serve({ from, head, body }: Message): Promise<void> {
+  async #serve(message: Message): Promise<void> {
+    const { from, head, body } = message;
     const { id } = head;
     const request = new RelayedRequest(head, body);
-    const key = `${from} ${String(id)}`;
+    const key = keyOf(message);
     this.#incoming.set(key, request);
     const reply = await this.#receive(request, request.path, request.who);
     const { status, headers } = reply;
@@ -152,9 +174,13 @@ export class BusRelay implements Relay {
     }
     void this.#bus.tell(from, "relayed", { id, status, headers, isStream: true });
     const sink: EventSink = {
+      get congestion() {
+        return request.congestion;
+      },
       write: (frame) => void this.#bus.tell(from, "piece", { id }, frame),
       end: () => {
         this.#incoming.delete(key);
+        request.release();
         void this.#bus.tell(from, "done", { id });
       },
     };
@@ -164,6 +190,11 @@ export class BusRelay implements Relay {
       tellGone(gone);
     });
   }
+}
+
+/** Of a request that another process has handed over. */
+function keyOf({ from, head }: Message): string {
+  return `${from} ${String(head["id"])}`;
 }
 
 /** A request that another process has taken in. */
@@ -179,6 +210,7 @@ class RelayedRequest implements HttpRequest {
   readonly #body: Uint8Array;
   #gone: Leave | undefined;
   #isLost = false;
+  #hold: PromiseWithResolvers<void> | undefined;
 
   constructor(head: Message["head"], body: Uint8Array) {
     this.method = String(head["method"]);
@@ -210,8 +242,23 @@ class RelayedRequest implements HttpRequest {
     if (this.#isLost) tellGone(listener);
   }
 
+  /** Of its client, as the other process sees it. */
+  get congestion(): Promise<void> | undefined {
+    return this.#hold?.promise;
+  }
+
+  hold(): void {
+    this.#hold ??= Promise.withResolvers();
+  }
+
+  release(): void {
+    this.#hold?.resolve();
+    this.#hold = undefined;
+  }
+
   lose(): void {
     this.#isLost = true;
+    this.release();
     tellGone(this.#gone);
   }
 }
