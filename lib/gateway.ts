@@ -18,6 +18,7 @@ import type { Supervisor } from "./crew.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import { type Features, loadFeatures } from "./features.ts";
 import type { Gate, Route } from "./front/gate.ts";
+import { isStale, type Judge } from "./front/judged.ts";
 import { refuseForeign } from "./front/guard.ts";
 import { HttpFront } from "./front/http.ts";
 import { plainPath, viewAt } from "./front/place.ts";
@@ -32,6 +33,7 @@ import type { Arrival } from "./arrivals.ts";
 import type { LockKeeper } from "./lock.ts";
 import type { SignIn } from "./sign-in.ts";
 import type { Lock } from "./merge/lock.ts";
+import type { View } from "./merge/names.ts";
 import type { ServerIdentity } from "./route/greet.ts";
 import { Hub } from "./route/hub.ts";
 import type { ModernRouter } from "./route/modern-router.ts";
@@ -123,8 +125,9 @@ export class Gateway {
     return this.#hub.plan;
   }
 
-  get #routes(): { readonly hub: Hub; readonly router: Router; readonly identity: ServerIdentity } {
-    return { hub: this.#hub, router: this.#router, identity: { name, version: this.#options.version } };
+  get #routes(): { hub: Hub; router: Router; identity: ServerIdentity; again: Judge } {
+    const identity = { name, version: this.#options.version };
+    return { hub: this.#hub, router: this.#router, identity, again: (request) => this.handle(request) };
   }
 
   /** Puts a new plan in place: unchanged backends keep their links, removed ones finish their calls. */
@@ -152,15 +155,8 @@ export class Gateway {
     if (lock) this.#lock ??= new lock.LockKeeper(this.#hub, this.#router.listings);
     this.#lock?.apply(plan.lock);
     for (const backend of removed) this.#router.listings.forget(backend);
-    for (const session of [...this.#hub.sessions.all()]) {
-      const { backend } = session.facts.view;
-      // The endpoint that it came to is gone. For the others, links open before they ask: some only listen.
-      const view = this.#hub.view(backend);
-      const seen = view && this.#hub.seenBy(view, session.who);
-      if (seen) session.renew(session.who, seen);
-      if (!seen) this.#hub.sessions.end(session);
-      else this.#router.prepare(session);
-    }
+    // Links open before they ask: some only listen.
+    this.#hub.review((session) => this.#router.prepare(session));
     if (removed.length > 0 || added.length > 0) this.#router.listings.announceAll();
     if (removed.length === 0) return;
     const done = drain(removed, plan.timeouts.drainMs).finally(() => this.#draining.delete(done));
@@ -182,6 +178,7 @@ export class Gateway {
   }
 
   handle(request: HttpRequest): HttpReply | Promise<HttpReply> {
+    request.judgedBy = this.#hub.plan;
     if (this.#welcome.has(request.head)) return this.#answer(request);
     const { listen, allowedHosts, allowedOrigins, publicUrl } = this.#hub.plan;
     // Its own pages are no strangers.
@@ -208,6 +205,8 @@ export class Gateway {
 
   /** Nobody is known only where a path is open to strangers. */
   readonly #route: Route = (request, path, who) => {
+    // Whoever sent it was looked up meanwhile.
+    if (isStale(request, this.#hub)) return this.handle(request);
     const view = who && viewAt(this.#hub, endpoint, path, who);
     if (view) return this.#kept(request, who, this.#enter(request, view, who));
     const old = who && this.#sse?.handle(request, path, who);
@@ -247,9 +246,7 @@ export class Gateway {
 
   /** The same gateway on a pair of streams; resolves when the input ends. */
   async serveStdio(input: NodeJS.ReadableStream, output: NodeJS.WritableStream): Promise<void> {
-    const whole = this.#hub.view("");
-    const view = whole && this.#hub.seenBy(whole, anonymous);
-    if (!view) return;
+    const view = (): View => this.#hub.whole(anonymous);
     // Requests come one after another: none must overtake another because it is the first of its era.
     const [{ StdioFront }, modern] = await Promise.all([import("./front/stdio.ts"), this.#modernRouter()]);
     const front = new StdioFront({ ...this.#routes, modern, view, input, output });
@@ -262,8 +259,7 @@ export class Gateway {
   #modernRouter(): Promise<ModernRouter> {
     this.#modern ??= import("./route/modern-router.ts").then(({ ModernRouter }) => {
       const { listings, forwarder, subscriptions, tasks } = this.#router;
-      const { identity } = this.#routes;
-      return new ModernRouter(this.#hub, { listings, forwarder, subscriptions, tasks, identity });
+      return new ModernRouter(this.#hub, { listings, forwarder, subscriptions, tasks, ...this.#routes });
     });
     return this.#modern;
   }

@@ -21,6 +21,10 @@ export interface HttpRequest {
    * and with `invalidRequest` where it is cut off or badly framed.
    */
   body(maxBytes: number): Uint8Array | Promise<Uint8Array>;
+  /** Its body is asked for once more. */
+  restore?(body: Uint8Array): void;
+  /** The plan that let it in; undefined where another process of the gateway did. */
+  judgedBy?: object | undefined;
   /** The same object for requests of one connection whose heads are the same: what was found of one holds for all. */
   readonly head: object;
   /** Requests of its connection that begin like this one may go straight from here on, behind a stream maybe. */

@@ -1,7 +1,7 @@
 // Streamable HTTP for clients: one endpoint with POST, GET and DELETE, sessions, and answers as JSON or event streams.
 
 import { type Envelope, scan, spanBytes } from "../core/envelope.ts";
-import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { GatewayError } from "../core/errors.ts";
 import { anonymous, type Principal } from "../core/principal.ts";
 import { resultMessage } from "../core/rpc.ts";
 import { after, Scope } from "../core/scope.ts";
@@ -23,8 +23,9 @@ import { requireAccept, requireJson, requireLegacy, requireSession, sessionHeade
 import type { Answer, HttpReply, HttpRequest } from "./exchange.ts";
 import { passOr, sessionUnknown, whenJoined } from "./elsewhere.ts";
 import { type LoadRouter, ModernDoor } from "./modern-door.ts";
+import { again, isStale, type Judge, whenWhole } from "./judged.ts";
 import { OpenCalls } from "./open-calls.ts";
-import { emptyReply, errorReply, jsonReply, malformed } from "./reply.ts";
+import { emptyReply, errorReply, jsonReply, malformed, refusalReply } from "./reply.ts";
 import { StraightCalls } from "./straight.ts";
 import { callNodeOf, SessionStreams, streamsOf } from "./streams.ts";
 
@@ -33,7 +34,10 @@ export interface HttpFrontOptions {
   readonly router: Router;
   readonly modern: LoadRouter;
   readonly identity: ServerIdentity;
+  readonly again: Judge;
 }
+
+type Next = (session: Session) => Answer;
 
 /** For calls that were cut at the end to be answered. */
 const farewellMs = 1_000;
@@ -42,7 +46,7 @@ const shuttingDown = (): GatewayError => new GatewayError("draining", "the gatew
 export class HttpFront {
   readonly #hub: Hub;
   readonly #router: Router;
-  readonly #identity: ServerIdentity;
+  readonly #options: HttpFrontOptions;
   readonly modern: ModernDoor;
   readonly #archive = new Archive();
   /** Heads of POST requests that were found in order. */
@@ -52,10 +56,11 @@ export class HttpFront {
   #stopTicking: () => void = () => {};
   #state: "open" | "draining" | "closed" = "open";
 
-  constructor({ hub, router, modern, identity }: HttpFrontOptions) {
+  constructor(options: HttpFrontOptions) {
+    const { hub, router, modern } = options;
+    this.#options = options;
     this.#hub = hub;
     this.#router = router;
-    this.#identity = identity;
     this.modern = new ModernDoor(hub, modern);
     this.#straight = new StraightCalls({ hub, router, open: this.#open, isOpen: () => this.#state === "open" });
     this.#schedule();
@@ -107,9 +112,10 @@ export class HttpFront {
     const verdict = this.#checked.get(request.head) ?? this.#check(request);
     const body = request.body(this.#hub.plan.limits.bodyBytes);
     if (body instanceof Uint8Array) return this.#message(request, body, verdict, view, who);
-    return body
-      .then((late) => this.#message(request, late, verdict, view, who))
-      .catch((error: unknown) => this.#refuse(error));
+    const next = (late: Uint8Array): Answer => this.#message(request, late, verdict, view, who);
+    return whenWhole(request, body, this.#hub, this.#options.again, next).catch((error: unknown) =>
+      this.#refuse(error),
+    );
   }
 
   /** What must hold of the headers of a POST. */
@@ -127,10 +133,11 @@ export class HttpFront {
     try {
       if (scanned.kind === "batch") {
         requireLegacy(verdict);
-        return this.#with(request, view, who, (session) => {
+        const next: Next = (session) => {
           const opened = openBatch(body, scanned, session.facts.version, this.#hub.plan.limits);
           return "status" in opened ? opened : this.#exchange(session, opened, true, request);
-        });
+        };
+        return this.#with(request, view, who, next, body);
       }
     } catch (error) {
       return this.#refuse(error);
@@ -143,17 +150,14 @@ export class HttpFront {
       if (envelope.method === legacyCodec.openMethod && envelope.kind === "request" && verdict.kind !== "refused")
         return this.#greet(envelope, legacyCodec, view, who);
       requireLegacy(verdict);
-      return this.#with(request, view, who, (session) => this.#exchange(session, [envelope], false, request));
+      const next: Next = (session) => this.#exchange(session, [envelope], false, request);
+      return this.#with(request, view, who, next, body);
     } catch (error) {
       return this.#refuse(error, envelope.kind === "request" ? spanBytes(envelope, "id") : undefined);
     }
   }
 
-  readonly #refuse = (error: unknown, id?: Uint8Array): HttpReply => {
-    const failure = asGatewayError(error);
-    if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.message, { error: failure });
-    return errorReply(failure, id);
-  };
+  readonly #refuse = (error: unknown, id?: Uint8Array): HttpReply => refusalReply(this.#hub.observer, error, id);
 
   #greet(request: Envelope, codec: EraCodec, view: View, who: Principal): Promise<HttpReply> {
     const id = spanBytes(request, "id") ?? encodeText("null");
@@ -166,7 +170,7 @@ export class HttpFront {
     });
     session.who = who;
     this.#router.prepare(session);
-    const reply = resultMessage(id, greet(this.#hub, view, facts.version, this.#identity));
+    const reply = resultMessage(id, greet(this.#hub, view, facts.version, this.#options.identity));
     const sealing = this.#hub.sessions.seal(session);
     const answering = sealing.then((sealed) => jsonReply(reply, { [sessionHeader]: sealed }));
     return answering.catch((error: unknown) => this.#refuse(error, id));
@@ -185,8 +189,16 @@ export class HttpFront {
   }
 
   /** Goes on with the session of a request, as soon as other processes have said what they know of it. */
-  #with(request: HttpRequest, view: View, who: Principal, next: (session: Session) => Answer): Answer {
-    return whenJoined(this.#session(request, view, who), next, this.#refuse);
+  #with(request: HttpRequest, view: View, who: Principal, next: Next, body?: Uint8Array): Answer {
+    const session = this.#session(request, view, who);
+    if (!session.joining) return next(session);
+    const late = async (): Promise<HttpReply> => {
+      if (isStale(request, this.#hub)) return await again(request, this.#options.again, body);
+      // Another request came to it meanwhile.
+      session.renew(who, view);
+      return await next(session);
+    };
+    return whenJoined(session, late, this.#refuse);
   }
 
   /** Hands messages on; the response is ready as soon as its form is known. */

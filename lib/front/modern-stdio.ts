@@ -14,7 +14,8 @@ import { factsOf } from "./modern.ts";
 
 export interface ModernPipeOptions {
   readonly router: ModernRouter;
-  readonly view: View;
+  /** What may be seen now. */
+  readonly view: () => View;
   readonly port: Port;
 }
 
@@ -42,7 +43,7 @@ export class ModernPipe {
     this.#open.set(key, own);
     if (message.method === "subscriptions/listen") this.#listening.add(own);
     try {
-      return await router.request(message, factsOf(verdict.request, anonymous, view), own, port);
+      return await router.request(message, factsOf(verdict.request, anonymous, view()), own, port);
     } finally {
       this.#open.delete(key);
       this.#listening.delete(own);

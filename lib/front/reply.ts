@@ -1,7 +1,8 @@
 // The forms of HTTP answer that the front gives.
 
 import type { Scanned } from "../core/envelope.ts";
-import { type ErrorCode, GatewayError } from "../core/errors.ts";
+import { asGatewayError, type ErrorCode, GatewayError } from "../core/errors.ts";
+import type { Observer } from "../core/observer.ts";
 import { errorMessage } from "../core/rpc.ts";
 import { encodeText } from "../core/text.ts";
 import type { EventBody, Headers, HttpReply } from "./exchange.ts";
@@ -35,6 +36,13 @@ export function errorReply(error: GatewayError, id: Uint8Array | undefined, head
   // RFC 9110, 15.5.6: what is allowed is named; modern clients have nothing but POST.
   const allowed: Headers = error.code === "methodNotAllowed" ? { allow: "POST" } : {};
   return jsonReply(errorMessage(id, error), { ...later, ...allowed, ...headers }, error.row.http);
+}
+
+/** The answer to a request that failed; what should not happen is written down. */
+export function refusalReply(observer: Observer, error: unknown, id: Uint8Array | undefined): HttpReply {
+  const failure = asGatewayError(error);
+  if (failure.code === "internal") observer.log("error", "gateway", failure.message, { error: failure });
+  return errorReply(failure, id);
 }
 
 /** What is wrong with bytes that are no request. */

@@ -32,6 +32,7 @@ const settled: RequestHead = {
 
 export class IncomingRequest implements HttpRequest {
   head: RequestHead;
+  judgedBy: object | undefined;
   readonly #source: RequestSource;
   readonly #socket: Pick<TcpSocket, "pause" | "resume" | "remoteAddress">;
   /** The body where it came in one piece, as most do. */
@@ -108,6 +109,10 @@ export class IncomingRequest implements HttpRequest {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
+  }
+
+  restore(body: Uint8Array): void {
+    this.#only = body;
   }
 
   offer(lane: () => Lane, isStream: boolean = false): void {

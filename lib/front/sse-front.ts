@@ -1,7 +1,7 @@
 // HTTP+SSE for clients of revision 2024-11-05: a GET opens a stream, which names the endpoint that takes messages.
 
 import { randomUUID } from "node:crypto";
-import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { GatewayError } from "../core/errors.ts";
 import { anonymous, type Principal } from "../core/principal.ts";
 import { after, Scope } from "../core/scope.ts";
 import { frameEndpoint } from "../core/sse-frames.ts";
@@ -14,14 +14,16 @@ import type { EventSink } from "./eventlog.ts";
 import { passOr } from "./elsewhere.ts";
 import type { HttpReply, HttpRequest, Relay } from "./exchange.ts";
 import { requireAccept, requireJson } from "./headers.ts";
+import { type Judge, whenWhole } from "./judged.ts";
 import { pathOf, viewAt } from "./place.ts";
-import { emptyReply, errorReply, eventReply } from "./reply.ts";
+import { emptyReply, errorReply, eventReply, refusalReply } from "./reply.ts";
 import { SseClient } from "./sse-client.ts";
 
 export interface SseFrontOptions {
   readonly hub: Hub;
   readonly router: Router;
   readonly identity: ServerIdentity;
+  readonly again: Judge;
   /** The way to other processes, where there are any. */
   readonly relay?: Relay | undefined;
 }
@@ -120,7 +122,9 @@ export class SseFront {
     requireJson(request);
     const body = request.body(this.#hub.plan.limits.bodyBytes);
     if (body instanceof Uint8Array) return take(client, body, view, who);
-    return body.then((late) => take(client, late, view, who)).catch((error: unknown) => this.#refuse(error));
+    const next = (late: Uint8Array): HttpReply => take(client, late, view, who);
+    const { again } = this.#options;
+    return whenWhole(request, body, this.#hub, again, next).catch((error: unknown) => this.#refuse(error));
   }
 
   /** The process that has the stream. */
@@ -149,9 +153,7 @@ export class SseFront {
   }
 
   #refuse(error: unknown): HttpReply {
-    const failure = asGatewayError(error);
-    if (failure.code === "internal") this.#hub.observer.log("error", "gateway", failure.message, { error: failure });
-    return errorReply(failure, undefined);
+    return refusalReply(this.#hub.observer, error, undefined);
   }
 
   /** Half of the time: what became silent right after one look is found by the next. */

@@ -25,7 +25,8 @@ export interface StdioFrontOptions {
   readonly router: Router;
   readonly modern: ModernRouter;
   readonly identity: ServerIdentity;
-  readonly view: View;
+  /** What may be seen now. */
+  readonly view: () => View;
   readonly input: NodeJS.ReadableStream;
   readonly output: NodeJS.WritableStream;
 }
@@ -202,11 +203,11 @@ export class StdioFront implements Outlet {
 
   #greet(request: Envelope, id: Uint8Array): Uint8Array {
     const { hub, router, view, identity } = this.#options;
-    const facts = readInitialize(request, legacyCodec, view, anonymous.id);
+    const facts = readInitialize(request, legacyCodec, view(), anonymous.id);
     const { limits, timeouts } = hub.plan;
     const session = hub.sessions.create(facts, this, { sessions: limits.sessions, idleMs: timeouts.sessionIdleMs });
     this.#session = session;
     router.prepare(session);
-    return resultMessage(id, greet(hub, view, facts.version, identity));
+    return resultMessage(id, greet(hub, facts.view, facts.version, identity));
   }
 }

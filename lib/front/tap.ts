@@ -50,6 +50,8 @@ const maxFlights = 5;
 /** What answers requests, with somebody who hears what is said. */
 export function tapped(enter: Enter, hub: Hub, ears: Ears): Enter {
   return (request, view, who) => {
+    // One that is judged again.
+    if (request instanceof Wire) return enter(request, view, who);
     const wire = new Wire({ request, view, who, hub, ears });
     const reply = enter(wire, view, who);
     return reply instanceof Promise ? reply.then((late) => wire.answered(late)) : wire.answered(reply);
@@ -69,6 +71,8 @@ class Wire implements HttpRequest {
   readonly #terms: WireTerms;
   readonly #awaited = new Map<string, Awaited>();
   readonly #session: string | undefined;
+  /** It was heard already. */
+  #restored: Uint8Array | undefined;
 
   constructor(terms: WireTerms) {
     this.#terms = terms;
@@ -113,11 +117,24 @@ class Wire implements HttpRequest {
     return this.#terms.request.header(name);
   }
 
+  get judgedBy(): object | undefined {
+    return this.#terms.request.judgedBy;
+  }
+
+  set judgedBy(plan: object | undefined) {
+    this.#terms.request.judgedBy = plan;
+  }
+
   whenGone(listener: Leave): void {
     this.#terms.request.whenGone(listener);
   }
 
+  restore(body: Uint8Array): void {
+    this.#restored = body;
+  }
+
   body(maxBytes: number): Uint8Array | Promise<Uint8Array> {
+    if (this.#restored) return this.#restored;
     const body = this.#terms.request.body(maxBytes);
     if (body instanceof Uint8Array) return this.#asked(body);
     return body.then((late) => this.#asked(late));

@@ -14,7 +14,7 @@ import { errorCode } from "./reply-code.ts";
 import type { Listings } from "./fanout.ts";
 import type { Route } from "./free-calls.ts";
 import type { Hub } from "./hub.ts";
-import type { ActiveCall, Session, Viewer } from "./session.ts";
+import type { ActiveCall, Viewer } from "./session.ts";
 import { repeatedHeader, replaced, required } from "./spans.ts";
 
 /** A backend that may have a resource, and the URI there. */
@@ -101,11 +101,11 @@ export class Forwarder {
   /** `tools/call` and `prompts/get`. */
   named(request: Envelope, call: ActiveCall, kind: ListingKind, span: SpanName = "params.name"): Promise<Uint8Array> {
     const exposed = required(request, span);
-    this.#hub.flights.add(call.flight, request.method ?? "", exposed, call.session.facts.view.backend, request);
+    this.#hub.flights.add(call.flight, request.method ?? "", exposed, call.facts.view.backend, request);
     const { finder } = this.#hub;
-    if (finder?.has(exposed) === true && kind === "tools" && this.#hub.searches(call.session.facts.view)) {
+    if (finder?.has(exposed) === true && kind === "tools" && this.#hub.searches(call.facts.view)) {
       const ways = { catalog: this.#listings, forward: (inner: Envelope) => this.named(inner, call, kind) };
-      return finder.answer(request, call.session, exposed, call.scope, ways);
+      return finder.answer(request, call, exposed, call.scope, ways);
     }
     const target = this.#byPrefix(exposed, call, kind, request, span);
     if (target) return this.#send(request, call, target, call.scope);
@@ -147,10 +147,10 @@ export class Forwarder {
     if (type !== "ref/resource")
       throw new GatewayError("invalidParams", "params.ref.type must be ref/prompt or ref/resource");
     const template = required(request, "params.ref.uri");
-    const only = this.#onlyBackend(call.session);
-    const isFree = only && !this.#hub.guards(call.session.facts.view, only, "resourceTemplates");
+    const only = this.#onlyBackend(call);
+    const isFree = only && !this.#hub.guards(call.facts.view, only, "resourceTemplates");
     if (isFree) return this.send(request, call, { backend: only, edits: [] });
-    const { item } = await this.#listings.find(call.session, "resourceTemplates", template, call.scope);
+    const { item } = await this.#listings.find(call, "resourceTemplates", template, call.scope);
     const backend = item && this.#hub.topology.get(item.backend);
     if (backend) return this.send(request, call, { backend, edits: [] });
     // A reference to a plain URI: the backend that has it.
@@ -163,9 +163,9 @@ export class Forwarder {
 
   /** A method that the gateway does not know, of an extension perhaps: passed on where it is clear who is meant. */
   async unknown(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
-    const { view } = call.session.facts;
+    const { view } = call.facts;
     const uri = spanText(request, "params.uri");
-    const able = this.#extending(call.session, request.method ?? "");
+    const able = this.#extending(call, request.method ?? "");
     const [first, ...others] = able;
     const isClear = others.length === 0 && (uri === undefined || !this.#hub.addressed(view, uri));
     if (first && isClear) return this.send(request, call, { backend: first, edits: [] });
@@ -176,7 +176,7 @@ export class Forwarder {
   }
 
   /** Backends that may know methods of their own: the only one, or those that say so. */
-  #extending({ facts: { view } }: Session, method: string): readonly Backend[] {
+  #extending({ facts: { view } }: Viewer, method: string): readonly Backend[] {
     const all = this.#hub.backendsOf(view).filter(({ plan }) => mayUse(view, plan.name, method));
     return all.length === 1
       ? all
@@ -191,13 +191,13 @@ export class Forwarder {
   /** Where the name alone says the backend. */
   #byPrefix(
     exposed: string,
-    { session, flight }: ActiveCall,
+    { facts, flight }: ActiveCall,
     kind: ListingKind,
     request: Envelope,
     span: SpanName,
   ): Target | undefined {
     const place = request.spans[span];
-    const route = place && this.route(exposed, session.facts.view, kind);
+    const route = place && this.route(exposed, facts.view, kind);
     if (route) flight.decided(route.decision, route.rule);
     return route && { backend: route.backend, edits: [{ span: place, bytes: route.local }] };
   }
@@ -217,17 +217,16 @@ export class Forwarder {
     request: Envelope,
     span: SpanName,
   ): Promise<Target> {
-    const { session, scope } = call;
-    const { view } = session.facts;
+    const { view } = call.facts;
     const split = splitName(view, exposed);
     const direct = split && this.#hub.backendIn(view, split.backend);
     const isFree = (backend: Backend): boolean => !this.#hub.guards(view, backend, kind);
     const edits = split ? replaced(request, span, exposed, split.local) : [];
     const asSplit = direct && isFree(direct) && { backend: direct, edits };
-    const only = this.#onlyBackend(session);
+    const only = this.#onlyBackend(call);
     if (only && view.naming === "none" && isFree(only)) return { backend: only, edits: [] };
     // Shortened names and `naming: none` are known by the catalog alone.
-    const { item, partial, index } = await this.#listings.find(session, kind, exposed, scope);
+    const { item, partial, index } = await this.#listings.find(call, kind, exposed, call.scope);
     const backend = item && this.#hub.topology.get(item.backend);
     for (const { backend: other, local, owner } of index.collisions)
       if (local === exposed) call.noted(`backend "${other}" has it too; "${owner}" comes before it`);
@@ -238,7 +237,7 @@ export class Forwarder {
       await this.permits.require(request, call, { kind, shown: exposed, ...item, tool: index.itemOf(exposed) });
       return { backend, edits: replaced(request, span, exposed, item.local) };
     }
-    const held = kind === "tools" && this.#held(session, exposed);
+    const held = kind === "tools" && this.#held(call, exposed);
     if (held) throw held;
     this.permits.hidden(call, kind, split?.backend ?? view.backend, split?.local ?? exposed);
     const missing = partial.map(({ backend }) => backend);

@@ -118,6 +118,21 @@ export class Hub {
     }
   }
 
+  /** Another plan is in place: sessions see what it lets them see, and `goesOn` is told of those that go on. */
+  review(goesOn: (session: Session) => void): void {
+    for (const session of [...this.sessions.all()]) {
+      const view = this.view(session.facts.view.backend);
+      const seen = view && this.seenBy(view, session.who);
+      // The endpoint that it came to is gone.
+      if (!seen) {
+        this.sessions.end(session);
+        continue;
+      }
+      session.renew(session.who, seen);
+      goesOn(session);
+    }
+  }
+
   /** What was found out for the plan so far is found out again. */
   refresh(): void {
     this.#plan = Object.freeze({ ...this.#plan });
@@ -139,6 +154,13 @@ export class Hub {
     const grants = this.#policy.grantsOf(who);
     const isAlone = view.backend !== "" && !this.#filters.has(view.backend);
     return isAlone && !grants.reaches(view.backend) ? undefined : { ...view, grants };
+  }
+
+  /** The whole gateway, as somebody sees it. */
+  whole(who: Principal): View {
+    const { naming, separator } = this.#plan;
+    const view: View = { backend: "", naming, separator };
+    return this.seenBy(view, who) ?? view;
   }
 
   /** Whether a principal may see how the gateway and all of its backends are, and what others did. */

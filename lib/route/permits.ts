@@ -50,8 +50,8 @@ export class Permits {
   }
 
   /** A name that nothing is shown under: whether it is the policy that hides it is noted. */
-  hidden({ flight, session }: ActiveCall, kind: ListingKind, backend: string, name: string): void {
-    const { grants } = session.facts.view;
+  hidden({ flight, facts }: ActiveCall, kind: ListingKind, backend: string, name: string): void {
+    const { grants } = facts.view;
     if (!grants || !this.#hub.topology.has(backend)) return;
     const asked = { kind, backend, name };
     if (grants.shows(asked)) return;

@@ -20,7 +20,7 @@ export async function requireRepeatable(
   const exposed = request.method === "tools/call" ? spanText(request, "params.name") : undefined;
   const look = async (): Promise<Uint8Array | undefined> => {
     if (exposed === undefined) return undefined;
-    const { item, index } = await listings.find(call.session, "tools", exposed, call.scope);
+    const { item, index } = await listings.find(call, "tools", exposed, call.scope);
     return item?.backend === name ? index.itemOf(exposed) : undefined;
   };
   // What the tool says of itself may not have been read here yet, as this process has only just begun.

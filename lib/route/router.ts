@@ -76,7 +76,7 @@ export class Router implements LinkPeer {
     if (handed) [call.who, call.facts] = [handed.who, handed.facts];
     call.flight.method = request.method ?? "";
     call.flight.requestBytes = request.bytes.length;
-    trace(this.#hub, request, call.flight, port, session.facts);
+    trace(this.#hub, request, call.flight, port, call.facts);
     let reply: Uint8Array | undefined;
     try {
       const admission = handed ? undefined : this.#hub.admission;
@@ -179,7 +179,7 @@ export class Router implements LinkPeer {
   }
 
   #list(request: Envelope, call: ActiveCall, kind: ListingKind): Promise<Uint8Array> {
-    return this.listings.reply(request, call.session, kind, call.scope, { query: call.query });
+    return this.listings.reply(request, call, kind, call.scope, { query: call.query });
   }
 
   /** A notification of a client. */

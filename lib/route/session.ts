@@ -45,7 +45,7 @@ export interface Subscription {
 }
 
 /** One call in flight; after its reply, what still comes for it (progress of a task) goes to the session's outlet. */
-export class ActiveCall implements Caller {
+export class ActiveCall implements Caller, Viewer {
   readonly session: Session;
   /** Who sent it, and what they see: of one session's requests each may show something else. */
   who: Principal;
@@ -69,17 +69,17 @@ export class ActiveCall implements Caller {
     this.facts = session.facts;
     this.key = key;
     this.flight = flight;
-    this.flight.principal = session.facts.principal;
+    this.flight.principal = this.facts.principal;
     this.scope = scope;
     this.#port = port;
   }
 
   get principal(): string {
-    return this.session.facts.principal;
+    return this.facts.principal;
   }
 
   get sessionKey(): string {
-    return this.session.facts.key;
+    return this.facts.key;
   }
 
   get capabilities(): Readonly<Record<string, unknown>> {
@@ -87,7 +87,7 @@ export class ActiveCall implements Caller {
   }
 
   get era(): Era {
-    return this.session.facts.era;
+    return this.facts.era;
   }
 
   get logLevel(): string | undefined {

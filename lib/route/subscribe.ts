@@ -126,7 +126,7 @@ export class Subscriptions {
 
   /** Nothing is known of it here: the backend's word, unless that would take it from a session that shares the link. */
   async #unsubscribeUnknown(request: Envelope, call: ActiveCall, id: Uint8Array, uri: string): Promise<Uint8Array> {
-    const { view } = call.session.facts;
+    const { view } = call.facts;
     const addressed = this.#hub.addressed(view, uri);
     const local = addressed?.local ?? uri;
     const wanted = this.#hub.backendsOf(view).some((backend) => this.#isWanted(backend, call.session, local));

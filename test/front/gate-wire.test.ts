@@ -16,6 +16,7 @@ import {
 } from "./auth-kit.ts";
 import { TestAuthority } from "../kit/authority.ts";
 import { type Bench, callMessage } from "./kit.ts";
+import { Queue } from "./peer.ts";
 import { Bench as StraightBench, call, json, result, wentStraight } from "./straight-kit.ts";
 import { openWire } from "./wire.ts";
 
@@ -98,6 +99,65 @@ test("gate: a key that is taken away before the first call is answered is refuse
   bench.post(wire, call("late"));
   await wire.until(/HTTP\/1\.1 401 /);
   assert.deepEqual([wentStraight() - before, bench.backend.calls.size], [1, 0]);
+});
+
+test("gate: a request whose body comes after the config has changed is judged again, as a whole", async () => {
+  const [ada, eve] = [keyOf("ada"), keyOf("eve")];
+  for (const goesOn of [true, false]) {
+    await using bench = await StraightBench.start({ plan: { auth: authPlan({ keys: [ada, eve] }) }, key: ada.key });
+    (await bench.warm()).socket.destroy();
+    const wire = bench.connect();
+    const body = call("half");
+    const length = String(Buffer.byteLength(body));
+    const shown = { authorization: `Bearer ${ada.key}`, expect: "100-continue", "content-length": length };
+    bench.post(wire, "", shown);
+    await wire.until(/100 Continue/);
+    await bench.gateway.apply({ ...bench.gateway.plan, auth: authPlan({ keys: goesOn ? [ada] : [eve] }) });
+    wire.socket.write(body);
+    if (goesOn) {
+      const { id, text, socket } = await bench.backend.calls.next("the call");
+      assert.match(text, /"arguments":/);
+      socket.write(json(result(id)));
+    }
+    await wire.until(goesOn ? /"half"/ : /HTTP\/1\.1 401 /);
+    assert.equal(bench.backend.calls.size, 0);
+  }
+});
+
+test("gate: a call is judged by the token that came with it, whatever comes while it waits for a listing", async () => {
+  await using authority = await TestAuthority.start();
+  const tokenOf = (...groups: readonly string[]): Promise<string> => authority.token(audience, { claims: { groups } });
+  const [key, poor] = [await tokenOf("ops"), { authorization: `Bearer ${await tokenOf()}` }];
+  const rules: readonly PolicyRulePlan[] = [
+    { effect: "allow", roles: ["ops"], tools: ["t"] },
+    { effect: "allow", tools: ["u"] },
+  ];
+  const policy: PolicyPlan = { default: "deny", roles: { ops: { groups: ["ops"] } }, rules };
+  await using bench = await StraightBench.start({
+    plan: { auth: authPlan({ issuers: [issuerPlan(authority)] }), policy },
+    key,
+  });
+  const listings = (bench.backend.listings = new Queue());
+  const wire = bench.connect();
+  const list = '{"jsonrpc":"2.0","id":"list","method":"tools/list"}';
+  for (const [message, wrong] of [
+    [call("poor"), /"result"/],
+    [list, /"b__t"/],
+  ] as const) {
+    wire.text = "";
+    bench.post(wire, message, poor);
+    const { id, socket } = await listings.next("the listing");
+    const other = bench.connect();
+    bench.post(other, '{"jsonrpc":"2.0","id":"ping","method":"ping"}');
+    await other.until(/"ping"/);
+    socket.write(
+      json(`{"jsonrpc":"2.0","id":${id},"result":{"tools":[{"name":"t","inputSchema":{"type":"object"}}]}}`),
+    );
+    await wire.until(/"id":"(?:poor|list)"/);
+    assert.doesNotMatch(wire.text, wrong);
+    other.socket.destroy();
+  }
+  assert.equal(bench.backend.calls.size, 0);
 });
 
 test("gate: a token gets what it is good for, also where its owner came to the session with a better one", async () => {

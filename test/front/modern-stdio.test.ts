@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
+import type { PolicyRulePlan } from "../../lib/config/rules-policy.ts";
 import { modernLine } from "../kit/modern-raw.ts";
 import { startBench } from "./kit.ts";
 import { type Message, Queue, record, within } from "./peer.ts";
@@ -74,6 +75,19 @@ test("modern stdio: a legacy session and modern requests share the pipe", async 
     answers.map(({ result }) => record(result)["resultType"]),
     [undefined, "complete"],
   );
+});
+
+test("modern stdio: a reload holds from the next request on", async () => {
+  await using pipe = await open();
+  const { gateway, peer } = pipe.bench;
+  pipe.write(modernLine("tools/call", call, { id: "before" }));
+  (await peer.call()).reply("done");
+  assert.equal((await pipe.next())["error"], undefined);
+  const rules: readonly PolicyRulePlan[] = [{ effect: "deny", tools: ["work"] }];
+  await gateway.apply({ ...gateway.plan, policy: { default: "allow", roles: {}, rules } });
+  pipe.write(modernLine("tools/call", call, { id: "after" }));
+  assert.equal(record((await pipe.next())["error"])["code"], -32602);
+  assert.equal(peer.calls.size, 0);
 });
 
 test("modern stdio: notifications/cancelled takes a call back, which is then not answered", async () => {

@@ -21,6 +21,8 @@ export interface Heard {
 class Backend {
   readonly calls: Queue<Heard> = new Queue();
   readonly notices: Queue<Heard> = new Queue();
+  /** Requests for the list of tools, where the test answers them. */
+  listings: Queue<Heard> | undefined;
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   sessions = 0;
@@ -67,6 +69,7 @@ class Backend {
     const id = /"id":("?[^,"}]*"?)/.exec(text)?.[1] ?? "";
     const heard = { head, text, id, socket };
     if (text.includes('"tools/call"')) return this.calls.push(heard);
+    if (this.listings && text.includes('"tools/list"')) return this.listings.push(heard);
     if (id === "") {
       socket.write("HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n");
       return this.notices.push(heard);

@@ -114,31 +114,6 @@ test("straight: behind a stream, too, the next request goes there from its first
   take.mock.restore();
 });
 
-test("straight: a call that was not answered when somebody began to listen lays no way past them", async () => {
-  await using bench = await Bench.start();
-  for (const until of [/"id":"long"[^]*\}\}$/, /"id":"long"[^]*\r\n0\r\n\r\n$/]) {
-    const wire = bench.connect();
-    bench.post(wire, call("long", '"_meta":{"progressToken":"mine"}'));
-    const first = await bench.backend.calls.next("the first call");
-    const tail = bench.connect();
-    tail.socket.write("GET /admin/tail HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    await tail.until(/x-ndjson[^]*\r\n\r\n1\r\n\n/);
-    const isStream = until.source.includes("0\\r");
-    const progress = `{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${first.id},"progress":1}}`;
-    const stream = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
-    if (isStream) first.socket.end(`${stream}data: ${progress}\n\ndata: ${result(first.id)}\n\n`);
-    else first.socket.write(json(result(first.id)));
-    await wire.until(until);
-    bench.post(wire, call("seen", '"_meta":{"progressToken":"mine"}'));
-    const { id, socket } = await bench.backend.calls.next("the second call");
-    socket.write(json(result(id)));
-    await wire.until(/"id":"seen"/);
-    await tail.until(/"from":"client"[^\n]*"id":"\\"seen\\""[^]*"from":"gateway"[^\n]*"id":"\\"seen\\""/);
-    tail.socket.destroy();
-    wire.socket.destroy();
-  }
-});
-
 test("straight: progress on another stream, while the call waits, too", async () => {
   await using bench = await Bench.start();
   const [wire, other] = [await bench.warm(), await bench.warm()];

@@ -24,6 +24,8 @@ export class TestAuthority implements AsyncDisposable {
   metadata: Readonly<Record<string, unknown>> = {};
   /** Answers with this status, whatever is asked. */
   failing: number | undefined;
+  /** What is waited for before a path is answered. */
+  before: ((path: string) => Promise<void>) | undefined;
   readonly #keys: SigningKey[] = [];
   readonly #close: () => Promise<void>;
   #lastKey = 0;
@@ -85,6 +87,7 @@ export class TestAuthority implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname } = new URL(request.url ?? "/", this.issuer);
     this.asked.set(pathname, this.count(pathname) + 1);
+    await this.before?.(pathname);
     const body = new URLSearchParams(Buffer.concat(await Array.fromAsync(request)).toString());
     const answer = this.failing === undefined ? this.#document(pathname, body, request) : undefined;
     response.writeHead(answer ? 200 : (this.failing ?? 404), { "content-type": "application/json" });
