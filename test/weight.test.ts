@@ -105,6 +105,7 @@ const onDemand = [
   "lib/route/consent.ts",
   "lib/route/finder.ts",
   "lib/route/free-calls.ts",
+  "lib/route/held.ts",
   "lib/route/listeners.ts",
   "lib/route/modern-call.ts",
   "lib/route/modern-router.ts",

@@ -7,7 +7,7 @@ import { GatewayError } from "../core/errors.ts";
 import type { ListingKind } from "../core/nouns.ts";
 import { Scope } from "../core/scope.ts";
 import { encodeJson } from "../core/text.ts";
-import { exposeName, isShortened, splitName, type View } from "../merge/names.ts";
+import { isShortened, splitName, type View } from "../merge/names.ts";
 import { hasOwnMethods } from "../protocol/modern.ts";
 import { mayUse, Permits } from "./permits.ts";
 import { errorCode } from "./reply-code.ts";
@@ -24,6 +24,9 @@ export interface Owner {
   /** Nothing says that it has the resource. */
   readonly guessed?: boolean;
 }
+
+/** What an owner that may be asked is known to answer, so that it is not. */
+export type KnownReply = (owner: Owner) => Uint8Array | undefined;
 
 export interface OwnerReply {
   readonly reply: Uint8Array;
@@ -113,7 +116,7 @@ export class Forwarder {
   }
 
   /** `resources/read` and `resources/subscribe`: the owner by catalog, then by template, then whoever knows the URI. */
-  async resource(request: Envelope, call: ActiveCall, asking: (owner: Owner) => void = () => {}): Promise<OwnerReply> {
+  async resource(request: Envelope, call: ActiveCall, known: KnownReply = () => undefined): Promise<OwnerReply> {
     const uri = required(request, "params.uri");
     this.#hub.flights.add(call.flight, request.method ?? "", uri, call.facts.view.backend);
     const owners = await this.#owners(uri, call);
@@ -121,10 +124,10 @@ export class Forwarder {
     let failure: unknown;
     for (const owner of owners) {
       const { backend, local } = owner;
-      asking(owner);
       try {
         await this.permits.require(request, call, { kind: "resources", shown: uri, backend: backend.plan.name, local });
-        const reply = await this.send(request, call, { backend, edits: replaced(request, "params.uri", uri, local) });
+        const edits = replaced(request, "params.uri", uri, local);
+        const reply = known(owner) ?? (await this.send(request, call, { backend, edits }));
         // Servers have several codes for a URI that they do not know: an error settles nothing while others may have it.
         const code = errorCode(reply);
         if (code === undefined || owners.length === 1) return { reply, owner };
@@ -237,8 +240,11 @@ export class Forwarder {
       await this.permits.require(request, call, { kind, shown: exposed, ...item, tool: index.itemOf(exposed) });
       return { backend, edits: replaced(request, span, exposed, item.local) };
     }
-    const held = kind === "tools" && this.#held(call, exposed);
-    if (held) throw held;
+    if (kind === "tools" && this.#hub.lock?.mode === "enforce") {
+      const { heldBack } = await import("./held.ts");
+      const refusal = heldBack(this.#hub, this.#listings.shelves, call, exposed);
+      if (refusal) throw refusal;
+    }
     this.permits.hidden(call, kind, split?.backend ?? view.backend, split?.local ?? exposed);
     const missing = partial.map(({ backend }) => backend);
     const shown = this.#hub.backendsOf(view).map(({ plan }) => plan.name);
@@ -250,22 +256,6 @@ export class Forwarder {
     throw new GatewayError("invalidParams", `unknown ${kind.slice(0, -1)} ${JSON.stringify(exposed)}${hint}`, {
       data: { missing },
     });
-  }
-
-  /** The refusal of a tool that the lock holds back. */
-  #held(viewer: Viewer, exposed: string): GatewayError | undefined {
-    const { view } = viewer.facts;
-    if (this.#hub.lock?.mode !== "enforce") return undefined;
-    for (const backend of this.#hub.backendsOf(view)) {
-      const { name } = backend.plan;
-      for (const { tool, what } of this.#listings.shelves.deviations(backend)) {
-        const isMeant = exposed === exposeName(view, name, tool) || (view.naming === "conflict" && exposed === tool);
-        if (!isMeant || this.#hub.filterOf(view)?.shows("tools", exposed) === false) continue;
-        const text = `the tool ${JSON.stringify(exposed)} is not as the lock has it: ${what}`;
-        return new GatewayError("quarantined", text, { backend: name, data: { change: what } });
-      }
-    }
-    return undefined;
   }
 
   /** Backends that may be asked for a URI: what is hidden there is nowhere. */

@@ -42,7 +42,7 @@ export class Permits {
       call.flight.decided("allow", rule);
       this.#loading ??= import("./free-calls.ts").then(({ FreeCalls }) => new FreeCalls(this.#hub, this.#shelves));
       this.#free ??= await this.#loading;
-      return this.#free.remember(grants, call.session, called, rule);
+      return this.#free.remember(grants, call, called, rule);
     }
     this.#consent ??= import("./consent.ts").then((module) => new module.Consent(this.#hub.cluster));
     const consent = await this.#consent;

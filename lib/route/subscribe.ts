@@ -10,7 +10,7 @@ import { encodeJson, encodeText } from "../core/text.ts";
 import { exposeUri } from "../merge/names.ts";
 import { passesLevel } from "../protocol/bridge.ts";
 import { logLevels } from "../protocol/legacy.ts";
-import type { Forwarder } from "./forward.ts";
+import type { Forwarder, Owner } from "./forward.ts";
 import { errorCode } from "./reply-code.ts";
 import type { Hub } from "./hub.ts";
 import { type ActiveCall, openOf, type Session, type Subscription } from "./session.ts";
@@ -40,14 +40,9 @@ export class Subscriptions {
   async subscribe(request: Envelope, call: ActiveCall): Promise<Uint8Array> {
     const { session } = call;
     const exposed = spanText(request, "params.uri") ?? "";
-    if (!session.subscriptions.has(exposed) && session.subscriptions.size >= maxSubscriptions) {
+    if (!session.subscriptions.has(exposed) && session.subscriptions.size >= maxSubscriptions)
       throw new GatewayError("invalidParams", `a session may have ${maxSubscriptions} subscriptions`);
-    }
-    return await this.#turns.take(keyOf(session, exposed), call.scope, async () => {
-      const isHeld = this.#join(session, exposed);
-      if (isHeld) return resultMessage(spanBytes(request, "id") ?? new Uint8Array(), emptyResult);
-      return await this.#subscribe(request, call, exposed);
-    });
+    return await this.#turns.take(keyOf(session, exposed), call.scope, () => this.#subscribe(request, call, exposed));
   }
 
   /** For a listen stream: true where the backend has agreed. */
@@ -65,15 +60,14 @@ export class Subscriptions {
     }
   }
 
-  /** Another session of the same link has subscribed. */
-  #join(session: Session, exposed: string): boolean {
+  /** Whether a session with the same link, or the session itself, has subscribed. */
+  #isHeld(session: Session, exposed: string, { backend, local }: Owner): boolean {
+    const { name } = backend.plan;
+    const owner = this.#hub.ownerOf(backend, session);
     for (const other of this.#hub.sessions.all()) {
       const held = other.subscriptions.get(exposed);
-      const backend = held?.isOpen === true ? this.#hub.topology.get(held.backend) : undefined;
-      if (!held || !backend || !this.#hub.backendIn(session.facts.view, held.backend)) continue;
-      if (this.#hub.ownerOf(backend, other) !== this.#hub.ownerOf(backend, session)) continue;
-      session.subscriptions.set(exposed, held);
-      return true;
+      if (held?.isOpen !== true || held.backend !== name || held.local !== local) continue;
+      if (this.#hub.backendIn(other.facts.view, name) && this.#hub.ownerOf(backend, other) === owner) return true;
     }
     return false;
   }
@@ -83,10 +77,15 @@ export class Subscriptions {
     const before = subscriptions.get(exposed);
     let isOpen = false;
     try {
-      // Noted before it is asked for: an update may come right behind the reply, and an unsubscribe of another session
-      // that shares the link must see that the resource is wanted.
       const { reply, owner } = await this.#forwarder.resource(request, call, ({ backend, local }) => {
-        subscriptions.set(exposed, { backend: backend.plan.name, local, isOpen });
+        const isHeld = this.#isHeld(call.session, exposed, { backend, local });
+        // Noted before it is asked for: an update may come right behind the reply, and others that share the link must see,
+        // before they unsubscribe, that it is wanted. What is open already stays until then.
+        if (isHeld || before?.isOpen !== true)
+          subscriptions.set(exposed, { backend: backend.plan.name, local, isOpen: isHeld });
+        if (!isHeld) return undefined;
+        call.flight.backend = backend.plan.name;
+        return resultMessage(spanBytes(request, "id") ?? new Uint8Array(), emptyResult);
       });
       isOpen = errorCode(reply) === undefined;
       if (isOpen) subscriptions.set(exposed, { backend: owner.backend.plan.name, local: owner.local, isOpen });
@@ -170,12 +169,15 @@ export class Subscriptions {
   updated(link: Link, notification: Envelope): void {
     const uri = spanText(notification, "params.uri");
     const span = notification.spans["params.uri"];
-    if (uri === undefined || !span) return;
+    const changed = this.#hub.topology.get(link.backend);
+    if (uri === undefined || !span || !changed) return;
     for (const session of this.#hub.attached(link.backend, link.owner)) {
       for (const [exposed, { backend, local }] of session.subscriptions) {
         if (backend !== link.backend || !isWithin(uri, local)) continue;
         // A part of a resource that has another address here has one of the same kind.
         const name = exposed === local ? uri : uri === local ? exposed : exposeUri(backend, uri);
+        // What may be seen can be less than when it was subscribed to.
+        if (!this.#hub.admits(session.facts.view, changed, name, uri)) continue;
         session.outlet.send(
           name === uri ? notification.bytes : splice(notification.bytes, [{ span, bytes: encodeJson(name) }]),
         );

@@ -154,3 +154,21 @@ for (const way of ways) {
     assert.match(await front.ask(), /done by b/);
   });
 }
+
+test("permits: what the policy hides is not said to be held back by the lock", { timeout: 120_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "mcpctl-permits-"));
+  const policy: PolicyPlan = { default: "deny", roles: {}, rules: [{ effect: "allow", tools: ["seen"] }] };
+  try {
+    await using b = await changing("b", tool("seen"), tool("t"));
+    await using front = await started("long", [b.plan], () => ({
+      policy,
+      lock: { mode: "enforce", file: join(folder, "mcp.lock") },
+    }));
+    assert.match(await front.ask("b__seen"), /E6141/);
+    assert.equal(answerOf(await front.ask()), answerOf(await front.ask("b__0")).replaceAll("b__0", "b__t"));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+const answerOf = (text: string): string => (/"error".*/.exec(text) ?? [])[0] ?? text;
