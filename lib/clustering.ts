@@ -8,6 +8,7 @@ import type { Wire, WireState } from "./core/wire.ts";
 import type { ClusterHealth } from "./front/status.ts";
 import { BusRelay } from "./front/relay.ts";
 import { Peers } from "./route/peers.ts";
+import { WireOwners } from "./route/shared-owners.ts";
 import type { Hub } from "./route/hub.ts";
 import type { Router } from "./route/router.ts";
 
@@ -42,6 +43,7 @@ export class Clustering {
     this.relay = new BusRelay(this.#bus, receive);
     this.#peers = new Peers(this.#bus, hub, router);
     hub.join(this.#peers);
+    hub.sessions.taskOwners.shared = new WireOwners(wire, hub.sealer, this.#peers);
     this.#bus.start((state) => say(observer, wire, state));
   }
 

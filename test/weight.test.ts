@@ -110,6 +110,7 @@ const onDemand = [
   "lib/route/modern-call.ts",
   "lib/route/modern-router.ts",
   "lib/route/repeated.ts",
+  "lib/route/shared-owners.ts",
   "lib/route/tasks.ts",
 ];
 

@@ -102,10 +102,15 @@ export class Inbound {
     const sessions = this.#hub.attached(link.backend, link.owner);
     const owners = sessions.filter((session) => id !== undefined && session.tasks.get(id) === link.backend);
     for (const session of owners) session.outlet.send(message.bytes);
-    // A task of nobody that is known here (made before a restart) is the only client's, or nobody's.
+    // A task of nobody that is known here (made before a restart) is the only client's, or nobody's. Of who signs in it is
+    // with the stream of a call alone: what comes there is of the task that the call is about to become.
     const { taskOwners } = this.#hub.sessions;
-    const isForeign = sessions.some(({ facts }) => taskOwners.isForeign(link.backend, id ?? "", facts.principal));
-    if (owners.length === 0 && !isForeign && (caller || sessions.length <= 1)) this.other(link, message, caller);
+    const isOthers = sessions.some(({ facts: { principal } }) =>
+      caller
+        ? taskOwners.isForeign(link.backend, id ?? "", principal)
+        : !taskOwners.isOwn(link.backend, id ?? "", principal),
+    );
+    if (owners.length === 0 && !isOthers && (caller || sessions.length <= 1)) this.other(link, message, caller);
   }
 
   /** Sampling, elicitation, roots: to the client that caused it, if it declared that it can. */

@@ -84,6 +84,7 @@ export class Router implements LinkPeer {
       if (late) await late;
       admission?.enter(call.flight);
       reply = await this.#dispatch(request, call, id);
+      if (call.noting) await call.noting;
     } catch (error) {
       reply = this.failed(call, id, error);
     }

@@ -60,6 +60,8 @@ export class ActiveCall implements Caller, Viewer {
   prepare: ((backend: Backend) => Promise<void>) | undefined;
   #port: Port | undefined;
   #isTask = false;
+  /** Until others know whose the task is that it became. */
+  noting: Promise<void> | undefined;
   /** What a backend asked for and the client did not declare. */
   lacked: Readonly<Record<string, unknown>> | undefined;
 
@@ -162,7 +164,7 @@ export class ActiveCall implements Caller, Viewer {
   /** The call became a task, which belongs to its client. */
   created(backend: string, taskId: string): void {
     this.session.noteTask(backend, taskId);
-    this.session.taskOwners?.note(backend, taskId, this.principal);
+    this.noting = this.session.taskOwners?.note(backend, taskId, this.principal);
     this.#isTask = true;
   }
 

@@ -2,27 +2,55 @@
 
 import { anonymous } from "../core/principal.ts";
 
-/** The oldest are forgotten: whether they are still there is the backend's to say then. */
+/** The oldest are forgotten: to who signs in they are not there then. */
 const maxTasks = 100_000;
+
+/** What all processes of the gateway know of it together. */
+export interface SharedOwners {
+  /** Resolves when the others can know, or cannot be told. */
+  note(backend: string, id: string, principal: string): Promise<void>;
+  has(backend: string, id: string, principal: string): Promise<boolean>;
+}
 
 export class TaskOwners {
   /** Several where each has a part of the backend that counts for itself. */
   readonly #byTask = new Map<string, readonly string[]>();
+  /** Undefined where the process is alone. */
+  shared: SharedOwners | undefined;
 
-  /** A backend made a task for a principal. */
-  note(backend: string, id: string, principal: string): void {
-    if (principal === anonymous.id) return;
+  /** A backend made a task for a principal; where others are to know of it, resolves when they can. */
+  note(backend: string, id: string, principal: string): Promise<void> | undefined {
+    if (principal === anonymous.id) return undefined;
+    this.#keep(backend, id, principal);
+    return this.shared?.note(backend, id, principal);
+  }
+
+  /** Whether a task is known to be of others alone. */
+  isForeign(backend: string, id: string, principal: string): boolean {
+    return this.#byTask.get(keyOf(backend, id))?.includes(principal) === false;
+  }
+
+  /** Whether a task is known to be a principal's; where nobody signs in, one of nobody is anybody's. */
+  isOwn(backend: string, id: string, principal: string): boolean {
+    const owners = this.#byTask.get(keyOf(backend, id));
+    return principal === anonymous.id ? owners === undefined : owners?.includes(principal) === true;
+  }
+
+  /** The same, as far as any process knows. */
+  async findOwn(backend: string, id: string, principal: string): Promise<boolean> {
+    if (this.isOwn(backend, id, principal)) return true;
+    if (principal === anonymous.id || (await this.shared?.has(backend, id, principal)) !== true) return false;
+    this.#keep(backend, id, principal);
+    return true;
+  }
+
+  #keep(backend: string, id: string, principal: string): void {
     const key = keyOf(backend, id);
     const known = this.#byTask.get(key) ?? [];
     if (known.includes(principal)) return;
     this.#byTask.set(key, [...known, principal]);
     const [oldest] = this.#byTask.keys();
     if (this.#byTask.size > maxTasks && oldest !== undefined) this.#byTask.delete(oldest);
-  }
-
-  /** Whether a task is known to be of others alone. */
-  isForeign(backend: string, id: string, principal: string): boolean {
-    return this.#byTask.get(keyOf(backend, id))?.includes(principal) === false;
   }
 }
 

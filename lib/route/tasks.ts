@@ -42,9 +42,11 @@ export class Tasks {
     let refusal: Uint8Array | undefined;
     let failure: unknown;
     for (const backend of this.#able(session)) {
-      if (this.#isForeign(backend.plan.name, id, session)) continue;
+      const { name } = backend.plan;
+      if (!(await this.#isOwn(name, id, session))) continue;
       try {
         const reply = await this.#forwarder.send(request, call, { backend, edits: [] });
+        if (errorCode(reply) === undefined) session.noteTask(name, id);
         if (errorCode(reply) !== invalidParams) return reply;
         refusal ??= reply;
       } catch (error) {
@@ -77,7 +79,8 @@ export class Tasks {
       if (listing instanceof GatewayError)
         partial.push({ backend: name, state: "missing", code: listing.row.id, message: listing.message });
       else {
-        const own = listing.filter((task) => !this.#isForeign(name, task.id, session));
+        const isOwn = await Promise.all(listing.map((task) => this.#isOwn(name, task.id, session)));
+        const own = listing.filter((_, place) => isOwn[place]);
         for (const task of own) session.noteTask(name, task.id);
         tasks.push(...own.map(({ bytes }) => bytes));
       }
@@ -114,8 +117,8 @@ export class Tasks {
     }
   }
 
-  #isForeign(backend: string, id: string, { facts }: Session): boolean {
-    return this.#hub.sessions.taskOwners.isForeign(backend, id, facts.principal);
+  async #isOwn(backend: string, id: string, { facts }: Session): Promise<boolean> {
+    return await this.#hub.sessions.taskOwners.findOwn(backend, id, facts.principal);
   }
 
   #able(session: Session): readonly Backend[] {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { createApiKey, hashApiKey } from "../../lib/core/api-key.ts";
-import { until } from "../e2e/kit.ts";
+import { recordOf, until } from "../e2e/kit.ts";
 import { TestAuthority } from "../kit/authority.ts";
 import { lacksFleet } from "../kit/engine.ts";
 import { Fleet } from "../kit/fleet.ts";
@@ -140,4 +140,53 @@ test("sharing: one who may subscribe may do so where another has the stream, and
   assert.equal(keeper.count("resources/subscribe"), asked + 1);
   assert.deepEqual([await count(counted), await count(countedOf)], [before + 2, beforeOf + 1]);
   assert.equal(await numberOf(here, listened), 2);
+});
+
+/** A task of Ada's, made at a process. */
+async function beginTask(ada: KeyClient): Promise<string> {
+  const params = { name: "keeper__begin", arguments: {}, task: {} };
+  const { task } = recordOf((await ada.ask("tools/call", params))["result"]);
+  return String(recordOf(task)["taskId"]);
+}
+
+/** A session of its own at a process. */
+async function clientAt(member: number, name: "ada" | "eve"): Promise<KeyClient> {
+  const { fleet, keys } = await world();
+  const client = new KeyClient(fleet.member(member).url, keys[name]);
+  await client.initialize();
+  // The backend is known by then.
+  await client.ask("tools/list");
+  return client;
+}
+
+/** What a client is told that asks for a task in each way that there is. */
+async function lookFor(taskId: string, client: KeyClient): Promise<readonly (string | boolean)[]> {
+  const said: (string | boolean)[] = [];
+  for (const method of ["tasks/get", "tasks/result", "tasks/cancel"]) {
+    const answer = await client.ask(method, { taskId });
+    said.push(answer["result"] === undefined ? refusalOf(answer).message : true);
+  }
+  const { tasks } = recordOf((await client.ask("tasks/list"))["result"]);
+  return [...said, Array.isArray(tasks) && tasks.some((task) => recordOf(task)["taskId"] === taskId)];
+}
+
+const unknown = (id: string): readonly (string | boolean)[] => {
+  const text = `unknown task "${id}"`;
+  return [text, text, text, false];
+};
+
+test("sharing: a legacy task is not there for another at any process, and for its owner at each", limits, async () => {
+  const { fleet } = await world();
+  const task = await beginTask(await clientAt(0, "ada"));
+  const [early, late] = [await clientAt(1, "eve"), await clientAt(1, "eve")];
+  // The one lists first, the other does not.
+  await early.ask("tasks/list");
+  for (const eve of [early, late, await clientAt(0, "eve")]) assert.deepEqual(await lookFor(task, eve), unknown(task));
+  assert.deepEqual(await lookFor(task, await clientAt(1, "ada")), [true, true, true, true]);
+  assert.deepEqual(await lookFor(task, late), unknown(task));
+  // Nor is it there when the process is gone that made it, and another has its place.
+  await fleet.member(0).kill();
+  await fleet.member(0).start();
+  assert.deepEqual(await lookFor(task, await clientAt(0, "eve")), unknown(task));
+  assert.deepEqual(await lookFor(task, await clientAt(0, "ada")), [true, true, true, true]);
 });

@@ -68,6 +68,25 @@ test("tasks: a list has every page of every backend, and names one that failed",
   );
 });
 
+test("tasks: one whose owner is not known is nobody's who signs in, and anybody's where nobody does", async () => {
+  await using a = await taskPeer("a");
+  await using b = await taskPeer("b");
+  const plans = [planOf("a", a.url), planOf("b", b.url)];
+  {
+    await using before = new TestNet(plans);
+    await before.client({}, "", "ada").result("tools/call", { name: "a__t", task: {} });
+  }
+  // As after a restart.
+  await using net = new TestNet(plans);
+  const [eve, anyone] = [net.client({}, "", "eve"), net.client()];
+  for (const client of [eve, anyone]) await client.request("tools/list");
+  for (const method of ["tasks/get", "tasks/cancel"])
+    assert.equal((await eve.request(method, { taskId: "a1" }))?.error?.code, -32602);
+  assert.deepEqual((await eve.result("tasks/list"))["tasks"], []);
+  assert.deepEqual([a.count("tasks/get"), a.count("tasks/cancel")], [0, 0]);
+  assert.equal((await anyone.result("tasks/get", { taskId: "a1" }))["by"], "a");
+});
+
 test("tasks: progress after the task was created comes outside of the call, with the client's token", async () => {
   await using a = await taskPeer("a");
   await using net = new TestNet([planOf("a", a.url)]);
@@ -100,6 +119,34 @@ test("tasks: a status goes to the session of the task, and one of nobody's to no
     client.heard.filter(({ params }) => params?.["taskId"]).map(({ params }) => params?.["taskId"]);
   await owner.until(() => heard(owner).length > 0);
   assert.deepEqual([heard(owner), heard(other)], [["a1"], []]);
+});
+
+test("tasks: a status of a task that nobody is known to have made is for none who signs in, but on a call's stream", async () => {
+  const status = (taskId: string): object => ({
+    jsonrpc: "2.0",
+    method: "notifications/tasks/status",
+    params: { taskId, status: "working" },
+  });
+  await using a = await taskPeer("a", {
+    "tools/call": (exchange) => {
+      exchange.send(status("a1"));
+      exchange.reply({ task: { taskId: "a1" } });
+    },
+  });
+  await using net = new TestNet([planOf("a", a.url)]);
+  const eve = net.client({}, "", "eve");
+  const ids = (messages: typeof eve.heard): unknown[] => messages.map(({ params }) => params?.["taskId"]);
+  await eve.request("tools/list");
+  // One is of the link that is there for everybody.
+  await a.until(() => a.asked.length === 2);
+  const push = (message: object): void => [0, 1].forEach((at) => a.push(message, undefined, at));
+  push(status("of another"));
+  await eve.result("tools/call", { name: "a__t", task: {} });
+  assert.deepEqual(ids(eve.streamed), ["a1"]);
+  // By now it is known whose it is.
+  push(status("a1"));
+  await eve.until(() => eve.heard.length > 0);
+  assert.deepEqual(ids(eve.heard), ["a1"]);
 });
 
 test("elicitation: its completion goes to the client that was sent there by that backend, once", async () => {
