@@ -66,7 +66,8 @@ async function listening(bench: Bench, { key }: TestKey, ...uris: readonly strin
 }
 
 /** All of these change, in this order. */
-function change(peer: McpPeer, ...uris: readonly string[]): void {
+async function change(peer: McpPeer, ...uris: readonly string[]): Promise<void> {
+  await peer.until(() => peer.asked.length > 0);
   for (const uri of uris) peer.push({ jsonrpc: "2.0", method: "notifications/resources/updated", params: { uri } });
 }
 
@@ -87,7 +88,7 @@ test("policy: nobody joins a subscription to what is hidden from them", async ()
   assert.deepEqual((await other.post(subscribe(plain))).json["result"], {});
   // The backend was asked once for both.
   assert.equal(peer.count("resources/subscribe"), 2);
-  change(peer, secret, plain);
+  await change(peer, secret, plain);
   assert.deepEqual([await heard(ownEvents), await heard(ownEvents)], [secret, plain]);
   assert.deepEqual([await heard(otherEvents), await heard(modern.events)], [plain, plain]);
   for (const events of [ownEvents, otherEvents, modern.events]) await events.drop();
@@ -119,10 +120,10 @@ test("policy: what is hidden later is not heard of any more", async () => {
   for (const uri of [secret, plain]) assert.deepEqual((await client.post(subscribe(uri))).json["result"], {});
   const modern = await listening(bench, eve, secret, plain);
   assert.deepEqual(modern.honoured, [secret, plain]);
-  change(peer, secret);
+  await change(peer, secret);
   assert.deepEqual([await heard(events), await heard(modern.events)], [secret, secret]);
   await bench.gateway.apply(freeze({ ...bench.gateway.plan, policy: policyOf(plainOnly) }));
-  change(peer, secret, `${secret}/part`, plain);
+  await change(peer, secret, `${secret}/part`, plain);
   assert.deepEqual([await heard(events), await heard(modern.events)], [plain, plain]);
   for (const each of [events, modern.events]) await each.drop();
 });
