@@ -1,9 +1,10 @@
 // The composition root: puts hub, router, backends and fronts together, reloads, drains; features.ts loads the rest.
 
-import { drain, nextTopology } from "./backend/registry.ts";
+import type { Backend } from "./backend/backend.ts";
+import { drain, nextTopology, type TopologyChange } from "./backend/registry.ts";
 import { createBackend } from "./backends.ts";
-import type { Plan } from "./config/plan.ts";
-import { GatewayError } from "./core/errors.ts";
+import type { BackendPlan, Plan } from "./config/plan.ts";
+import type { GatewayError } from "./core/errors.ts";
 import type { Observer } from "./core/observer.ts";
 import type { Auditing } from "./auditing.ts";
 import type { Observing } from "./observing.ts";
@@ -15,7 +16,7 @@ import { preflight, share } from "./front/cors.ts";
 import type { Clustering } from "./clustering.ts";
 import type { Wire } from "./core/wire.ts";
 import type { Supervisor } from "./crew.ts";
-import type { HttpReply, HttpRequest } from "./front/exchange.ts";
+import type { Answer, HttpReply, HttpRequest } from "./front/exchange.ts";
 import { type Features, loadFeatures } from "./features.ts";
 import type { Gate, Route } from "./front/gate.ts";
 import { isStale, type Judge } from "./front/judged.ts";
@@ -27,7 +28,7 @@ import type { SseFront } from "./front/sse-front.ts";
 import { type Health, Status } from "./front/status.ts";
 import type { StdioFront } from "./front/stdio.ts";
 import type { Enter } from "./front/tap.ts";
-import { Tenures } from "./front/tenure.ts";
+import type { Tenures } from "./front/tenure.ts";
 import type { Faults } from "./ops/faults.ts";
 import type { Arrival } from "./arrivals.ts";
 import type { LockKeeper } from "./lock.ts";
@@ -77,7 +78,8 @@ export class Gateway {
   /** Absent where nobody signs in to anything. */
   #signIn: SignIn | undefined;
   readonly #stdio = new Set<StdioFront>();
-  readonly #tenures = new Tenures();
+  /** Absent until somebody listens. */
+  #tenures: Tenures | undefined;
   /** The other processes of the gateway; undefined where this one is alone. */
   readonly clustering: Clustering | undefined;
   readonly #operating: Operating;
@@ -133,17 +135,22 @@ export class Gateway {
   /** Puts a new plan in place: unchanged backends keep their links, removed ones finish their calls. */
   async apply(plan: Plan): Promise<void> {
     this.#features = await loadFeatures(plan, this.#options.supervisor !== undefined);
+    const { renewClients } = await import("./reload.ts");
     // Backends that came after the end would have nobody who closes them.
-    if (!this.#status.draining) this.#put(plan);
+    if (this.#status.draining) return;
+    const change = this.#put(plan);
+    renewClients(this.#hub, this.#router, change);
+    if (change.removed.length === 0) return;
+    const done = drain(change.removed, plan.timeouts.drainMs).finally(() => this.#draining.delete(done));
+    this.#draining.add(done);
   }
 
-  #put(plan: Plan): void {
+  #put(plan: Plan): TopologyChange {
     this.#signIn = this.#features.signIn?.keepSignIn(this.#signIn, this.#hub, this.#options.observer);
     const around = { ...this.#options, router: this.#router, meter: this.observing?.meter, signIn: this.#signIn };
-    const { topology, added, removed } = nextTopology(this.#hub.topology, plan.backends, (backend) =>
-      createBackend(backend, plan, around),
-    );
-    this.#hub.replace(plan, topology, this.#features);
+    const create = (backend: BackendPlan): Backend => createBackend(backend, plan, around);
+    const change = nextTopology(this.#hub.topology, plan.backends, create);
+    this.#hub.replace(plan, change.topology, this.#features);
     this.#welcome = new WeakSet();
     this.observing?.apply(this.#features.tracing);
     const { auditing, lock, sse } = this.#features;
@@ -154,13 +161,7 @@ export class Gateway {
     if (!plan.front.sse) this.#sse?.end();
     if (lock) this.#lock ??= new lock.LockKeeper(this.#hub, this.#router.listings);
     this.#lock?.apply(plan.lock);
-    for (const backend of removed) this.#router.listings.forget(backend);
-    // Links open before they ask: some only listen.
-    this.#hub.review((session) => this.#router.prepare(session));
-    if (removed.length > 0 || added.length > 0) this.#router.listings.announceAll();
-    if (removed.length === 0) return;
-    const done = drain(removed, plan.timeouts.drainMs).finally(() => this.#draining.delete(done));
-    this.#draining.add(done);
+    return change;
   }
 
   /** Says where the gateway listens: without `publicUrl`, tokens are made for that address. */
@@ -177,7 +178,7 @@ export class Gateway {
     this.#signIn?.apply(plan, plan.publicUrl ?? this.#address, this.#gate);
   }
 
-  handle(request: HttpRequest): HttpReply | Promise<HttpReply> {
+  handle(request: HttpRequest): Answer {
     request.judgedBy = this.#hub.plan;
     if (this.#welcome.has(request.head)) return this.#answer(request);
     const { listen, allowedHosts, allowedOrigins, publicUrl } = this.#hub.plan;
@@ -194,7 +195,7 @@ export class Gateway {
     return answer instanceof Promise ? answer.then((late) => share(request, late)) : share(request, answer);
   }
 
-  #answer(request: HttpRequest): HttpReply | Promise<HttpReply> {
+  #answer(request: HttpRequest): Answer {
     const path = plainPath(request);
     const page = this.#signIn?.handle(request, path);
     if (page) return page;
@@ -207,23 +208,24 @@ export class Gateway {
   readonly #route: Route = (request, path, who) => {
     // Whoever sent it was looked up meanwhile.
     if (isStale(request, this.#hub)) return this.handle(request);
-    const view = who && viewAt(this.#hub, endpoint, path, who);
-    if (view) return this.#kept(request, who, this.#enter(request, view, who));
-    const old = who && this.#sse?.handle(request, path, who);
-    return old ? this.#kept(request, who, old) : this.#state(request, path, who);
+    if (who && request.method === "GET") return this.#get(request, path, who);
+    return this.#pass(request, path, who, who && viewAt(this.#hub, endpoint, path, who));
   };
 
-  /** Streams that listen are opened by GET. */
-  #kept(request: HttpRequest, who: Principal, reply: HttpReply | Promise<HttpReply>): HttpReply | Promise<HttpReply> {
-    if (request.method !== "GET" || reply instanceof Promise) return reply;
-    return this.#tenures.bound(reply, who, this.#hub.plan.limits.streams);
+  #pass(request: HttpRequest, path: string, who: Principal | undefined, view: View | undefined): Answer {
+    if (who && view) return this.#enter(request, view, who);
+    return (who && this.#sse?.handle(request, path, who)) ?? this.#operating.answer(request, path, who);
   }
 
-  async #state(request: HttpRequest, path: string, who: Principal | undefined): Promise<HttpReply> {
-    const answer = await this.#operating.answer(request, path, who);
-    if (!answer)
-      return errorReply(new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`), undefined);
-    return who ? this.#kept(request, who, answer) : answer;
+  /** Streams that listen are opened by GET; what bounds them is loaded with the first. */
+  async #get(request: HttpRequest, path: string, who: Principal): Promise<HttpReply> {
+    const { Tenures } = await import("./front/tenure.ts");
+    if (isStale(request, this.#hub)) return await this.handle(request);
+    this.#tenures ??= new Tenures();
+    const view = viewAt(this.#hub, endpoint, path, who);
+    const terms = { who, most: this.#hub.plan.limits.streams, isCounted: !request.isRelayed };
+    const answer = (): Answer => this.#pass(request, path, who, view);
+    return await this.#tenures.listen(request, terms, view !== undefined, answer);
   }
 
   /** How the backends are once each of them has come up or failed, or after `patienceMs`. */

@@ -1,10 +1,12 @@
 // What people and programs ask of the gateway beside MCP: how it is, its page, and to do something. Loaded when asked for.
 
 import type { Controls } from "./admin.ts";
+import { GatewayError } from "./core/errors.ts";
 import type { Principal } from "./core/principal.ts";
 import type { Admin } from "./front/admin.ts";
 import type { HttpReply, HttpRequest } from "./front/exchange.ts";
 import type { StatusPage } from "./front/page.ts";
+import { errorReply } from "./front/reply.ts";
 import type { Status } from "./front/status.ts";
 import type { Observing } from "./observing.ts";
 import type { Hub } from "./route/hub.ts";
@@ -35,8 +37,13 @@ export class Operating {
     this.#controls = controls;
   }
 
-  /** Answers one of these paths, or undefined for any other; nobody is known where a path is open to strangers. */
-  async answer(request: HttpRequest, path: string, who: Principal | undefined): Promise<HttpReply | undefined> {
+  /** Nobody is known where a path is open to strangers. */
+  async answer(request: HttpRequest, path: string, who: Principal | undefined): Promise<HttpReply> {
+    const nothing = (): GatewayError => new GatewayError("notFound", `there is nothing at ${path.slice(0, 200)}`);
+    return (await this.#answer(request, path, who)) ?? errorReply(nothing(), undefined);
+  }
+
+  async #answer(request: HttpRequest, path: string, who: Principal | undefined): Promise<HttpReply | undefined> {
     if (who && path.startsWith("/admin/")) {
       const reply = await (await this.#operators()).handle(request, path, who);
       if (reply) return reply;

@@ -4,6 +4,7 @@ import type { Limits } from "../../lib/config/limits.ts";
 import { backendDefaults, defaultPlan, freeze, type Plan, type Timeouts } from "../../lib/config/plan.ts";
 import type { BackendName } from "../../lib/core/nouns.ts";
 import { SseParser } from "../../lib/core/sse.ts";
+import type { Supervisor } from "../../lib/crew.ts";
 import { Gateway } from "../../lib/gateway.ts";
 import { exchange } from "./exchange.ts";
 import { type Message, type Peer, record, startPeer, within } from "./peer.ts";
@@ -14,6 +15,8 @@ export interface Settings {
   readonly plan?: Partial<Plan>;
   /** URLs of the backends by name; by default one peer called `peer`. */
   readonly backends?: Readonly<Record<string, string>>;
+  /** Where it is one of several workers. */
+  readonly supervisor?: Supervisor;
 }
 
 export interface Bench extends AsyncDisposable {
@@ -65,7 +68,7 @@ export async function createGateway(
   const observer = {
     log: (level: string, source: string, text: string): void => void logged.push(`${level} ${source}: ${text}`),
   };
-  return await Gateway.open({ plan, version: "0.0.0", observer });
+  return await Gateway.open({ plan, version: "0.0.0", observer, supervisor: settings.supervisor });
 }
 
 export type Changes = Readonly<Record<string, string | undefined>>;

@@ -1,0 +1,131 @@
+// Streams that begin while a process hears of their session, and streams of other processes: each counts once, and ends.
+import assert from "node:assert/strict";
+import { connect } from "node:net";
+import { test } from "node:test";
+import type { Gateway } from "../../lib/gateway.ts";
+import { listen } from "../../lib/listen.ts";
+import { authPlan, keyOf } from "../front/auth-kit.ts";
+import { Events, FrontClient, type Settings } from "../front/kit.ts";
+import { startPeer, within } from "../front/peer.ts";
+import { Workers } from "./crew.ts";
+
+const limits = { timeout: 60_000 };
+const ada = keyOf("ada");
+const settingsOf = (streams: number): Settings => ({
+  limits: { streams },
+  plan: { auth: authPlan({ keys: [ada] }) },
+});
+
+/** A client of one worker that goes on at another. */
+async function movedTo(there: Gateway, here: Gateway): Promise<FrontClient> {
+  const [first, moved] = [new FrontClient(here), new FrontClient(there)];
+  first.token = moved.token = ada.key;
+  await first.initialize();
+  moved.sessionId = first.sessionId;
+  moved.version = first.version;
+  return moved;
+}
+
+const ask = (client: FrontClient): Promise<Response> => client.send("GET", undefined, { accept: "text/event-stream" });
+
+test("tenure: streams that begin while their session joins are no more than a principal may hold", limits, async () => {
+  await using workers = await Workers.start(2, settingsOf(2));
+  const client = await movedTo(workers.at(1), workers.at(0));
+  const answers = await Promise.all([ask(client), ask(client), ask(client)]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 429],
+  );
+  // Each is counted once, and gives its place back.
+  await answers[0]?.body?.cancel();
+  const next = await ask(client);
+  assert.equal(next.status, 200);
+  assert.equal((await ask(client)).status, 429);
+  for (const each of [answers[1], next]) await each?.body?.cancel();
+});
+
+test("tenure: a stream that begins while its session joins ends with the key that opened it", limits, async () => {
+  await using workers = await Workers.start(2, settingsOf(2));
+  const there = workers.at(1);
+  const client = await movedTo(there, workers.at(0));
+  // Where this machine is so slow that the key is over before it is shown, it gets more time.
+  for (let lifeMs = 500; ; lifeMs *= 2) {
+    const expiresAt = Date.now() + lifeMs;
+    await there.apply({ ...there.plan, auth: authPlan({ keys: [{ ...ada, expiresAt }] }) });
+    const answer = await ask(client);
+    if (answer.status === 401) continue;
+    await new Events(answer).rest();
+    assert.ok(Date.now() >= expiresAt - 5, "it has ended too early");
+    return;
+  }
+});
+
+test("tenure: a client that leaves while its session joins has no stream", limits, async () => {
+  const [joins, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  await using workers = await Workers.start(2, settingsOf(1), (operation) => {
+    if (operation !== "read") return undefined;
+    joins.resolve();
+    return goesOn.promise;
+  });
+  const there = workers.at(1);
+  const client = await movedTo(there, workers.at(0));
+  const gone = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<unknown>();
+  const listener = await listen({
+    host: "127.0.0.1",
+    port: 0,
+    handle: (request) => {
+      request.whenGone(() => gone.resolve());
+      const answer = there.handle(request);
+      answered.resolve(answer);
+      return answer;
+    },
+  });
+  const socket = connect(Number(listener.url.port), "127.0.0.1");
+  const headers = {
+    host: "127.0.0.1",
+    accept: "text/event-stream",
+    authorization: `Bearer ${ada.key}`,
+    "mcp-session-id": client.sessionId ?? "",
+    "mcp-protocol-version": "2025-11-25",
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.write(`GET /mcp HTTP/1.1\r\n${lines.join("")}\r\n`);
+  await within(joins.promise, "the session to be asked about");
+  socket.destroy();
+  await within(gone.promise, "the client to be gone");
+  goesOn.resolve();
+  await answered.promise;
+  // Whoever has it hands it on in this turn.
+  await new Promise((resolve) => setImmediate(resolve));
+  const answer = await ask(client);
+  assert.equal(answer.status, 200);
+  await answer.body?.cancel();
+  await listener.close(true);
+});
+
+test("tenure: a stream that another process has counts where its client is, and ends there too", limits, async () => {
+  await using peer = await startPeer();
+  await using workers = await Workers.start(2, { ...settingsOf(1), backends: { peer: peer.url } });
+  await Promise.all(workers.gateways.map((gateway) => gateway.settled(5_000)));
+  const [here, there] = [workers.at(0), workers.at(1)];
+  const client = await movedTo(there, here);
+  const first = new FrontClient(here);
+  Object.assign(first, { token: client.token, sessionId: client.sessionId, version: client.version });
+  const begun = first.call(1);
+  const call = await peer.call();
+  call.progress(1);
+  const stream = new Events(await begun);
+  let id: string | undefined;
+  while (id === undefined) id = (await stream.next())?.id;
+  const own = await ask(first);
+  assert.equal(own.status, 200, "the stream of a call is none that listens");
+  await stream.drop();
+  const resumed = await client.listen(id);
+  assert.equal((await ask(client)).status, 429);
+  call.reply("done");
+  assert.match(JSON.stringify(await resumed.messages()), /done/);
+  const next = await ask(client);
+  assert.equal(next.status, 200);
+  for (const each of [own, next]) await each.body?.cancel();
+});
