@@ -41,10 +41,14 @@ export class Tasks {
     if (owner) return this.#forwarder.send(request, call, { backend: owner, edits: [] });
     let refusal: Uint8Array | undefined;
     let failure: unknown;
-    for (const backend of this.#able(session)) {
+    // One that never was up may have it too, and is waited for when the others do not.
+    const unheard = this.#hub.backendsOf(session.facts.view).filter(({ facts }) => !facts);
+    for (const backend of [...this.#able(session), ...unheard]) {
       const { name } = backend.plan;
       if (!(await this.#isOwn(name, id, session))) continue;
       try {
+        if (!backend.facts) await this.#hear(backend, call);
+        if (!hasTasks(backend)) continue;
         const reply = await this.#forwarder.send(request, call, { backend, edits: [] });
         if (errorCode(reply) === undefined) session.noteTask(name, id);
         if (errorCode(reply) !== invalidParams) return reply;
@@ -121,9 +125,22 @@ export class Tasks {
     return await this.#hub.sessions.taskOwners.findOwn(backend, id, facts.principal);
   }
 
-  #able(session: Session): readonly Backend[] {
-    return this.#hub.backendsOf(session.facts.view).filter(({ facts }) => facts?.capabilities["tasks"] !== undefined);
+  /** What a backend can do is known when it is up. */
+  async #hear(backend: Backend, { session, scope }: ActiveCall): Promise<void> {
+    const { name, connectMs } = backend.plan;
+    const late = (): GatewayError =>
+      new GatewayError("connectTimeout", `backend "${name}" was not up within ${connectMs} ms`, { backend: name });
+    using patience = new Scope(scope, connectMs, late);
+    await this.#hub.uplinkOf(backend, session).acquire(patience);
   }
+
+  #able(session: Session): readonly Backend[] {
+    return this.#hub.backendsOf(session.facts.view).filter(hasTasks);
+  }
+}
+
+function hasTasks({ facts }: Backend): boolean {
+  return facts?.capabilities["tasks"] !== undefined;
 }
 
 function bytesAt(reply: Uint8Array, { start, end }: Span): Uint8Array {

@@ -49,6 +49,19 @@ test("tasks: an id leads to the backend that made it, also from a session that d
   assert.equal((await client.request("tasks/get", { taskId: "none" }))?.error?.code, -32602);
 });
 
+test("tasks: one of a backend that has yet to come up is waited for, and not called unknown", async () => {
+  await using a = await taskPeer("a");
+  {
+    await using before = new TestNet([planOf("a", a.url)]);
+    await before.client().result("tools/call", { name: "a__t", task: {} });
+  }
+  await using net = new TestNet([planOf("a", a.url), planOf("gone", "http://127.0.0.1:1/mcp")]);
+  const client = net.client();
+  assert.equal((await client.result("tasks/get", { taskId: "a1" }))["by"], "a");
+  const refused = (await client.request("tasks/get", { taskId: "none" }))?.error;
+  assert.match(refused?.message ?? "", /"gone"/);
+});
+
 test("tasks: a list has every page of every backend, and names one that failed", async () => {
   await using a = await taskPeer("a");
   await using b = await taskPeer("b");
