@@ -138,8 +138,9 @@ export class Gateway {
     const { renewClients } = await import("./reload.ts");
     // Backends that came after the end would have nobody who closes them.
     if (this.#status.draining) return;
+    const { plan: before } = this.#hub;
     const change = this.#put(plan);
-    renewClients(this.#hub, this.#router, change);
+    renewClients({ hub: this.#hub, router: this.#router, tenures: this.#tenures }, before, change);
     if (change.removed.length === 0) return;
     const done = drain(change.removed, plan.timeouts.drainMs).finally(() => this.#draining.delete(done));
     this.#draining.add(done);
@@ -223,7 +224,9 @@ export class Gateway {
     if (isStale(request, this.#hub)) return await this.handle(request);
     this.#tenures ??= new Tenures();
     const view = viewAt(this.#hub, endpoint, path, who);
-    const terms = { who, most: this.#hub.plan.limits.streams, isCounted: !request.isRelayed };
+    const sight = this.#operating.sightOf(path, who);
+    const stays = sight === undefined ? undefined : () => this.#operating.sightOf(path, who) === sight;
+    const terms = { who, most: this.#hub.plan.limits.streams, isCounted: !request.isRelayed, stays };
     const answer = (): Answer => this.#pass(request, path, who, view);
     return await this.#tenures.listen(request, terms, view !== undefined, answer);
   }

@@ -12,6 +12,7 @@ import type { Observing } from "./observing.ts";
 import type { Hub } from "./route/hub.ts";
 
 const livePath = "/page/live";
+const tailPath = "/admin/tail";
 
 export class Operating {
   readonly #hub: Hub;
@@ -59,6 +60,14 @@ export class Operating {
   #ownOnly(who: Principal): string | undefined {
     const seesAll = this.#hub.plan.auth === undefined || this.#hub.mayOperate(who, "mcpctl/watch");
     return seesAll ? undefined : who.id;
+  }
+
+  /** Stands for what somebody may see of what is told as it comes; undefined where a path tells nothing so. */
+  sightOf(path: string, who: Principal): string | undefined {
+    if (path !== livePath && path !== tailPath) return undefined;
+    const hub = this.#hub;
+    const tail = "mcpctl/tail";
+    return JSON.stringify([hub.mayWatch(who), this.#ownOnly(who), hub.mayWatch(who, tail), hub.mayOperate(who, tail)]);
   }
 
   /** The status page, without what it shows. */

@@ -64,6 +64,7 @@ const onDemand = [
   "lib/core/principal-text.ts",
   "lib/core/tls-server.ts",
   "lib/front/authority.ts",
+  "lib/front/footing.ts",
   "lib/front/gate.ts",
   "lib/front/introspection.ts",
   "lib/front/modern.ts",

@@ -22,8 +22,8 @@ export interface TenureTerms {
   readonly most: number;
   /** False for a stream that counts at the process that has its client's connection, which is another one. */
   readonly isCounted: boolean;
-  /** Whether it goes on under a new plan that lets its principal in as before; absent: it does. */
-  readonly stays?: () => boolean;
+  /** Whether it goes on under a new plan that lets its principal in as before; undefined: it does. */
+  readonly stays: (() => boolean) | undefined;
 }
 
 export class Tenures {
