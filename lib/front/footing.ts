@@ -1,10 +1,12 @@
-// What of a plan lets somebody in. As long as it stays the same, what they have begun goes on. Loaded with the first reload.
+// What of a plan lets somebody in. As long as it stays the same, what they have begun goes on.
 
 import type { Plan } from "../config/plan.ts";
 import { anonymous, type Principal } from "../core/principal.ts";
 
 /** Equal texts let somebody in as the same; undefined where nothing does. Secret. */
-function footingsOf({ auth, publicUrl, tls }: Plan): (who: Principal) => string | undefined {
+export type Footings = (who: Principal) => string | undefined;
+
+export function footingsOf({ auth, publicUrl, tls }: Plan): Footings {
   const keys = new Map(auth?.keys.map((key) => [`key:${key.name}`, key]));
   return ({ id }) => {
     if (!auth) return id === anonymous.id ? "" : undefined;

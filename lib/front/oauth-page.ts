@@ -12,6 +12,7 @@ import { Scope } from "../core/scope.ts";
 import { decodeText, encodeJson, encodeText } from "../core/text.ts";
 import type { Hub } from "../route/hub.ts";
 import type { HttpReply, HttpRequest } from "./exchange.ts";
+import { footingsOf } from "./footing.ts";
 import { consentPage, listPage, type Notice, signInPage } from "./oauth-html.ts";
 import { backendsOf, entryOf, placeFor } from "./oauth-view.ts";
 import { type PageSession, PageSessions } from "./page-session.ts";
@@ -54,7 +55,9 @@ export class OAuthPage {
     const { origin, pathname, protocol } = new URL(options.base);
     this.#origin = origin;
     this.#prefix = pathname.replace(/\/+$/, "");
-    this.#sessions = new PageSessions(options.vault, protocol === "https:", `${this.#prefix}/oauth`);
+    // There is another page for each plan.
+    const footings = footingsOf(options.hub.plan);
+    this.#sessions = new PageSessions(options.vault, protocol === "https:", `${this.#prefix}/oauth`, footings);
   }
 
   /** Answers a request for one of its paths. */

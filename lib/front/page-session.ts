@@ -7,6 +7,7 @@ import { anonymous, type Principal } from "../core/principal.ts";
 import { asRecord } from "../core/text.ts";
 import { textsOf } from "../backend/login.ts";
 import type { HttpRequest } from "./exchange.ts";
+import type { Footings } from "./footing.ts";
 
 /** How long somebody stays signed in. */
 const sessionMs = 1_800_000;
@@ -24,19 +25,34 @@ export class PageSessions {
   readonly #vault: Vault;
   readonly #isSecure: boolean;
   readonly #path: string;
+  readonly #footingOf: Footings;
 
-  /** `isSecure`: browsers reach the gateway over TLS; `path`: that of the page, as they know it. */
-  constructor(vault: Vault, isSecure: boolean, path: string) {
+  /**
+   * `isSecure`: browsers reach the gateway over TLS; `path`: that of the page, as they know it; `footingOf`: what lets
+   * somebody in now, which is what let them sign in.
+   */
+  constructor(vault: Vault, isSecure: boolean, path: string, footingOf: Footings) {
     this.#vault = vault;
     this.#isSecure = isSecure;
     this.#path = path;
+    this.#footingOf = footingOf;
   }
 
   /** The one of a request, or a new one. */
   of(request: HttpRequest): PageSession {
     const id = this.#readCookie(request.header("cookie") ?? "");
     if (id === undefined) return this.#fresh();
-    return { id, who: readSession(this.#vault.read(sessionName(id))) };
+    return { id, who: this.#whoOf(this.#vault.read(sessionName(id))) };
+  }
+
+  #whoOf(entry: Entry | undefined): Principal | undefined {
+    const who = readSession(entry);
+    return who && entry?.["footing"] === this.#digestOf(who) ? who : undefined;
+  }
+
+  #digestOf(who: Principal): string | undefined {
+    const footing = this.#footingOf(who);
+    return footing === undefined ? undefined : createHash("sha256").update(`footing ${footing}`).digest("base64url");
   }
 
   #fresh(): PageSession & { readonly cookie: string } {
@@ -49,8 +65,9 @@ export class PageSessions {
     const session = this.#fresh();
     const { id, subject, groups, scopes, claims, expiresAt } = who;
     const until = Math.min(Date.now() + sessionMs, expiresAt);
-    this.#vault.write(sessionName(session.id), { id, subject, groups, scopes, claims, until });
-    for (const [name, entry] of this.#vault.all("page")) if (!readSession(entry)) this.#vault.remove(name);
+    const footing = this.#digestOf(who);
+    this.#vault.write(sessionName(session.id), { id, subject, groups, scopes, claims, until, footing });
+    for (const [name, entry] of this.#vault.all("page")) if (!this.#whoOf(entry)) this.#vault.remove(name);
     return { ...session, who };
   }
 

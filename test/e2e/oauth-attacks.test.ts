@@ -6,7 +6,7 @@ import { createApiKey, hashApiKey } from "../../lib/core/api-key.ts";
 import { Browser, linkOf, type Page } from "../kit/browser.ts";
 import { listenOn } from "../kit/oauth-provider.ts";
 import { type OAuthWorld, signIn, startOAuthWorld } from "../kit/oauth-world.ts";
-import { Gateway, recordOf } from "./kit.ts";
+import { deadUrl, Gateway, recordOf } from "./kit.ts";
 
 const limits = { timeout: 90_000 };
 const originOf = (gateway: Gateway): string => new URL(gateway.url()).origin;
@@ -202,4 +202,39 @@ test("oauth attacks: principals have logins of their own, and operators those of
   const refused = await wrong.submit(await wrong.open(`${origin}/oauth`), "/oauth/signin", { key: "mcpctl_wrong" });
   assert.equal(refused.status, 401);
   assert.match(refused.html, /the key is not known here/);
+});
+
+test("oauth attacks: nobody stays signed in on the page with a key that a reload takes away", limits, async () => {
+  const [ada, bob] = [createApiKey(), createApiKey()];
+  const configOf = (keys: Readonly<Record<string, string>>, ...backends: readonly string[]) => ({
+    auth: {
+      keys: Object.fromEntries(
+        Object.entries(keys).map(([name, key]) => [name, { hash: `sha256:${hashApiKey(key)}` }] as const),
+      ),
+    },
+    backends: Object.fromEntries(backends.map((name) => [name, { url: deadUrl, auth: "oauth" }] as const)),
+  });
+  await using gateway = await Gateway.start(configOf({ ada, bob }, "b"));
+  const page = `${originOf(gateway)}/oauth`;
+  const enter = async (key: string): Promise<Browser> => {
+    const browser = new Browser();
+    await browser.submit(await browser.open(page), "/oauth/signin", { key });
+    assert.equal((await browser.open(page)).status, 200);
+    return browser;
+  };
+  const [adas, bobs] = [await enter(ada), await enter(bob)];
+  const statuses = async (): Promise<readonly number[]> => [
+    (await adas.open(page)).status,
+    (await bobs.open(page)).status,
+  ];
+  gateway.replace(configOf({ ada, bob, eve: createApiKey() }, "b", "c"));
+  await gateway.applied("b", "c");
+  assert.deepEqual(await statuses(), [200, 200]);
+  gateway.replace(configOf({ bob }, "b", "c", "d"));
+  await gateway.applied("b", "c", "d");
+  assert.deepEqual(await statuses(), [401, 200]);
+  // Whoever has that name now is somebody else.
+  gateway.replace(configOf({ ada: createApiKey(), bob }, "c", "d"));
+  await gateway.applied("c", "d");
+  assert.deepEqual(await statuses(), [401, 200]);
 });
