@@ -134,8 +134,8 @@ export class Gateway {
 
   /** Puts a new plan in place: unchanged backends keep their links, removed ones finish their calls. */
   async apply(plan: Plan): Promise<void> {
-    this.#features = await loadFeatures(plan, this.#options.supervisor !== undefined);
     const { renewClients } = await import("./reload.ts");
+    this.#features = await loadFeatures(plan, this.#options.supervisor !== undefined);
     // Backends that came after the end would have nobody who closes them.
     if (this.#status.draining) return;
     const { plan: before } = this.#hub;
