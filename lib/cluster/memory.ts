@@ -15,32 +15,45 @@ interface Bucket {
 }
 
 const sweepMs = 60_000;
+/** Whose the tasks are: any client can make as many as it likes. */
+const taskPrefix = "task:";
+/** The oldest are forgotten, as they are in each process. */
+const maxTasks = 100_000;
 
 export class Memory implements Disposable {
   readonly #kept = new Map<string, Kept>();
+  /** Last the one that was written last. */
+  readonly #tasks = new Map<string, Kept>();
+  readonly #mostTasks: number;
   readonly #buckets = new Map<string, Bucket>();
   readonly #stop: () => void;
 
-  constructor() {
+  constructor(mostTasks: number = maxTasks) {
+    this.#mostTasks = mostTasks;
     this.#stop = every(sweepMs, () => this.#sweep(Date.now()));
   }
 
   read(key: string): Readonly<Record<string, string>> {
-    const kept = this.#kept.get(key);
+    const kept = this.#of(key).get(key);
     return kept && kept.until > Date.now() ? Object.fromEntries(kept.fields) : {};
   }
 
   write(key: string, fields: Readonly<Record<string, string>>, ttlMs: number): void {
-    const kept = this.#kept.get(key) ?? { fields: new Map<string, string>(), until: 0 };
+    const all = this.#of(key);
+    const kept = all.get(key) ?? { fields: new Map<string, string>(), until: 0 };
     for (const [name, value] of Object.entries(fields)) kept.fields.set(name, value);
     kept.until = Date.now() + ttlMs;
-    this.#kept.set(key, kept);
+    if (all === this.#tasks) all.delete(key);
+    all.set(key, kept);
+    const [oldest] = this.#tasks.size > this.#mostTasks ? this.#tasks.keys() : [];
+    if (oldest !== undefined) this.#tasks.delete(oldest);
   }
 
   erase(key: string, fields: readonly string[]): void {
-    const kept = this.#kept.get(key);
+    const all = this.#of(key);
+    const kept = all.get(key);
     for (const field of fields) kept?.fields.delete(field);
-    if (kept?.fields.size === 0) this.#kept.delete(key);
+    if (kept?.fields.size === 0) all.delete(key);
   }
 
   lease(key: string, { calls, perMs }: LeaseTerms, want: number, now: number = Date.now()): Lease {
@@ -57,8 +70,12 @@ export class Memory implements Disposable {
     return total;
   }
 
+  #of(key: string): Map<string, Kept> {
+    return key.startsWith(taskPrefix) ? this.#tasks : this.#kept;
+  }
+
   #sweep(now: number): void {
-    for (const [key, { until }] of this.#kept) if (until <= now) this.#kept.delete(key);
+    for (const all of [this.#kept, this.#tasks]) for (const [key, { until }] of all) if (until <= now) all.delete(key);
     for (const [key, { until }] of this.#buckets) if (until <= now) this.#buckets.delete(key);
   }
 
