@@ -22,6 +22,21 @@ interface Task {
   readonly bytes: Uint8Array;
 }
 
+/** How it is going with one that is asked for at each backend. */
+interface Search {
+  readonly request: Envelope;
+  readonly call: ActiveCall;
+  readonly id: string;
+  refusal: Uint8Array | undefined;
+  failure: unknown;
+}
+
+/** A backend that was waited for; `up` has settled. */
+interface Heard {
+  readonly backend: Backend;
+  readonly up: Promise<boolean>;
+}
+
 export class Tasks {
   readonly #hub: Hub;
   readonly #forwarder: Forwarder;
@@ -39,29 +54,62 @@ export class Tasks {
       throw new GatewayError("invalidParams", `${request.method ?? "the request"} needs a string in params.taskId`);
     const owner = this.#hub.backendIn(session.facts.view, session.tasks.get(id) ?? "");
     if (owner) return this.#forwarder.send(request, call, { backend: owner, edits: [] });
-    let refusal: Uint8Array | undefined;
-    let failure: unknown;
+    const search: Search = { request, call, id, refusal: undefined, failure: undefined };
+    const able = this.#able(session);
     // One that never was up may have it too, and is waited for when the others do not.
     const unheard = this.#hub.backendsOf(session.facts.view).filter(({ facts }) => !facts);
-    for (const backend of [...this.#able(session), ...unheard]) {
-      const { name } = backend.plan;
-      if (!(await this.#isOwn(name, id, session))) continue;
-      try {
-        if (!backend.facts) await this.#hear(backend, call);
-        if (!hasTasks(backend)) continue;
-        const reply = await this.#forwarder.send(request, call, { backend, edits: [] });
-        if (errorCode(reply) === undefined) session.noteTask(name, id);
-        if (errorCode(reply) !== invalidParams) return reply;
-        refusal ??= reply;
-      } catch (error) {
-        // One that cannot be asked must not hide the task of another.
-        if (call.scope.cancelled) throw error;
-        failure ??= error;
-      }
+    for (const backend of able) {
+      const reply = await this.#ask(backend, search);
+      if (reply) return reply;
     }
-    if (failure !== undefined) throw failure;
-    if (refusal) return refusal;
+    const reply = await this.#askAsTheyCome(unheard, search);
+    if (reply) return reply;
+    if (search.failure !== undefined) throw search.failure;
+    if (search.refusal) return search.refusal;
     throw new GatewayError("invalidParams", `unknown task ${JSON.stringify(id)}`);
+  }
+
+  /** The answer of a backend that may have the task; `up` resolves to whether it can have any. */
+  async #ask(backend: Backend, search: Search, up?: Promise<boolean>): Promise<Uint8Array | undefined> {
+    const { request, call, id } = search;
+    const { name } = backend.plan;
+    try {
+      if (!(await (up ?? this.#isOwn(name, id, call.session)))) return undefined;
+      const reply = await this.#forwarder.send(request, call, { backend, edits: [] });
+      if (errorCode(reply) === undefined) call.session.noteTask(name, id);
+      if (errorCode(reply) !== invalidParams) return reply;
+      search.refusal ??= reply;
+    } catch (error) {
+      // One that cannot be asked must not hide the task of another.
+      if (call.scope.cancelled) throw error;
+      search.failure ??= error;
+    }
+    return undefined;
+  }
+
+  /** All are waited for at once, and asked one by one: those that do not come up must not add up. */
+  async #askAsTheyCome(backends: readonly Backend[], search: Search): Promise<Uint8Array | undefined> {
+    const { call, id } = search;
+    using waiting = new Scope(call.scope);
+    const coming = new Map(
+      backends.map((backend) => {
+        const up = this.#hear(backend, id, call.session, waiting);
+        const settled = (): Heard => ({ backend, up });
+        return [backend, up.then(settled, settled)] as const;
+      }),
+    );
+    try {
+      while (coming.size > 0) {
+        const { backend, up } = await Promise.race(coming.values());
+        coming.delete(backend);
+        const reply = await this.#ask(backend, search, up);
+        if (reply) return reply;
+      }
+      return undefined;
+    } finally {
+      // Of those that nobody needs any more.
+      waiting.cancel();
+    }
   }
 
   /** `tasks/list`: all pages of each backend, merged; with one backend its own pages. */
@@ -125,13 +173,15 @@ export class Tasks {
     return await this.#hub.sessions.taskOwners.findOwn(backend, id, facts.principal);
   }
 
-  /** What a backend can do is known when it is up. */
-  async #hear(backend: Backend, { session, scope }: ActiveCall): Promise<void> {
+  /** Whether the task may be one of a backend; what that can do is known when it is up. */
+  async #hear(backend: Backend, id: string, session: Session, scope: Scope): Promise<boolean> {
     const { name, connectMs } = backend.plan;
+    if (!(await this.#isOwn(name, id, session))) return false;
     const late = (): GatewayError =>
       new GatewayError("connectTimeout", `backend "${name}" was not up within ${connectMs} ms`, { backend: name });
     using patience = new Scope(scope, connectMs, late);
     await this.#hub.uplinkOf(backend, session).acquire(patience);
+    return hasTasks(backend);
   }
 
   #able(session: Session): readonly Backend[] {

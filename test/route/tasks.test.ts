@@ -1,5 +1,6 @@
 // Tasks, elicitations and the greeting: what belongs to one backend and one client stays theirs.
 import assert from "node:assert/strict";
+import { createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import { greet } from "../../lib/route/greet.ts";
 import { decodeText } from "../../lib/core/text.ts";
@@ -7,6 +8,24 @@ import { planOf, TestNet } from "./kit.ts";
 import { type Answers, type Exchange, type McpPeer, servePeer } from "./peer.ts";
 
 const capabilities = { tools: {}, tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } };
+
+const limits = { timeout: 60_000 };
+
+/** Takes connections and never says anything. */
+async function silentServer(): Promise<AsyncDisposable & { readonly url: string }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => void sockets.add(socket.on("error", () => {})));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}/mcp`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => void server.close(resolve));
+    },
+  };
+}
 
 /** A backend that makes tasks with this prefix, and lists them one a page. */
 function taskPeer(prefix: string, more: Answers = {}): Promise<McpPeer> {
@@ -60,6 +79,32 @@ test("tasks: one of a backend that has yet to come up is waited for, and not cal
   assert.equal((await client.result("tasks/get", { taskId: "a1" }))["by"], "a");
   const refused = (await client.request("tasks/get", { taskId: "none" }))?.error;
   assert.match(refused?.message ?? "", /"gone"/);
+});
+
+test(
+  "tasks: those that have yet to come up are waited for at once, and one that is up at last is asked",
+  limits,
+  async () => {
+    await using a = await taskPeer("a");
+    {
+      await using before = new TestNet([planOf("a", a.url)]);
+      await before.client().result("tools/call", { name: "a__t", task: {} });
+    }
+    await using silent = await silentServer();
+    const dead = ["dead", "silent"].map((name) => planOf(name, silent.url, { connectMs: 120_000 }));
+    await using net = new TestNet([...dead, planOf("a", a.url)]);
+    assert.equal((await net.client().result("tasks/get", { taskId: "a1" }))["by"], "a");
+  },
+);
+
+test("tasks: when nobody who comes up has it, the failure of those that do not is the answer", limits, async () => {
+  await using a = await taskPeer("a");
+  await using silent = await silentServer();
+  const dead = ["dead", "silent"].map((name) => planOf(name, silent.url, { connectMs: 200 }));
+  await using net = new TestNet([...dead, planOf("a", a.url)]);
+  const refused = (await net.client().request("tasks/get", { taskId: "none" }))?.error;
+  assert.match(refused?.message ?? "", /"(?:dead|silent)"/);
+  assert.equal(a.count("tasks/get"), 1);
 });
 
 test("tasks: a list has every page of every backend, and names one that failed", async () => {
