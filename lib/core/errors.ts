@@ -103,6 +103,7 @@ export type ErrorCode =
   | "quarantined"
   | "badListing"
   | "listingLate"
+  | "ownerUnknown"
   | "tooManyParked"
   | "badHttp"
   | "headTooLarge"
@@ -174,6 +175,7 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = {
   ),
   authUnavailable: row("E5104", -32000, 503, 5, true, "the authorization server cannot be asked; try again"),
   listingLate: row("E4120", -32000, 504, 4, true, "it is read on; raise timeouts.list to wait for it longer"),
+  ownerUnknown: row("E4121", -32000, 503, 4, true, "try again when the processes of the gateway reach each other"),
   badListing: row("E6020", -32000, 502, 6, false, "the server must end its listing and give each cursor once"),
   badProtocol: row("E6001", -32000, 502, 6, false, "the server does not speak MCP at this address"),
   refused: row("E6005", -32603, 502, 6, false, "the words are the server's own; change what was asked for"),

@@ -68,6 +68,7 @@ const causes: Readonly<Record<ErrorCode, string>> = {
   loadRefused: "the server is not on this machine, and a benchmark may be more than it can bear",
   overloaded: "as many calls are in flight, and waiting, as the config allows",
   listingLate: "the backend has not listed everything in the time that listings wait for it",
+  ownerUnknown: "whose a task is only other processes of the gateway know, and what is between them does not answer",
   parse: "what came is no JSON, no UTF-8, or nests too deeply",
   invalidRequest: "the message is JSON, but none of JSON-RPC, or not at this point of the conversation",
   tooLarge: "the body is larger than limits.body allows",

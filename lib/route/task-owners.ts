@@ -1,6 +1,7 @@
 // Whose the tasks of legacy backends are: to a backend all principals are the gateway, and it may give any of them all tasks.
 
 import { anonymous } from "../core/principal.ts";
+import type { Scope } from "../core/scope.ts";
 
 /** The oldest are forgotten: to who signs in they are not there then. */
 const maxTasks = 100_000;
@@ -9,7 +10,15 @@ const maxTasks = 100_000;
 export interface SharedOwners {
   /** Resolves when the others can know, or cannot be told. */
   note(backend: string, id: string, principal: string): Promise<void>;
+  /** Rejects where nobody can tell. */
   has(backend: string, id: string, principal: string): Promise<boolean>;
+  /** The same of many, some of it as of a few seconds ago; undefined where nobody can tell. */
+  hasEach(tasks: readonly TaskName[], principal: string, scope: Scope): Promise<readonly (boolean | undefined)[]>;
+}
+
+export interface TaskName {
+  readonly backend: string;
+  readonly id: string;
 }
 
 export class TaskOwners {
@@ -36,12 +45,31 @@ export class TaskOwners {
     return principal === anonymous.id ? owners === undefined : owners?.includes(principal) === true;
   }
 
-  /** The same, as far as any process knows. */
+  /** The same, as far as any process knows; rejects where that cannot be asked. */
   async findOwn(backend: string, id: string, principal: string): Promise<boolean> {
     if (this.isOwn(backend, id, principal)) return true;
     if (principal === anonymous.id || (await this.shared?.has(backend, id, principal)) !== true) return false;
     this.#keep(backend, id, principal);
     return true;
+  }
+
+  /** The same of a listing; undefined where nobody can tell. */
+  async findEach<Task extends TaskName>(
+    tasks: readonly Task[],
+    principal: string,
+    scope: Scope,
+  ): Promise<ReadonlyMap<Task, boolean | undefined>> {
+    const found = new Map<Task, boolean | undefined>();
+    for (const task of tasks) found.set(task, this.isOwn(task.backend, task.id, principal));
+    const others = principal === anonymous.id ? [] : tasks.filter((task) => found.get(task) === false);
+    const told = others.length > 0 ? await this.shared?.hasEach(others, principal, scope) : undefined;
+    for (const [at, is] of told?.entries() ?? []) {
+      const task = others[at];
+      if (!task) continue;
+      found.set(task, is);
+      if (is) this.#keep(task.backend, task.id, principal);
+    }
+    return found;
   }
 
   #keep(backend: string, id: string, principal: string): void {

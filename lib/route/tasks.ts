@@ -2,7 +2,7 @@
 
 import type { Backend } from "../backend/backend.ts";
 import { type Envelope, type Span, spanText } from "../core/envelope.ts";
-import { asGatewayError, GatewayError } from "../core/errors.ts";
+import { asGatewayError, errorTable, GatewayError } from "../core/errors.ts";
 import { anonymous } from "../core/principal.ts";
 import { resultMessage } from "../core/rpc.ts";
 import { Scope } from "../core/scope.ts";
@@ -12,13 +12,13 @@ import type { Forwarder } from "./forward.ts";
 import { errorCode } from "./reply-code.ts";
 import type { Hub } from "./hub.ts";
 import type { ActiveCall, Session } from "./session.ts";
+import type { TaskName } from "./task-owners.ts";
 
 const invalidParams = -32602;
 const comma = encodeText(",");
 
 /** A task of a listing, as it came. */
-interface Task {
-  readonly id: string;
+interface Task extends TaskName {
   readonly bytes: Uint8Array;
 }
 
@@ -124,25 +124,16 @@ export class Tasks {
     if (request.spans["params.cursor"]) throw new GatewayError("invalidParams", "unknown cursor");
     const listings = await Promise.all(backends.map((backend) => this.#listOf(backend, session, call.scope)));
     call.scope.throwIfCancelled();
-    const tasks: Uint8Array[] = [];
-    const partial: unknown[] = [];
-    for (const [at, listing] of listings.entries()) {
-      const name = backends[at]?.plan.name ?? "";
-      if (listing instanceof GatewayError)
-        partial.push({ backend: name, state: "missing", code: listing.row.id, message: listing.message });
-      else {
-        const isOwn = await Promise.all(listing.map((task) => this.#isOwn(name, task.id, session)));
-        const own = listing.filter((_, place) => isOwn[place]);
-        for (const task of own) session.noteTask(name, task.id);
-        tasks.push(...own.map(({ bytes }) => bytes));
-      }
-    }
+    const found = listings.flatMap((listing) => (listing instanceof GatewayError ? [] : listing));
+    const owned = await this.#hub.sessions.taskOwners.findEach(found, session.facts.principal, call.scope);
+    call.scope.throwIfCancelled();
+    const own = found.filter((task) => owned.get(task) === true);
+    for (const { backend, id: task } of own) session.noteTask(backend, task);
+    const partial = listings.flatMap((listing, at) => shortfallOf(backends[at]?.plan.name ?? "", listing, owned) ?? []);
     const meta =
       partial.length > 0 ? encodeText(`,"_meta":${JSON.stringify({ "mcpctl/partial": partial })}`) : new Uint8Array();
-    return resultMessage(
-      id,
-      joinBytes([encodeText('{"tasks":['), ...withCommas(tasks), encodeText("]"), meta, encodeText("}")]),
-    );
+    const tasks = withCommas(own.map(({ bytes }) => bytes));
+    return resultMessage(id, joinBytes([encodeText('{"tasks":['), ...tasks, encodeText("]"), meta, encodeText("}")]));
   }
 
   async #listOf(backend: Backend, session: Session, scope: Scope): Promise<readonly Task[] | GatewayError> {
@@ -159,7 +150,8 @@ export class Tasks {
         const reply = await link.request("tasks/list", cursor === undefined ? {} : { cursor }, patience);
         const page = readItems("tasks", "taskId", reply);
         if (!page) return fail("holds no list");
-        tasks.push(...page.items.map(({ item, key }) => ({ id: keyText(reply, key), bytes: bytesAt(reply, item) })));
+        for (const { item, key } of page.items)
+          tasks.push({ backend: name, id: keyText(reply, key), bytes: bytesAt(reply, item) });
         if (page.nextCursor === undefined) return tasks;
         cursor = page.nextCursor;
       }
@@ -191,6 +183,20 @@ export class Tasks {
 
 function hasTasks({ facts }: Backend): boolean {
   return facts?.capabilities["tasks"] !== undefined;
+}
+
+/** What a list lacks of one backend. */
+function shortfallOf(
+  backend: string,
+  listing: readonly Task[] | GatewayError,
+  owned: ReadonlyMap<Task, boolean | undefined>,
+): object | undefined {
+  if (listing instanceof GatewayError)
+    return { backend, state: "missing", code: listing.row.id, message: listing.message };
+  const unknown = listing.filter((task) => owned.get(task) === undefined).length;
+  if (unknown === 0) return undefined;
+  const message = `the other processes of the gateway cannot be asked whose ${unknown} tasks of backend "${backend}" are`;
+  return { backend, state: "incomplete", code: errorTable.ownerUnknown.id, message };
 }
 
 function bytesAt(reply: Uint8Array, { start, end }: Span): Uint8Array {
