@@ -78,7 +78,7 @@ export class WireOwners implements SharedOwners {
   /** What finds no place is asked again: to drop the oldest for it would drop all, as listings go through them in turn. */
   #believe(key: string, now: number): void {
     for (const [known, until] of this.#foreign) {
-      if (until > now && known !== key) break;
+      if (until > now) break;
       this.#foreign.delete(known);
     }
     if (this.#foreign.size < maxForeign) this.#foreign.set(key, now + foreignMs);
