@@ -8,7 +8,7 @@ import { every } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
 import type { EventSink } from "./eventlog.ts";
 import { type Headers, type HttpReply, type HttpRequest, type Leave, type Relay, tellGone } from "./exchange.ts";
-import { errorReply, eventReply, isEvents } from "./reply.ts";
+import { emptyReply, errorReply, eventReply, isEvents } from "./reply.ts";
 
 /** How often it is looked whether a process is still there that owes an answer. */
 const lookMs = 2_000;
@@ -94,7 +94,11 @@ export class BusRelay implements Relay {
 
   #leave(id: number): void {
     const outgoing = this.#outgoing.get(id);
-    if (outgoing && this.#outgoing.delete(id)) void this.#bus.tell(outgoing.node, "gone", { id });
+    if (!outgoing) return;
+    this.#outgoing.delete(id);
+    void this.#bus.tell(outgoing.node, "gone", { id });
+    // Nobody reads it, but who waits for it holds something meanwhile.
+    outgoing.answer(emptyReply(499));
   }
 
   #answered({ head, body }: Message): void {

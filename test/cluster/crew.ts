@@ -16,18 +16,18 @@ export class Workers implements AsyncDisposable {
     this.#memory = memory;
   }
 
-  /** `asked` hears what they ask of their supervisor, which answers when that has resolved. */
+  /** `asked` hears what they ask of their supervisor, which answers when that has resolved; `to`: its first word. */
   static async start(
     count: number,
     settings: Settings,
-    asked: (operation: string) => Promise<unknown> | undefined = () => undefined,
+    asked: (operation: string, place: number, to: string) => Promise<unknown> | undefined = () => undefined,
   ): Promise<Workers> {
     const memory = new Memory();
     const exchange = new Exchange(memory, () => undefined);
     const supervisorOf = (place: number): Supervisor => {
       const above = { say: (words: readonly unknown[]) => queueMicrotask(() => void wire.take(words)) };
       const say = (words: readonly unknown[]): void => {
-        const hold = asked(String(words[2]));
+        const hold = asked(String(words[2]), place, String(words[3]));
         if (hold) void hold.then(() => exchange.take(above, words));
         else exchange.take(above, words);
       };

@@ -104,6 +104,48 @@ test("tenure: a client that leaves while its session joins has no stream", limit
   await listener.close(true);
 });
 
+test("tenure: a client that leaves before the process that has its call answers has no stream", limits, async () => {
+  /** What this process tells another one waits for `goesOn`. */
+  let hold: { readonly place: number; readonly begun: () => void; readonly goesOn: Promise<void> } | undefined;
+  await using peer = await startPeer();
+  const settings = { ...settingsOf(1), backends: { peer: peer.url } };
+  await using workers = await Workers.start(2, settings, (operation, place, to) => {
+    if (operation !== "send" || to === "" || hold?.place !== place) return undefined;
+    hold.begun();
+    return hold.goesOn;
+  });
+  await Promise.all(workers.gateways.map((gateway) => gateway.settled(5_000)));
+  const client = await movedTo(workers.at(1), workers.at(0));
+  const first = new FrontClient(workers.at(0));
+  Object.assign(first, { token: client.token, sessionId: client.sessionId, version: client.version });
+  const begun = first.call(1);
+  const call = await peer.call();
+  call.progress(1);
+  const stream = new Events(await begun);
+  let id: string | undefined;
+  while (id === undefined) id = (await stream.next())?.id;
+  await stream.drop();
+  // From here on its session is known there.
+  await (await client.listen(id)).drop();
+  const headers = { accept: "text/event-stream", "last-event-id": id };
+  // The request is under way, then its answer.
+  for (const place of [1, 0]) {
+    const [holds, goesOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    hold = { place, begun: holds.resolve, goesOn: goesOn.promise };
+    const leaves = new AbortController();
+    const answer = client.send("GET", undefined, headers, leaves.signal);
+    await within(holds.promise, "the message");
+    leaves.abort();
+    hold = undefined;
+    goesOn.resolve();
+    assert.equal((await answer).status, 499);
+    await (await client.listen(id)).drop();
+  }
+  const resumed = await client.listen(id);
+  call.reply("done");
+  assert.match(JSON.stringify(await resumed.messages()), /done/);
+});
+
 test("tenure: a stream that another process has counts where its client is, and ends there too", limits, async () => {
   await using peer = await startPeer();
   await using workers = await Workers.start(2, { ...settingsOf(1), backends: { peer: peer.url } });
