@@ -47,12 +47,16 @@ export class PageSessions {
 
   #whoOf(entry: Entry | undefined): Principal | undefined {
     const who = readSession(entry);
-    return who && entry?.["footing"] === this.#digestOf(who) ? who : undefined;
+    const digest = who && this.#digestOf(who);
+    return digest !== undefined && entry?.["footing"] === digest ? who : undefined;
   }
 
   #digestOf(who: Principal): string | undefined {
     const footing = this.#footingOf(who);
-    return footing === undefined ? undefined : createHash("sha256").update(`footing ${footing}`).digest("base64url");
+    if (!footing || footing.until <= Date.now()) return undefined;
+    const { text, accepted, required } = footing;
+    const written = JSON.stringify([text, accepted, required]);
+    return createHash("sha256").update(`footing ${written}`).digest("base64url");
   }
 
   #fresh(): PageSession & { readonly cookie: string } {
@@ -67,7 +71,8 @@ export class PageSessions {
     const until = Math.min(Date.now() + sessionMs, expiresAt);
     const footing = this.#digestOf(who);
     this.#vault.write(sessionName(session.id), { id, subject, groups, scopes, claims, until, footing });
-    for (const [name, entry] of this.#vault.all("page")) if (!this.#whoOf(entry)) this.#vault.remove(name);
+    // Another gateway may let in whom this one does not know: only what has run out is over for all.
+    for (const [name, entry] of this.#vault.all("page")) if (!readSession(entry)) this.#vault.remove(name);
     return { ...session, who };
   }
 
