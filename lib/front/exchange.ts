@@ -23,6 +23,8 @@ export interface HttpRequest {
   body(maxBytes: number): Uint8Array | Promise<Uint8Array>;
   /** Its body is asked for once more. */
   restore?(body: Uint8Array): void;
+  /** The request that it is heard in place of. */
+  readonly inner?: HttpRequest;
   /** The plan that let it in; undefined where another process of the gateway did. */
   judgedBy?: object | undefined;
   /** The same object for requests of one connection whose heads are the same: what was found of one holds for all. */
@@ -78,6 +80,8 @@ export type Headers = Readonly<Record<string, string>>;
 export interface EventBody {
   /** Called once with where to write; returns who is to hear that the client is gone before the end. */
   open(sink: EventSink): Leave;
+  /** Called in its place where nobody takes what comes; absent where that changes nothing. */
+  drop?(): void;
 }
 
 export interface HttpReply {

@@ -8,7 +8,7 @@ import { every } from "../core/scope.ts";
 import { asRecord } from "../core/text.ts";
 import type { EventSink } from "./eventlog.ts";
 import { type Headers, type HttpReply, type HttpRequest, type Leave, type Relay, tellGone } from "./exchange.ts";
-import { emptyReply, errorReply, eventReply, isEvents } from "./reply.ts";
+import { emptyReply, errorReply, isEvents } from "./reply.ts";
 
 /** How often it is looked whether a process is still there that owes an answer. */
 const lookMs = 2_000;
@@ -113,13 +113,13 @@ export class BusRelay implements Relay {
       this.#outgoing.delete(id);
       return outgoing.answer({ status, headers, body: head["isEmpty"] === true ? undefined : body });
     }
-    const { body: events } = eventReply((sink) => {
+    const open = (sink: EventSink): Leave => {
       outgoing.sink = sink;
       for (const frame of outgoing.early.splice(0)) sink.write(frame);
       if (outgoing.isEnded) sink.end();
       return () => this.#leave(id);
-    });
-    outgoing.answer({ status, headers, body: events });
+    };
+    outgoing.answer({ status, headers, body: { open, drop: () => this.#leave(id) } });
   }
 
   #end(id: number): void {

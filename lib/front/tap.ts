@@ -80,6 +80,10 @@ class Wire implements HttpRequest {
     this.#session = id === undefined ? undefined : createHash("sha256").update(id).digest("hex").slice(0, 8);
   }
 
+  get inner(): HttpRequest {
+    return this.#terms.request;
+  }
+
   get method(): string {
     return this.#terms.request.method;
   }
@@ -156,7 +160,7 @@ class Wire implements HttpRequest {
       return reply;
     }
     const open = (sink: EventSink): Leave => body.open(this.#overheard(sink));
-    return { ...reply, body: { open } };
+    return { ...reply, body: { open, drop: () => body.drop?.() } };
   }
 
   #overheard(sink: EventSink): EventSink {

@@ -38,19 +38,27 @@ export class Tenures {
 
   /**
    * The same answer: where it is a stream it is one of the principal's, and ends with what they showed. With `isStream` it
-   * counts before it is there: many that begin at once are no more than they may be.
+   * counts while it is waited for: many that begin at once are no more than they may be.
    */
   async listen(request: HttpRequest, terms: TenureTerms, isStream: boolean, answer: () => Answer): Promise<HttpReply> {
-    // A request that is judged once more is still one.
-    this.#begun.get(request)?.finish();
+    // A request that is judged once more is still one, whoever hears it.
+    const own = request.inner ?? request;
+    this.#begun.get(own)?.finish();
     const tenure = new Tenure(terms, this.#over);
-    if (isStream && !this.#count(tenure)) return refusal(terms);
     this.#held.add(tenure);
-    this.#begun.set(request, tenure);
+    this.#begun.set(own, tenure);
     try {
-      const reply = await answer();
-      this.#begun.delete(request);
-      if (reply.body instanceof Tenure) return reply;
+      const answering = answer();
+      // What is refused at once is no stream.
+      if (isStream && answering instanceof Promise && !this.#count(tenure)) {
+        tenure.finish();
+        answering.then(drop, () => {});
+        return refusal(terms);
+      }
+      const reply = await answering;
+      // What came of the second time is bounded already.
+      if (this.#begun.get(own) !== tenure) return reply;
+      this.#begun.delete(own);
       if (isEvents(reply.body) && this.#count(tenure)) return { ...reply, body: tenure.carry(reply.body) };
       tenure.finish();
       return isEvents(reply.body) ? refusal(terms) : reply;
@@ -112,6 +120,11 @@ class Tenure implements EventBody, EventSink, Gone {
     return this;
   }
 
+  drop(): void {
+    this.finish();
+    this.#body?.drop?.();
+  }
+
   get congestion(): Promise<void> | undefined {
     return this.#sink?.congestion;
   }
@@ -152,6 +165,11 @@ class Tenure implements EventBody, EventSink, Gone {
     this.gone();
     this.end();
   }
+}
+
+/** An answer that comes too late. */
+function drop({ body }: HttpReply): void {
+  if (isEvents(body)) body.drop?.();
 }
 
 function refusal({ who, most }: TenureTerms): HttpReply {

@@ -1,7 +1,7 @@
 // Streams that listen when the config changes: those of whoever is let in no more end, and nobody else's do.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { AuthPlan, KeyPlan } from "../../lib/config/auth.ts";
+import type { AuthPlan, IssuerPlan, KeyPlan } from "../../lib/config/auth.ts";
 import type { Plan } from "../../lib/config/plan.ts";
 import type { PolicyPlan } from "../../lib/config/rules-policy.ts";
 import type { BackendName } from "../../lib/core/nouns.ts";
@@ -166,21 +166,50 @@ test("tenure: streams end with the issuer of their token, and with what it needs
   await using authority = await TestAuthority.start();
   await using other = await TestAuthority.start();
   const token = await authority.token(base, { claims: { sub: "eve", scope: "mcp" } });
+  const trusted = issuerPlan(authority, { audiences: ["other"], introspection: { clientId: "c", clientSecret: "s" } });
+  const { introspection: _, ...unasked } = trusted;
   for (const change of [
     { keys: [ada] },
-    { keys: [ada], issuers: [issuerPlan(authority, { groupsClaim: "roles" })] },
-    { keys: [ada], issuers: [issuerPlan(authority)], scopes: ["mcp", "more"] },
+    { keys: [ada], issuers: [{ ...trusted, groupsClaim: "roles" }], scopes: ["mcp"] },
+    { keys: [ada], issuers: [{ ...trusted, audiences: ["another"] }], scopes: ["mcp"] },
+    { keys: [ada], issuers: [{ ...trusted, algorithms: trusted.algorithms.slice(1) }], scopes: ["mcp"] },
+    { keys: [ada], issuers: [unasked], scopes: ["mcp"] },
+    { keys: [ada], issuers: [trusted], scopes: ["mcp", "more"] },
   ]) {
-    await using bench = await start({ keys: [ada], issuers: [issuerPlan(authority)], scopes: ["mcp"] });
+    await using bench = await start({ keys: [ada], issuers: [trusted], scopes: ["mcp"] });
     const own = await listenAs(bench, token);
     const keyed = await listenAs(bench, ada.key);
-    const more = { keys: [ada], issuers: [issuerPlan(other), issuerPlan(authority)], scopes: ["mcp"] };
+    const more = { keys: [ada], issuers: [issuerPlan(other), trusted], scopes: ["mcp"] };
     await bench.gateway.apply(letting(bench, more));
     await stay(bench, [...own, ...keyed], [], ada.key);
     await bench.gateway.apply(letting(bench, change));
     await ended(own);
     await stay(bench, keyed, [], ada.key);
   }
+});
+
+test("tenure: a reload that takes nothing away ends no streams", limits, async () => {
+  await using authority = await TestAuthority.start();
+  const dated = { ...ops, expiresAt: Date.now() + 3_600_000 };
+  const introspection = { clientId: "gateway", clientSecret: "one" };
+  const trusted = issuerPlan(authority, { introspection });
+  const auth = { keys: [dated, ada], issuers: [trusted], scopes: ["mcp"] };
+  await using bench = await start(auth);
+  const token = await authority.token(base, { claims: { sub: "eve", scope: "mcp" } });
+  const streams = [...(await listenAs(bench, dated.key)), ...(await listenAs(bench, token))];
+  const watched = await watchAs(bench, dated.key);
+  const lasting = { ...auth, keys: [ops, ada] };
+  const wider: IssuerPlan = { ...trusted, audiences: ["other"], skewMs: 1_000, jwks: `${authority.issuer}/keys` };
+  for (const change of [
+    { ...auth, keys: [{ ...dated, expiresAt: dated.expiresAt + 1 }, ada] },
+    lasting,
+    { ...lasting, issuers: [{ ...trusted, introspection: { ...introspection, clientSecret: "two" } }] },
+    { ...lasting, issuers: [wider] },
+    { ...lasting, issuers: [wider], scopes: [] },
+  ])
+    await bench.gateway.apply(letting(bench, change));
+  await bench.gateway.apply({ ...bench.gateway.plan, publicUrl: "http://gateway.example" });
+  await stay(bench, streams, watched, ada.key);
 });
 
 test(
@@ -206,3 +235,29 @@ test("tenure: streams of nobody in particular end where everybody is to sign in"
   await bench.gateway.apply(letting(bench, { keys: [ada] }));
   await ended(streams);
 });
+
+test(
+  "tenure: at its limit a principal hears of a request that is no stream what is wrong with it",
+  limits,
+  async () => {
+    await using bench = await startLocked({ keys: [ada] }, { limits: { streams: 1 } });
+    const [client, over] = [clientWith(bench, ada.key), clientWith(bench, ada.key)];
+    for (const each of [client, over]) await each.initialize();
+    assert.equal((await over.delete()).status, 200);
+    const listen = { accept: "text/event-stream" };
+    const held = new Held("GET /mcp", await client.send("GET", undefined, listen));
+    const statuses = [
+      await client.send("GET", undefined, listen),
+      await over.send("GET", undefined, listen),
+      await client.send("GET", undefined, { ...listen, "mcp-session-id": undefined }),
+      await client.send("GET", undefined, { accept: "application/json" }),
+      await client.send("GET", undefined, {
+        ...listen,
+        "mcp-session-id": undefined,
+        "mcp-protocol-version": "2026-07-28",
+      }),
+    ].map(({ status }) => status);
+    assert.deepEqual(statuses, [429, 404, 400, 406, 405]);
+    await stay(bench, [held], [], ada.key);
+  },
+);
