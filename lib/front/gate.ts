@@ -95,7 +95,8 @@ export class Gate {
     if (!this.#stepsUp) return reply;
     const complete = (answer: HttpReply): HttpReply => {
       const challenge = answer.status === 403 ? answer.headers["www-authenticate"] : undefined;
-      if (challenge === undefined) return answer;
+      // One that was judged again has come by here before.
+      if (challenge === undefined || challenge.includes('resource_metadata="')) return answer;
       const metadata = quoted(this.#resources.metadataUrl(request, path));
       const headers = { ...answer.headers, "www-authenticate": `${challenge}, resource_metadata="${metadata}"` };
       return { ...answer, headers };

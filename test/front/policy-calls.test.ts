@@ -1,10 +1,12 @@
 // What a policy makes of single calls: by their arguments, by what their user says, by the scopes of their token.
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import type { PolicyPlan, PolicyRulePlan } from "../../lib/config/rules-policy.ts";
 import { TestAuthority } from "../kit/authority.ts";
 import { modernRequest } from "../kit/modern-raw.ts";
 import { audience, base, challengeOf, clientWith, issuerPlan, startLocked } from "./auth-kit.ts";
+import { incomingOf } from "./exchange.ts";
 import { type Answer, codeOf, Events, FrontClient, read, type Settings, startBench } from "./kit.ts";
 import { type Message, record } from "./peer.ts";
 import { Bench as StraightBench, call as straightCall, json, result, wentStraight } from "./straight-kit.ts";
@@ -103,6 +105,18 @@ test("policy: a call that needs more scopes is answered with 403, and the way to
     );
   }
   assert.equal(bench.peer.calls.size, 0);
+  // It is judged once more where the config changes before its body has come.
+  const bearer = { authorization: `Bearer ${poor.token}`, "content-type": "application/json", accept: "*/*" };
+  const session = { "mcp-session-id": poor.sessionId ?? "", "mcp-protocol-version": "2025-11-25" };
+  const sent = { method: "POST", headers: { ...bearer, ...session }, body: message("{}") };
+  const incoming = incomingOf(new Request(`${base}/mcp`, sent));
+  const late = bench.gateway.handle(incoming);
+  await bench.gateway.apply({ ...bench.gateway.plan });
+  incoming.add(Buffer.from(sent.body));
+  incoming.finish();
+  const { status, headers: answered } = await late;
+  assert.equal(status, 403);
+  assert.equal(answered["www-authenticate"]?.match(/resource_metadata=/g)?.length, 1);
   // The session goes on with a better token.
   poor.token = await authority.token(audience, { claims: { scope: "work:see work:do" } });
   const rich = poor.call();
