@@ -2,6 +2,7 @@
 
 import type { TopologyChange } from "./backend/registry.ts";
 import type { Plan } from "./config/plan.ts";
+import { local } from "./core/principal.ts";
 import { comparePlans } from "./front/footing.ts";
 import type { Tenures } from "./front/tenure.ts";
 import type { Hub } from "./route/hub.ts";
@@ -21,7 +22,7 @@ export function renewClients({ hub, router, tenures }: Clients, before: Plan, ch
   tenures?.review(isGood);
   // What stands for the streams of modern clients.
   for (const session of [...hub.sessions.all()])
-    if (session.facts.key === "" && !isGood(session.who)) hub.sessions.end(session);
+    if (session.facts.key === "" && session.who !== local && !isGood(session.who)) hub.sessions.end(session);
   for (const backend of removed) router.listings.forget(backend);
   // Links open before they ask: some only listen.
   hub.review((session) => router.prepare(session));

@@ -25,6 +25,9 @@ export const anonymous: Principal = Object.freeze({
   expiresAt: Infinity,
 });
 
+/** Whoever has the gateway's own stdin and stdout: nobody signs in there, whatever the config says. */
+export const local: Principal = Object.freeze({ ...anonymous });
+
 /** Longer than this a timer of the runtimes overflows and fires at once. */
 const maxTimerMs = 2 ** 31 - 1;
 

@@ -4,7 +4,7 @@ import { ClientCancel } from "../backend/link.ts";
 import { type Envelope, spanBytes, spanKey } from "../core/envelope.ts";
 import { GatewayError } from "../core/errors.ts";
 import { errorMessage } from "../core/rpc.ts";
-import { anonymous } from "../core/principal.ts";
+import { local } from "../core/principal.ts";
 import { Scope } from "../core/scope.ts";
 import type { View } from "../merge/names.ts";
 import { judgeModern } from "../protocol/modern-request.ts";
@@ -43,7 +43,7 @@ export class ModernPipe {
     this.#open.set(key, own);
     if (message.method === "subscriptions/listen") this.#listening.add(own);
     try {
-      return await router.request(message, factsOf(verdict.request, anonymous, view()), own, port);
+      return await router.request(message, factsOf(verdict.request, local, view()), own, port);
     } finally {
       this.#open.delete(key);
       this.#listening.delete(own);

@@ -4,6 +4,7 @@ import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import type { PolicyRulePlan } from "../../lib/config/rules-policy.ts";
 import { modernLine } from "../kit/modern-raw.ts";
+import { authPlan, keyOf } from "./auth-kit.ts";
 import { startBench } from "./kit.ts";
 import { type Message, Queue, record, within } from "./peer.ts";
 
@@ -116,4 +117,16 @@ test("modern stdio: listen streams are told apart by their ids, and end when the
   assert.equal((await pipe.next())["id"], "d");
   // The other one does not keep the process alive when its client is gone.
   await pipe.end();
+});
+
+test("modern stdio: a listen stream goes on where a reload makes others sign in, or nobody any more", async () => {
+  await using pipe = await open();
+  const { gateway } = pipe.bench;
+  pipe.write(modernLine("subscriptions/listen", { notifications: { toolsListChanged: true } }, { id: "one" }));
+  await pipe.next();
+  const { auth: _, ...plan } = gateway.plan;
+  await gateway.apply({ ...plan, auth: authPlan({ keys: [keyOf("ada")] }) });
+  await gateway.apply(plan);
+  await gateway.apply({ ...plan, backends: [] });
+  assert.equal((await pipe.next())["method"], "notifications/tools/list_changed");
 });
