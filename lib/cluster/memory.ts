@@ -15,7 +15,7 @@ interface Bucket {
 }
 
 const sweepMs = 60_000;
-/** Whose the tasks are: any client can make as many as it likes. */
+/** Begins the names of what says whose a task is: clients make as many of those as they like. */
 const taskPrefix = "task:";
 /** The oldest are forgotten, as they are in each process. */
 const maxTasks = 100_000;

@@ -45,7 +45,7 @@ export class TaskOwners {
     return principal === anonymous.id ? owners === undefined : owners?.includes(principal) === true;
   }
 
-  /** The same, as far as any process knows; rejects where that cannot be asked. */
+  /** The same, by what all processes know; rejects where they cannot be asked. */
   async findOwn(backend: string, id: string, principal: string): Promise<boolean> {
     if (this.isOwn(backend, id, principal)) return true;
     if (principal === anonymous.id || (await this.shared?.has(backend, id, principal)) !== true) return false;

@@ -7,7 +7,7 @@ import type { Gateway } from "../../lib/gateway.ts";
 import { listen } from "../../lib/listen.ts";
 import { authPlan, keyOf } from "../front/auth-kit.ts";
 import { Events, FrontClient, type Settings } from "../front/kit.ts";
-import { startPeer, within } from "../front/peer.ts";
+import { type Peer, type PeerCall, startPeer, within } from "../front/peer.ts";
 import { Workers } from "./crew.ts";
 
 const limits = { timeout: 60_000 };
@@ -135,6 +135,21 @@ test("tenure: a stream that is judged once more is one, and so where somebody wa
   for (const each of [next, watched]) await each.body?.cancel();
 });
 
+/** A call of a client that has begun to stream; `id`: of its first event. */
+async function streaming(
+  client: FrontClient,
+  peer: Peer,
+): Promise<{ readonly call: PeerCall; readonly stream: Events; readonly id: string }> {
+  const begun = client.call(1);
+  const call = await peer.call();
+  call.progress(1);
+  const stream = new Events(await begun);
+  for (;;) {
+    const id = (await stream.next())?.id;
+    if (id !== undefined) return { call, stream, id };
+  }
+}
+
 test("tenure: a client that leaves before the process that has its call answers has no stream", limits, async () => {
   /** What this process tells another one waits for `goesOn`. */
   let hold: { readonly place: number; readonly begun: () => void; readonly goesOn: Promise<void> } | undefined;
@@ -149,12 +164,7 @@ test("tenure: a client that leaves before the process that has its call answers 
   const client = await movedTo(workers.at(1), workers.at(0));
   const first = new FrontClient(workers.at(0));
   Object.assign(first, { token: client.token, sessionId: client.sessionId, version: client.version });
-  const begun = first.call(1);
-  const call = await peer.call();
-  call.progress(1);
-  const stream = new Events(await begun);
-  let id: string | undefined;
-  while (id === undefined) id = (await stream.next())?.id;
+  const { call, stream, id } = await streaming(first, peer);
   await stream.drop();
   // From here on its session is known there.
   await (await client.listen(id)).drop();
@@ -191,12 +201,7 @@ test("tenure: a stream that another process has counts where its client is, and 
   const client = await movedTo(there, here);
   const first = new FrontClient(here);
   Object.assign(first, { token: client.token, sessionId: client.sessionId, version: client.version });
-  const begun = first.call(1);
-  const call = await peer.call();
-  call.progress(1);
-  const stream = new Events(await begun);
-  let id: string | undefined;
-  while (id === undefined) id = (await stream.next())?.id;
+  const { call, stream, id } = await streaming(first, peer);
   const own = await ask(first);
   assert.equal(own.status, 200, "the stream of a call is none that listens");
   await stream.drop();
